@@ -1,0 +1,2 @@
+/** HTTP: health, metrics. */
+package io.busbar.api;

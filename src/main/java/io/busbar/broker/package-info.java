@@ -1,0 +1,2 @@
+/** The MQTT verticles: connection, authorization, matching, session. */
+package io.busbar.broker;

@@ -1,0 +1,226 @@
+package io.busbar.bus;
+
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Permit;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.DeliveryOptions;
+import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.MessageCodec;
+import java.security.cert.X509Certificate;
+import java.util.List;
+
+/**
+ * The internal protocol: every address and every message by which verticles meet.
+ *
+ * <p>Two kinds of address. <em>Local</em> ones pass immutable Java objects by reference and never
+ * leave the node. <em>Node</em> ones, a fixed handful per node, carry the hand-written versioned
+ * binary forms of {@link Wire} between nodes. There is never an address per client, session or
+ * topic: each costs an entry that all nodes replicate.
+ *
+ * <pre>
+ *   local address     message                    reply                  taken by
+ *   authorization     Authenticate               Authenticated|Refused  AuthorizationVerticle
+ *   session           Open                       Opened|Refused         SessionVerticle
+ *   session           Closed                     -                      SessionVerticle
+ *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
+ *   matching          Members                    -                      MatchingVerticle
+ *   session           Members                    -                      SessionVerticle
+ *   loop.N            Handover, Evict            - / Done               ConnectionVerticle
+ *   routing           Routed                     -                      RoutingVerticle
+ *
+ *   node address      message                    reply                  taken by
+ *   node.ID.loop.N    Wire: run of PUBLISH       empty: credit          ConnectionVerticle
+ *   node.ID.matching  Wire: interest             Wire: applied          MatchingVerticle
+ *   node.ID.session   Wire: eviction             Wire: verdict          SessionVerticle
+ * </pre>
+ */
+public final class Bus {
+  /** Local: authorization. */
+  public static final String AUTHORIZATION = "authorization";
+
+  /** Local: sessions of this node. */
+  public static final String SESSION = "session";
+
+  /** Local: the subscription index of this node. */
+  public static final String MATCHING = "matching";
+
+  /** Local: events for webhooks. */
+  public static final String ROUTING = "routing";
+
+  private static final String CODEC = "reference";
+
+  private Bus() {}
+
+  /** Local: an event loop's connections. */
+  public static String loop(int loop) {
+    return "loop." + loop;
+  }
+
+  /** Node: what other nodes forward to an event loop of a node. */
+  public static String nodeLoop(String node, int loop) {
+    return "node." + node + ".loop." + loop;
+  }
+
+  /** Node: interest of other nodes. */
+  public static String nodeMatching(String node) {
+    return "node." + node + ".matching";
+  }
+
+  /** Node: evictions by other nodes. */
+  public static String nodeSession(String node) {
+    return "node." + node + ".session";
+  }
+
+  /** Lets local messages pass by reference; once per Vert.x instance. */
+  public static void register(EventBus bus) {
+    bus.registerCodec(new ReferenceCodec());
+  }
+
+  /** Options of a local message: by reference, never beyond this node. */
+  public static DeliveryOptions local() {
+    return new DeliveryOptions().setLocalOnly(true).setCodecName(CODEC);
+  }
+
+  /** Options of a local request: the reply or its absence is known within {@code timeoutMillis}. */
+  public static DeliveryOptions local(long timeoutMillis) {
+    return local().setSendTimeout(timeoutMillis);
+  }
+
+  /** Options of a request to another node. */
+  public static DeliveryOptions remote(long timeoutMillis) {
+    return new DeliveryOptions().setSendTimeout(timeoutMillis);
+  }
+
+  /** A message between verticles of one node: immutable, or handed over for good. */
+  public sealed interface Local {}
+
+  // --- authorization ---
+
+  /**
+   * Who is this?
+   *
+   * @param chain the certificates that the TLS client presented, its own first; empty without TLS
+   *     or without a certificate. TLS proved possession of the key and nothing more.
+   * @param userName as sent, or null
+   * @param password as sent, or null; never logged
+   * @param remote the peer's address, for logs
+   */
+  public record Authenticate(
+      MqttVersion version,
+      String clientId,
+      String userName,
+      byte[] password,
+      List<X509Certificate> chain,
+      String remote)
+      implements Local {}
+
+  /** Known and enabled. */
+  public record Authenticated(Permit permit, Publisher publisher) implements Local {}
+
+  /** Not let in: what the client is told. */
+  public record Refused(ReasonCode reason, String text) implements Local {}
+
+  // --- session ---
+
+  /**
+   * Takes a session name for a connection, whoever held it is closed first.
+   *
+   * @param connection identifies the connection on its loop
+   */
+  public record Open(String clientId, String authenticationName, int loop, long connection)
+      implements Local {}
+
+  /** The name is the connection's. */
+  public record Opened(long epoch) implements Local {}
+
+  /** A connection ended; ignored if the name has passed to a later epoch. */
+  public record Closed(String clientId, long epoch) implements Local {}
+
+  /** Closes a connection of a loop; the reply comes when it is closed. */
+  public record Evict(long connection, ReasonCode reason) implements Local {}
+
+  // --- matching ---
+
+  /**
+   * Adds or replaces subscriptions; the reply comes when every publish that begins later, on any
+   * live node, matches them.
+   */
+  public record Subscribe(List<? extends Subscriber> subscribers) implements Local {}
+
+  /** Removes subscriptions. */
+  public record Unsubscribe(List<? extends Subscriber> subscribers) implements Local {}
+
+  /** A destination of this node in the index. */
+  public interface Subscriber {
+    /** The topic filter as UTF-8. */
+    byte[] filter();
+  }
+
+  /** It is done. */
+  public record Done() implements Local {}
+
+  /** The nodes of the cluster as this one sees them, itself included. */
+  public record Members(List<String> nodes) implements Local {}
+
+  // --- connections ---
+
+  /**
+   * Messages from one event loop for another of the same node.
+   *
+   * @param packets a run of MQTT 5 PUBLISH packets, packet ids 0, in order
+   */
+  public record Handover(byte[] packets) implements Local {}
+
+  // --- routing ---
+
+  /**
+   * Who published: what routing and enrichment may know of a client. Identity matters: events of
+   * one publisher keep their order.
+   *
+   * @param connection unique per connection on this node
+   */
+  public record Publisher(String authenticationName, String clientId, long connection)
+      implements Local {}
+
+  /** Messages that a route covers, of one event loop, in order, received at about the same time. */
+  public record Routed(List<RoutedMessage> messages) implements Local {}
+
+  /**
+   * One message for the webhooks.
+   *
+   * @param version the publisher's protocol version
+   * @param packet one MQTT 5 PUBLISH packet, packet id 0
+   * @param receivedAt milliseconds since 1970
+   */
+  public record RoutedMessage(
+      Publisher publisher, MqttVersion version, byte[] packet, long receivedAt) {}
+
+  /** Hands a message to its receiver as it is. */
+  private static final class ReferenceCodec implements MessageCodec<Local, Local> {
+    @Override
+    public void encodeToWire(Buffer buffer, Local message) {
+      throw new IllegalStateException("a local message does not leave its node: " + message);
+    }
+
+    @Override
+    public Local decodeFromWire(int position, Buffer buffer) {
+      throw new IllegalStateException("a local message does not come from another node");
+    }
+
+    @Override
+    public Local transform(Local message) {
+      return message;
+    }
+
+    @Override
+    public String name() {
+      return CODEC;
+    }
+
+    @Override
+    public byte systemCodecID() {
+      return -1;
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** The internal protocol: every address and message between verticles. */
+package io.busbar.bus;

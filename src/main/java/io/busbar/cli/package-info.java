@@ -1,0 +1,2 @@
+/** The {@code busbar} command's options. */
+package io.busbar.cli;

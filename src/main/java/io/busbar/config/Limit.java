@@ -1,0 +1,300 @@
+package io.busbar.config;
+
+import io.busbar.mqtt.ReasonCode;
+import java.util.Optional;
+
+/**
+ * The limits table: everything that a client, a message or a queue could grow without bound.
+ *
+ * <p>Each row has a key (under {@code limits:} in the configuration file), a default, the value of
+ * profile {@code azure} (see docs/configuration.md for its source), a unit, a range, and the reason
+ * code that a client gets when it goes beyond, where a packet can carry one.
+ */
+public enum Limit {
+  MAX_CONNECTIONS(
+      "max-connections",
+      100_000,
+      100_000,
+      "connections",
+      1,
+      10_000_000,
+      ReasonCode.SERVER_BUSY,
+      "open connections of a node; beyond, CONNECT is refused"),
+  CONNECT_TIMEOUT(
+      "connect-timeout",
+      10,
+      10,
+      "s",
+      1,
+      300,
+      null,
+      "time for the TLS and WebSocket handshake and again for the whole CONNECT; then the"
+          + " connection is closed"),
+  CONNECT_BYTES(
+      "connect-bytes",
+      65_536,
+      16_384,
+      "bytes",
+      1_024,
+      1_048_576,
+      ReasonCode.PACKET_TOO_LARGE,
+      "size of a CONNECT packet"),
+  PENDING_CONNECTS(
+      "pending-connects",
+      10_000,
+      10_000,
+      "connects",
+      1,
+      1_000_000,
+      ReasonCode.SERVER_BUSY,
+      "CONNECTs of a node that wait for authorization"),
+  CLIENT_ID_BYTES(
+      "client-id-bytes",
+      1_024,
+      128,
+      "bytes",
+      23,
+      65_535,
+      ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+      "length of a client id"),
+  KEEP_ALIVE(
+      "keep-alive",
+      65_535,
+      1_160,
+      "s",
+      5,
+      65_535,
+      null,
+      "longest keep alive; an MQTT 5 client that asks for more, or for none where this is below"
+          + " 65535, is told this as Server Keep Alive"),
+  PACKET_BYTES(
+      "packet-bytes",
+      1_048_576,
+      524_288,
+      "bytes",
+      1_024,
+      268_435_460,
+      ReasonCode.PACKET_TOO_LARGE,
+      "size of a packet from a client"),
+  TOPIC_BYTES(
+      "topic-bytes",
+      4_096,
+      256,
+      "bytes",
+      16,
+      65_535,
+      ReasonCode.TOPIC_NAME_INVALID,
+      "length of a topic name or filter"),
+  TOPIC_LEVELS(
+      "topic-levels",
+      128,
+      15,
+      "levels",
+      2,
+      1_024,
+      ReasonCode.TOPIC_NAME_INVALID,
+      "levels of a topic name or filter"),
+  TOPIC_ALIASES(
+      "topic-aliases",
+      64,
+      10,
+      "aliases",
+      0,
+      65_535,
+      ReasonCode.TOPIC_ALIAS_INVALID,
+      "Topic Alias Maximum announced to MQTT 5 clients"),
+  USER_PROPERTIES_BYTES(
+      "user-properties-bytes",
+      65_536,
+      32_768,
+      "bytes",
+      0,
+      1_048_576,
+      ReasonCode.QUOTA_EXCEEDED,
+      "names and values of all user properties of a PUBLISH together"),
+  RECEIVE_MAXIMUM(
+      "receive-maximum",
+      1_024,
+      1_000,
+      "messages",
+      1,
+      65_535,
+      ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
+      "QoS 1 messages of a client that wait for their PUBACK"),
+  INFLIGHT(
+      "inflight",
+      1_024,
+      100,
+      "messages",
+      1,
+      65_535,
+      null,
+      "QoS 1 messages to a client that wait for its PUBACK; the client's Receive Maximum may lower"
+          + " it"),
+  QUEUE_MESSAGES(
+      "queue-messages",
+      10_000,
+      100,
+      "messages",
+      1,
+      10_000_000,
+      null,
+      "QoS 1 messages that wait for room in flight, per connection; then the oldest is dropped"),
+  QUEUE_BYTES(
+      "queue-bytes",
+      8_388_608,
+      1_048_576,
+      "bytes",
+      1_024,
+      1_073_741_824,
+      null,
+      "their bytes, per connection; then the oldest is dropped"),
+  OUTBOUND_BYTES(
+      "outbound-bytes",
+      4_194_304,
+      1_048_576,
+      "bytes",
+      65_536,
+      268_435_456,
+      null,
+      "bytes that wait for a slow receiver's socket; then QoS 0 to it is dropped and QoS 1 queued"),
+  OUTBOUND_TOTAL_BYTES(
+      "outbound-total-bytes",
+      268_435_456,
+      268_435_456,
+      "bytes",
+      1_048_576,
+      68_719_476_736L,
+      null,
+      "bytes that wait in sockets and queues of a node; then each slow receiver is held to a"
+          + " sixteenth of outbound-bytes and queue-bytes"),
+  FILTERS_PER_SUBSCRIBE(
+      "filters-per-subscribe",
+      4_096,
+      10,
+      "filters",
+      1,
+      65_535,
+      ReasonCode.QUOTA_EXCEEDED,
+      "topic filters in one SUBSCRIBE or UNSUBSCRIBE"),
+  SUBSCRIPTIONS(
+      "subscriptions",
+      16_384,
+      50,
+      "subscriptions",
+      1,
+      1_000_000,
+      ReasonCode.QUOTA_EXCEEDED,
+      "subscriptions of a session"),
+  WEBSOCKET_FRAME_BYTES(
+      "websocket-frame-bytes",
+      1_048_576,
+      524_288,
+      "bytes",
+      1_024,
+      16_777_216,
+      null,
+      "payload of a WebSocket frame; beyond, the connection is closed with status 1009"),
+  FORWARD_BYTES(
+      "forward-bytes",
+      1_048_576,
+      1_048_576,
+      "bytes",
+      65_536,
+      67_108_864,
+      null,
+      "bytes on their way from one event loop to one node; at the bound it stops reading the"
+          + " publishers that feed it"),
+  ROUTE_QUEUE_BYTES(
+      "route-queue-bytes",
+      67_108_864,
+      67_108_864,
+      "bytes",
+      1_048_576,
+      4_294_967_296L,
+      null,
+      "events of a node that wait for webhooks; then new ones are dropped"),
+  ROUTE_ATTEMPTS(
+      "route-attempts",
+      10,
+      10,
+      "attempts",
+      1,
+      100,
+      null,
+      "deliveries tried of one event; then it is dropped"),
+  ROUTE_TIMEOUT("route-timeout", 30, 30, "s", 1, 300, null, "time for a webhook to answer");
+
+  private final String key;
+  private final long open;
+  private final long azure;
+  private final String unit;
+  private final long least;
+  private final long most;
+  private final ReasonCode reason;
+  private final String meaning;
+
+  Limit(
+      String key,
+      long open,
+      long azure,
+      String unit,
+      long least,
+      long most,
+      ReasonCode reason,
+      String meaning) {
+    this.key = key;
+    this.open = open;
+    this.azure = azure;
+    this.unit = unit;
+    this.least = least;
+    this.most = most;
+    this.reason = reason;
+    this.meaning = meaning;
+  }
+
+  /** The key under {@code limits:}. */
+  public String key() {
+    return key;
+  }
+
+  /** The value in a profile where the configuration sets none. */
+  public long value(Profile profile) {
+    return profile == Profile.AZURE ? azure : open;
+  }
+
+  /** The unit of the value, for people. */
+  public String unit() {
+    return unit;
+  }
+
+  /** The smallest value that may be configured. */
+  public long least() {
+    return least;
+  }
+
+  /** The largest value that may be configured. */
+  public long most() {
+    return most;
+  }
+
+  /** What a client is told that goes beyond, where a packet can carry a code. */
+  public Optional<ReasonCode> reason() {
+    return Optional.ofNullable(reason);
+  }
+
+  /** What is bounded and what happens at the bound. */
+  public String meaning() {
+    return meaning;
+  }
+
+  /** The row of a key. */
+  public static Optional<Limit> of(String key) {
+    for (Limit limit : values()) {
+      if (limit.key.equals(key)) {
+        return Optional.of(limit);
+      }
+    }
+    return Optional.empty();
+  }
+}

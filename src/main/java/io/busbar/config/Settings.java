@@ -1,0 +1,120 @@
+package io.busbar.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What one node is configured to be. Made by {@link SettingsFile} from a file, or by the commands.
+ *
+ * @param nodeName the node's name in logs and metrics
+ * @param profile the profile whose values apply where nothing else is configured
+ * @param listeners where devices connect; at least one
+ * @param http where health and metrics are served; a port of 0 takes any free one
+ * @param cluster the other nodes, or none
+ * @param namespaceFile the namespace, or none where {@code accessForAll}
+ * @param accessForAll whether anyone may connect and do anything ({@code start --insecure})
+ * @param loops event loops for connections; 0 means as many as fit the machine
+ * @param limits the limits in force
+ */
+public record Settings(
+    String nodeName,
+    Profile profile,
+    List<Listener> listeners,
+    Address http,
+    Cluster cluster,
+    Optional<Path> namespaceFile,
+    boolean accessForAll,
+    int loops,
+    Limits limits) {
+
+  /** Copies the list, so that settings do not change. */
+  public Settings {
+    listeners = List.copyOf(listeners);
+  }
+
+  /** A host name or IP literal and a TCP port; port 0 takes any free one. */
+  public record Address(String host, int port) {
+    @Override
+    public String toString() {
+      return (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
+    }
+  }
+
+  /** What a listener speaks. */
+  public enum Protocol {
+    MQTT(false, false),
+    MQTTS(true, false),
+    WS(false, true),
+    WSS(true, true);
+
+    private final boolean tls;
+    private final boolean webSocket;
+
+    Protocol(boolean tls, boolean webSocket) {
+      this.tls = tls;
+      this.webSocket = webSocket;
+    }
+
+    /** Whether it is encrypted. */
+    public boolean tls() {
+      return tls;
+    }
+
+    /** Whether MQTT is carried in WebSocket frames. */
+    public boolean webSocket() {
+      return webSocket;
+    }
+  }
+
+  /**
+   * Where devices connect.
+   *
+   * @param certificate PEM file of the server's certificate and its chain, present where the
+   *     protocol is encrypted
+   * @param key PEM file of its private key (PKCS#8), present where the protocol is encrypted
+   * @param path the WebSocket path, "/mqtt" by default
+   * @param subprotocols the WebSocket subprotocols accepted, "mqtt" by default
+   */
+  public record Listener(
+      Protocol protocol,
+      Address address,
+      Optional<Path> certificate,
+      Optional<Path> key,
+      String path,
+      List<String> subprotocols) {
+    /** Copies the list, so that settings do not change. */
+    public Listener {
+      subprotocols = List.copyOf(subprotocols);
+    }
+  }
+
+  /**
+   * How nodes find each other.
+   *
+   * @param enabled false for a single node: it forms a cluster of one, with no network discovery
+   * @param name only nodes of the same name join
+   * @param address this node's address for membership (Hazelcast)
+   * @param busPort the port of the event bus on the same host; 0 takes any free one
+   * @param members addresses of nodes to ask, of the form host:port
+   * @param dns the name of a headless service whose addresses are the members (Kubernetes), or none
+   */
+  public record Cluster(
+      boolean enabled,
+      String name,
+      Address address,
+      int busPort,
+      List<String> members,
+      Optional<String> dns) {
+    /** Copies the list, so that settings do not change. */
+    public Cluster {
+      members = List.copyOf(members);
+    }
+
+    /** A cluster of one on loopback. */
+    public static Cluster single() {
+      return new Cluster(
+          false, "busbar", new Address("127.0.0.1", 0), 0, List.of(), Optional.empty());
+    }
+  }
+}

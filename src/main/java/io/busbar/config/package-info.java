@@ -1,0 +1,2 @@
+/** Typed settings, the limits table and the namespace file. */
+package io.busbar.config;

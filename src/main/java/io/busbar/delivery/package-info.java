@@ -1,0 +1,2 @@
+/** Routing of messages as CloudEvents. */
+package io.busbar.delivery;

@@ -1,0 +1,19 @@
+package io.busbar.event;
+
+import java.net.URI;
+import java.util.List;
+
+/**
+ * Sends every message published to matching topics to a webhook as a CloudEvent.
+ *
+ * @param name unique in the namespace
+ * @param topicFilters MQTT topic filters; a message is covered if one matches
+ * @param endpoint an http or https URL
+ * @param lanes how many requests run at once; messages of one publisher share a lane, in order
+ */
+public record Route(String name, List<String> topicFilters, URI endpoint, int lanes) {
+  /** Copies the list, so that routes do not change. */
+  public Route {
+    topicFilters = List.copyOf(topicFilters);
+  }
+}

@@ -1,0 +1,2 @@
+/** CloudEvents, routes, retry schedule. Pure. */
+package io.busbar.event;

@@ -1,0 +1,2 @@
+/** The subscription index: topic filter to destinations. Pure. */
+package io.busbar.match;

@@ -1,0 +1,37 @@
+package io.busbar.telemetry;
+
+import java.util.Locale;
+
+/**
+ * Why a message was not delivered: the rows of the loss ledger. Every message that is matched to a
+ * destination and never reaches it is counted once, under one of these.
+ */
+public enum Loss {
+  /** A publish that matched no subscription and no route. */
+  NO_SUBSCRIBER,
+  /** The publisher had no permission; the message was refused or dropped. */
+  NOT_AUTHORIZED,
+  /** The Message Expiry Interval passed while the message waited. */
+  EXPIRED,
+  /** The receiver's queue was full. */
+  QUEUE_FULL,
+  /** QoS 0 to a receiver whose socket takes no more. */
+  SLOW_RECEIVER,
+  /** Larger than the receiver's Maximum Packet Size. */
+  TOO_LARGE,
+  /** The connection of a session that is not stored ended with messages queued or in flight. */
+  SESSION_ENDED,
+  /** QoS 0 that waited too long for credit towards another node. */
+  NODE_BUSY,
+  /** Sent to a node that left before it said that it has the message. */
+  NODE_LOST,
+  /** The queue of events for webhooks was full. */
+  ROUTE_QUEUE_FULL,
+  /** The webhook did not take the event within the attempts allowed, or refused it for good. */
+  ROUTE_UNDELIVERED;
+
+  /** The value of the meter's {@code reason} tag. */
+  public String tag() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,81 @@
+package io.busbar.telemetry;
+
+import java.util.List;
+
+/** The meters of Busbar; docs/metrics.md lists the same, which a test checks. */
+public enum Meter {
+  CONNECTIONS("busbar.connections", Kind.GAUGE, "open connections", "transport"),
+  CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result"),
+  DISCONNECTS("busbar.disconnects", Kind.COUNTER, "connections ended", "reason"),
+  PACKETS_REFUSED(
+      "busbar.packets.refused",
+      Kind.COUNTER,
+      "packets that were malformed or beyond a limit",
+      "reason"),
+  PUBLISHES_RECEIVED("busbar.publishes.received", Kind.COUNTER, "PUBLISH from clients", "qos"),
+  PUBLISHES_SENT("busbar.publishes.sent", Kind.COUNTER, "PUBLISH to clients", "qos"),
+  BYTES_RECEIVED("busbar.bytes.received", Kind.COUNTER, "bytes from clients"),
+  BYTES_SENT("busbar.bytes.sent", Kind.COUNTER, "bytes to clients"),
+  DELIVERIES_MATCHED(
+      "busbar.deliveries.matched",
+      Kind.COUNTER,
+      "messages times matching sessions of this node: settled, sent, queued, in flight or lost"),
+  DELIVERIES_SETTLED("busbar.deliveries.settled", Kind.COUNTER, "QoS 1 deliveries acknowledged"),
+  DELIVERIES_PENDING(
+      "busbar.deliveries.pending", Kind.GAUGE, "QoS 1 deliveries queued or in flight"),
+  OUTBOUND_PENDING(
+      "busbar.outbound.pending.bytes",
+      Kind.GAUGE,
+      "bytes that wait in sockets and queues, bounded by outbound-total-bytes"),
+  LOST("busbar.lost", Kind.COUNTER, "messages not delivered: the loss ledger", "reason"),
+  SUBSCRIPTIONS("busbar.subscriptions", Kind.GAUGE, "subscriptions of this node's connections"),
+  FILTERS("busbar.filters", Kind.GAUGE, "distinct filters in the index, other nodes' included"),
+  NODES("busbar.nodes", Kind.GAUGE, "nodes in the cluster, this one included"),
+  FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
+  FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
+  DENIALS("busbar.denials", Kind.COUNTER, "operations denied by the policy", "operation"),
+  BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
+  EVENTS_ROUTED("busbar.events.routed", Kind.COUNTER, "events that a webhook took", "route"),
+  EVENTS_RETRIED("busbar.events.retried", Kind.COUNTER, "deliveries tried again", "route"),
+  EVENTS_PENDING("busbar.events.pending", Kind.GAUGE, "events that wait for webhooks"),
+  EVENTS_PENDING_BYTES(
+      "busbar.events.pending.bytes", Kind.GAUGE, "their bytes, bounded by route-queue-bytes");
+
+  /** How a meter moves. */
+  public enum Kind {
+    COUNTER,
+    GAUGE
+  }
+
+  private final String id;
+  private final Kind kind;
+  private final String meaning;
+  private final List<String> tags;
+
+  Meter(String id, Kind kind, String meaning, String... tags) {
+    this.id = id;
+    this.kind = kind;
+    this.meaning = meaning;
+    this.tags = List.of(tags);
+  }
+
+  /** The Micrometer name; Prometheus shows underscores and, for counters, {@code _total}. */
+  public String id() {
+    return id;
+  }
+
+  /** Whether it only grows. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** What is counted. */
+  public String meaning() {
+    return meaning;
+  }
+
+  /** The tag keys. */
+  public List<String> tags() {
+    return tags;
+  }
+}

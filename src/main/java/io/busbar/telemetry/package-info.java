@@ -1,0 +1,2 @@
+/** Names of meters, log fields and loss reasons. */
+package io.busbar.telemetry;

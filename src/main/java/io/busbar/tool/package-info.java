@@ -1,0 +1,2 @@
+/** Certificates for trials, the demonstration, the load tool. */
+package io.busbar.tool;
