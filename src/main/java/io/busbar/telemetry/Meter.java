@@ -50,6 +50,8 @@ public enum Meter {
   private final String id;
   private final Kind kind;
   private final String meaning;
+
+  @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
   private final List<String> tags;
 
   Meter(String id, Kind kind, String meaning, String... tags) {
