@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
@@ -142,7 +143,13 @@ class RoutingIT {
   private String deploy(RetrySchedule schedule, Limits limits, Route... routes) throws Exception {
     return await(
         vertx.deployVerticle(
-            new RoutingVerticle(List.of(routes), "plant7", limits, telemetry, schedule)));
+            new RoutingVerticle(
+                List.of(routes),
+                "plant7",
+                limits,
+                telemetry,
+                new Budget(Long.MAX_VALUE),
+                schedule)));
   }
 
   private String deploy(Route... routes) throws Exception {
