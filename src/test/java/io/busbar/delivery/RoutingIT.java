@@ -315,15 +315,16 @@ class RoutingIT {
     assertLedger(0, Map.of(Loss.ROUTE_UNDELIVERED, 1L));
   }
 
-  @Test
-  void redirect_isNotFollowed() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {301, 302, 303, 307, 308})
+  void redirect_isNotFollowed(int status) throws Exception {
     URI other = webhook((request, event) -> take(request, event));
     URI url =
         webhook(
             (request, event) ->
                 request
                     .response()
-                    .setStatusCode(307)
+                    .setStatusCode(status)
                     .putHeader("location", other.toString())
                     .end());
     deploy(FAST, limits(Map.of(Limit.ROUTE_ATTEMPTS, 1L)), route("all", "#", url, 1));
