@@ -1,0 +1,97 @@
+package io.busbar.tool.load;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalLong;
+
+/**
+ * What the kernel says about CPU and memory (Linux, {@code /proc}); nothing elsewhere. CPU times
+ * are in seconds, with the kernel's resolution of 10 ms.
+ */
+final class Machine {
+  private static final Path PROC = Path.of("/proc");
+
+  /** User-space clock ticks; 100 on every Linux that Java runs on. */
+  private static final double TICKS_PER_SECOND = 100;
+
+  private static final long PAGE_KIB = 4;
+
+  private final OptionalLong broker;
+
+  /**
+   * Watches the machine and, if given, the broker's process.
+   *
+   * @throws LoadException if there is no such process
+   */
+  Machine(OptionalLong broker) {
+    if (broker.isPresent() && !Files.exists(stat(broker.getAsLong()))) {
+      throw new LoadException("--pid: " + broker.getAsLong() + " (allowed: a process in /proc)");
+    }
+    this.broker = broker;
+  }
+
+  /** Sums since boot or process start, at one moment. */
+  record Reading(double busy, double steal, double own, double broker, long brokerRssKib) {}
+
+  boolean seesMachine() {
+    return Files.exists(PROC.resolve("stat"));
+  }
+
+  boolean seesBroker() {
+    return broker.isPresent();
+  }
+
+  /**
+   * Reads all sums; those that cannot be seen are 0.
+   *
+   * @throws LoadException if the broker's process has ended
+   */
+  Reading read() {
+    if (!seesMachine()) {
+      return new Reading(0, 0, 0, 0, 0);
+    }
+    // user nice system idle iowait irq softirq steal, after the word "cpu"
+    String[] cpu = lines(PROC.resolve("stat")).get(0).split("\\s+");
+    double busy = 0;
+    for (int i : new int[] {1, 2, 3, 6, 7}) {
+      busy += Long.parseLong(cpu[i]);
+    }
+    double own = cpuSeconds(fields(ProcessHandle.current().pid()));
+    double brokerCpu = 0;
+    long rss = 0;
+    if (broker.isPresent()) {
+      String[] fields = fields(broker.getAsLong());
+      brokerCpu = cpuSeconds(fields);
+      rss = Long.parseLong(fields[21]) * PAGE_KIB;
+    }
+    return new Reading(
+        busy / TICKS_PER_SECOND, Long.parseLong(cpu[8]) / TICKS_PER_SECOND, own, brokerCpu, rss);
+  }
+
+  private static double cpuSeconds(String[] fields) {
+    return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / TICKS_PER_SECOND;
+  }
+
+  /** The fields after the command's name, which alone may contain spaces. */
+  private static String[] fields(long pid) {
+    String line = lines(stat(pid)).get(0);
+    return line.substring(line.lastIndexOf(')') + 2).split(" ");
+  }
+
+  private static Path stat(long pid) {
+    return PROC.resolve(Long.toString(pid)).resolve("stat");
+  }
+
+  private static List<String> lines(Path file) {
+    try {
+      return Files.readAllLines(file);
+    } catch (java.nio.file.NoSuchFileException e) {
+      throw new LoadException("the broker's process has ended (" + file + " is gone)");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,222 @@
+package io.busbar.tool.load;
+
+import io.busbar.mqtt.MqttVersion;
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+
+/**
+ * One run of the tool, from the first connection to the report. All state belongs to one event
+ * loop; only {@link #await} is called from outside.
+ *
+ * <p>Output is batched per turn of the loop: what a turn's packets give rise to is collected by
+ * {@link #touch} and written once per connection when the turn's reads are done.
+ */
+abstract class Run {
+  static final int KEEP_ALIVE_SECONDS = 60;
+
+  private static final int CONCURRENT_HANDSHAKES = 64;
+  private static final int HANDSHAKE_SECONDS = 15;
+  private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  final MqttVersion version;
+  final Machine machine;
+
+  /** Tells this run's topics, client ids and payloads from those of any other. */
+  final int runId = ThreadLocalRandom.current().nextInt(1, Integer.MAX_VALUE);
+
+  private final Target target;
+  private final EventLoopGroup group = Target.newLoop();
+  private final EventLoop loop = group.next();
+  private final long origin = System.nanoTime();
+  private final CompletableFuture<Report> outcome = new CompletableFuture<>();
+  private final List<Peer> open = new ArrayList<>();
+
+  private List<Peer> touched = new ArrayList<>();
+  private List<Peer> turning = new ArrayList<>();
+  private boolean turnScheduled;
+  private int opened;
+
+  private Queue<Peer> toDial = new ArrayDeque<>();
+  private int dialing;
+  private int secondsWithoutDialing;
+  private Runnable dialed = () -> {};
+
+  private volatile String status = "connecting";
+
+  Run(Target target, MqttVersion version, Machine machine) {
+    this.target = target;
+    this.version = version;
+    this.machine = machine;
+  }
+
+  /** Starts the run; on the loop. */
+  abstract void begin();
+
+  /** A connection completed its handshake; on the loop. */
+  abstract void ready(Peer peer);
+
+  /** A connection ended or was refused, and the peer had not asked for it; on the loop. */
+  abstract void closed(Peer peer, String why);
+
+  /** Called each second on the loop; returns one line for the operator. */
+  abstract String tick();
+
+  /**
+   * Runs and waits.
+   *
+   * @param seconds the longest the run may take
+   * @param progress receives a line each second
+   * @throws LoadException if the run fails or takes longer
+   */
+  final Report await(long seconds, Consumer<String> progress) throws InterruptedException {
+    loop.execute(guarded(this::begin));
+    after(TICK_NANOS, this::everySecond);
+    try {
+      for (long second = 0; second < seconds; second++) {
+        try {
+          return outcome.get(1, TimeUnit.SECONDS);
+        } catch (TimeoutException stillRunning) {
+          progress.accept(status);
+        }
+      }
+      throw new LoadException("not finished after " + seconds + " s: " + status);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof LoadException known) {
+        throw known;
+      }
+      throw new IllegalStateException(e.getCause());
+    } finally {
+      group.shutdownGracefully(0, 2, TimeUnit.SECONDS).await(3, TimeUnit.SECONDS);
+    }
+  }
+
+  /** Nanoseconds since the run was made. */
+  final long now() {
+    return System.nanoTime() - origin;
+  }
+
+  /** Lets {@code peer} write at the end of this turn. */
+  final void touch(Peer peer) {
+    if (peer.touched) {
+      return;
+    }
+    peer.touched = true;
+    touched.add(peer);
+    if (!turnScheduled) {
+      turnScheduled = true;
+      loop.execute(this::turn);
+    }
+  }
+
+  private void turn() {
+    turnScheduled = false;
+    List<Peer> batch = touched;
+    touched = turning;
+    turning = batch;
+    try {
+      long now = now();
+      for (Peer peer : batch) {
+        peer.touched = false;
+        peer.turn(now);
+      }
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+    batch.clear();
+  }
+
+  /** Runs {@code task} on the loop after {@code nanos}; what it throws fails the run. */
+  final void after(long nanos, Runnable task) {
+    loop.schedule(guarded(task), nanos, TimeUnit.NANOSECONDS);
+  }
+
+  final void fail(Throwable cause) {
+    outcome.completeExceptionally(cause);
+  }
+
+  /** Ends the run: says goodbye on every connection, then hands over the report. */
+  final void finish(Report report) {
+    for (Peer peer : List.copyOf(open)) {
+      peer.leave();
+    }
+    after(TimeUnit.MILLISECONDS.toNanos(100), () -> outcome.complete(report));
+  }
+
+  /** Opens {@code peers}, few at a time, and runs {@code then} when all are ready. */
+  final void dial(List<? extends Peer> peers, Runnable then) {
+    toDial = new ArrayDeque<>(peers);
+    dialed = then;
+    for (int i = 0; i < CONCURRENT_HANDSHAKES; i++) {
+      dialNext();
+    }
+  }
+
+  /** Tells that a connection opened by {@link #dial} is ready. */
+  final void dialedOne() {
+    dialing--;
+    secondsWithoutDialing = 0;
+    dialNext();
+    if (dialing == 0 && toDial.isEmpty()) {
+      dialed.run();
+    }
+  }
+
+  private void dialNext() {
+    Peer peer = toDial.poll();
+    if (peer != null) {
+      dialing++;
+      open(peer);
+    }
+  }
+
+  final void open(Peer peer) {
+    target
+        .open(group, peer, opened++)
+        .addListener(
+            done -> {
+              if (!done.isSuccess()) {
+                closed(peer, "connection failed: " + done.cause().getMessage());
+              }
+            });
+  }
+
+  /** Live connections, for keep alive and goodbye. */
+  final List<Peer> connections() {
+    return open;
+  }
+
+  private void everySecond() {
+    status = tick();
+    if (dialing > 0 && ++secondsWithoutDialing >= HANDSHAKE_SECONDS) {
+      throw new LoadException(
+          "no handshake completed for " + HANDSHAKE_SECONDS + " s, " + dialing + " under way");
+    }
+    long second = now() / TICK_NANOS;
+    for (int i = 0; i < open.size(); i++) {
+      open.get(i).keepAlive(i, second);
+    }
+    if (!outcome.isDone()) {
+      after(TICK_NANOS, this::everySecond);
+    }
+  }
+
+  private Runnable guarded(Runnable task) {
+    return () -> {
+      try {
+        task.run();
+      } catch (RuntimeException e) {
+        fail(e);
+      }
+    };
+  }
+}
