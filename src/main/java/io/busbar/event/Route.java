@@ -12,8 +12,16 @@ import java.util.List;
  * @param lanes how many requests run at once; messages of one publisher share a lane, in order
  */
 public record Route(String name, List<String> topicFilters, URI endpoint, int lanes) {
-  /** Copies the list, so that routes do not change. */
+  /**
+   * Copies the list, so that routes do not change.
+   *
+   * @throws IllegalArgumentException if there is no lane
+   */
   public Route {
+    if (lanes < 1) {
+      throw new IllegalArgumentException(
+          "route %s: lanes: %d (allowed: at least 1)".formatted(name, lanes));
+    }
     topicFilters = List.copyOf(topicFilters);
   }
 }

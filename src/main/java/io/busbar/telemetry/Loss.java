@@ -28,7 +28,9 @@ public enum Loss {
   /** The queue of events for webhooks was full. */
   ROUTE_QUEUE_FULL,
   /** The webhook did not take the event within the attempts allowed, or refused it for good. */
-  ROUTE_UNDELIVERED;
+  ROUTE_UNDELIVERED,
+  /** The node stopped while the event waited for its webhook. */
+  ROUTE_STOPPED;
 
   /** The value of the meter's {@code reason} tag. */
   public String tag() {

@@ -35,6 +35,11 @@ public enum Meter {
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
   DENIALS("busbar.denials", Kind.COUNTER, "operations denied by the policy", "operation"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
+  EVENTS_MATCHED(
+      "busbar.events.matched",
+      Kind.COUNTER,
+      "messages times covering routes: taken, pending or lost",
+      "route"),
   EVENTS_ROUTED("busbar.events.routed", Kind.COUNTER, "events that a webhook took", "route"),
   EVENTS_RETRIED("busbar.events.retried", Kind.COUNTER, "deliveries tried again", "route"),
   EVENTS_PENDING("busbar.events.pending", Kind.GAUGE, "events that wait for webhooks"),
