@@ -78,7 +78,7 @@ final class Filters {
    * <pre>
    *   a/#    covers   a   a/+   a/b/#         but not   #   +/b
    *   a/+    covers   a/b   a/+               but not   a   a/#   a/b/c
-   *   +/#    covers all that # does: every topic has a first level
+   *   +/#    covers   #                           for every topic has a first level
    * </pre>
    */
   static boolean covers(byte[] wide, byte[] narrow) {
@@ -92,9 +92,9 @@ final class Filters {
         return true;
       }
       if (levelIs(narrow, n, '#')) {
-        // its parent is matched too, so only another '#' is as wide; but for "+/#" against "#",
-        // because there is no topic without a first level
-        return n == 0 && wide.length == 3 && wide[0] == '+' && wide[2] == '#';
+        // its parent is matched too, so only another '#' is as wide; but where the parent would be
+        // the empty topic, which there is not ("#", "/#"), "+/#" is
+        return n <= 1 && w == wide.length - 3 && wide[w] == '+' && wide[w + 2] == '#';
       }
       int wideEnd = endOfLevel(wide, w);
       int narrowEnd = endOfLevel(narrow, n);

@@ -1,0 +1,27 @@
+package io.busbar.config;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** Words that a value may be, in the order in which messages list them. */
+final class Choices {
+  private Choices() {}
+
+  static <T> Map<String, T> of(String first, T one, String second, T other) {
+    Map<String, T> choices = new LinkedHashMap<>();
+    choices.put(first, one);
+    choices.put(second, other);
+    return Collections.unmodifiableMap(choices);
+  }
+
+  /** The constants of an enumeration, in lower case. */
+  static <E extends Enum<E>> Map<String, E> of(Class<E> type) {
+    Map<String, E> choices = new LinkedHashMap<>();
+    for (E constant : type.getEnumConstants()) {
+      choices.put(constant.name().toLowerCase(Locale.ROOT), constant);
+    }
+    return Collections.unmodifiableMap(choices);
+  }
+}

@@ -1,0 +1,281 @@
+package io.busbar.config;
+
+import io.busbar.config.Settings.Address;
+import io.busbar.config.Settings.Cluster;
+import io.busbar.config.Settings.Listener;
+import io.busbar.config.Settings.Protocol;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+
+/** The configuration file of one node, and what holds without one. */
+public final class SettingsFile {
+  private static final int MAX_LOOPS = 1_024;
+  private static final int MAX_PORT = 65_535;
+  private static final List<String> MQTT = List.of("mqtt");
+  private static final Pattern NODE_NAME = Pattern.compile("[A-Za-z0-9._-]{1,128}");
+  private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._:%-]{1,255}");
+  private static final Pattern MEMBER =
+      Pattern.compile("(?:[A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.%]+]):([0-9]{1,5})");
+  private static final Pattern IPV4_LOOPBACK = Pattern.compile("127(\\.[0-9]{1,3}){3}");
+
+  private SettingsFile() {}
+
+  /**
+   * What holds without a file: MQTT and WebSockets for everyone, encrypted with {@code server.pem}
+   * and {@code server-key.pem}; HTTP on loopback; {@code namespace.yaml}; a single node.
+   *
+   * @param home the directory of these files
+   * @throws ConfigException if a file for encryption does not exist
+   */
+  public static Settings defaults(Path home) {
+    return new Settings(
+        hostName(),
+        Profile.OPEN,
+        defaultListeners(home),
+        new Address("127.0.0.1", 8080),
+        Cluster.single(),
+        Optional.of(home.resolve("namespace.yaml")),
+        false,
+        0,
+        new Limits(Profile.OPEN, Map.of()));
+  }
+
+  /**
+   * Reads a configuration file; {@code ${env:NAME}} and {@code ${env:NAME:default}} in values stand
+   * for environment variables.
+   *
+   * @param file paths in it are relative to its directory
+   * @param home the directory of the files it does not name
+   * @throws ConfigException if it cannot be read or breaks a rule
+   */
+  public static Settings read(Path file, Path home) {
+    return read(file, home, System::getenv);
+  }
+
+  static Settings read(Path file, Path home, Function<String, String> environment) {
+    Section root =
+        Section.read(file, environment)
+            .only(
+                "node",
+                "profile",
+                "listeners",
+                "http",
+                "namespace",
+                "allowPlaintextBeyondLoopback",
+                "cluster",
+                "loops",
+                "limits");
+    String node = root.text("node").orElseGet(SettingsFile::hostName);
+    if (!NODE_NAME.matcher(node).matches()) {
+      throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
+    }
+    Profile profile = root.choice("profile", Choices.of(Profile.class), Profile.OPEN);
+    boolean plaintext = root.flag("allowPlaintextBeyondLoopback", false);
+    return new Settings(
+        node,
+        profile,
+        root.has("listeners") ? listeners(root, file, plaintext) : defaultListeners(home),
+        root.section("http")
+            .map(http -> address(http.only("host", "port"), "127.0.0.1", 8080))
+            .orElse(new Address("127.0.0.1", 8080)),
+        root.section("cluster").map(SettingsFile::cluster).orElseGet(Cluster::single),
+        Optional.of(
+            root.has("namespace") ? path(root, "namespace", file) : home.resolve("namespace.yaml")),
+        false,
+        root.whole("loops", 0, MAX_LOOPS, 0),
+        new Limits(profile, limits(root)));
+  }
+
+  private static List<Listener> defaultListeners(Path home) {
+    List<Listener> listeners = new ArrayList<>();
+    Path certificate = home.resolve("server.pem");
+    Path key = home.resolve("server-key.pem");
+    for (Path file : List.of(certificate, key)) {
+      if (!Files.isReadable(file)) {
+        throw new ConfigException(
+            "%s: does not exist or cannot be read (needed by the default listeners mqtts and wss)"
+                .formatted(file));
+      }
+    }
+    for (Protocol protocol : List.of(Protocol.MQTTS, Protocol.WSS)) {
+      listeners.add(
+          new Listener(
+              protocol,
+              new Address("0.0.0.0", protocol == Protocol.MQTTS ? 8883 : 8443),
+              Optional.of(certificate),
+              Optional.of(key),
+              "/mqtt",
+              MQTT));
+    }
+    return listeners;
+  }
+
+  private static List<Listener> listeners(Section root, Path file, boolean plaintext) {
+    List<Listener> listeners = new ArrayList<>();
+    Set<Address> addresses = new HashSet<>();
+    for (Section section : root.sections("listeners")) {
+      Listener listener = listener(section, file, plaintext);
+      if (listener.address().port() != 0 && !addresses.add(listener.address())) {
+        throw section.error(
+            "port", listener.address() + " is that of another listener (must be unique)");
+      }
+      listeners.add(listener);
+    }
+    if (listeners.isEmpty()) {
+      throw root.error("listeners", "none given (allowed: at least 1)");
+    }
+    return listeners;
+  }
+
+  private static Listener listener(Section section, Path file, boolean plaintext) {
+    section.only("protocol", "host", "port", "certificate", "key", "path", "subprotocols");
+    section.requiredText("protocol");
+    Protocol protocol = section.choice("protocol", Choices.of(Protocol.class), null);
+    String name = protocol.name().toLowerCase(Locale.ROOT);
+    if (!section.has("port")) {
+      throw section.missing("port");
+    }
+    Address address = address(section, protocol.tls() ? "0.0.0.0" : "127.0.0.1", 0);
+    if (!protocol.tls() && !plaintext && !isLoopback(address.host())) {
+      throw section.error(
+          section.has("host") ? "host" : "protocol",
+          "%s is not a loopback address, and %s is not encrypted (allowed: 127.0.0.0/8, ::1,"
+                  .formatted(Yaml.quote(address.host()), name)
+              + " localhost; any with allowPlaintextBeyondLoopback: true)");
+    }
+    for (String key : List.of("certificate", "key")) {
+      if (protocol.tls() && !section.has(key)) {
+        throw section.missing(key);
+      }
+      if (!protocol.tls() && section.has(key)) {
+        throw section.error(key, "given with protocol " + name + " (allowed: with mqtts, wss)");
+      }
+    }
+    for (String key : List.of("path", "subprotocols")) {
+      if (!protocol.webSocket() && section.has(key)) {
+        throw section.error(key, "given with protocol " + name + " (allowed: with ws, wss)");
+      }
+    }
+    String path = section.text("path").orElse("/mqtt");
+    if (!path.matches("/[\\x21-\\x7e&&[^?#]]*")) {
+      throw section.error("path", Yaml.quote(path) + " (allowed: / and printable ASCII but ? #)");
+    }
+    List<String> subprotocols = section.texts("subprotocols").orElse(MQTT);
+    if (subprotocols.isEmpty() || !subprotocols.stream().allMatch(s -> s.matches("[\\w.-]+"))) {
+      throw section.error("subprotocols", "allowed: at least 1, each of A-Z a-z 0-9 . _ -");
+    }
+    return new Listener(
+        protocol,
+        address,
+        protocol.tls() ? Optional.of(readable(section, "certificate", file)) : Optional.empty(),
+        protocol.tls() ? Optional.of(readable(section, "key", file)) : Optional.empty(),
+        path,
+        subprotocols);
+  }
+
+  private static Cluster cluster(Section section) {
+    section.only("name", "host", "port", "busPort", "members", "dns");
+    String name = section.text("name").orElse("busbar");
+    if (!NODE_NAME.matcher(name).matches()) {
+      throw section.error("name", Yaml.quote(name) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
+    }
+    List<String> members = section.texts("members").orElse(List.of());
+    for (int i = 0; i < members.size(); i++) {
+      var member = MEMBER.matcher(members.get(i));
+      if (!member.matches()
+          || Integer.parseInt(member.group(1)) < 1
+          || Integer.parseInt(member.group(1)) > MAX_PORT) {
+        throw section.error(
+            "members[" + i + "]", Yaml.quote(members.get(i)) + " (allowed: host:port)");
+      }
+    }
+    Optional<String> dns = section.text("dns");
+    if (dns.isPresent() && !HOST.matcher(dns.get()).matches()) {
+      throw section.error("dns", Yaml.quote(dns.get()) + " (allowed: a host name)");
+    }
+    return new Cluster(
+        true,
+        name,
+        address(section, "127.0.0.1", 5701),
+        section.whole("busPort", 0, MAX_PORT, 0),
+        members,
+        dns);
+  }
+
+  private static Map<Limit, Long> limits(Section root) {
+    Map<Limit, Long> values = new EnumMap<>(Limit.class);
+    Optional<Section> limits = root.section("limits");
+    if (limits.isPresent()) {
+      Section section = limits.get();
+      section.only(Arrays.stream(Limit.values()).map(Limit::key).toArray(String[]::new));
+      for (Limit limit : Limit.values()) {
+        section
+            .whole(limit.key(), limit.least(), limit.most(), limit.unit())
+            .ifPresent(value -> values.put(limit, value));
+      }
+    }
+    return values;
+  }
+
+  private static Address address(Section section, String host, int port) {
+    String given = section.text("host").orElse(host);
+    String bare =
+        given.startsWith("[") && given.endsWith("]") && given.length() > 2
+            ? given.substring(1, given.length() - 1)
+            : given;
+    if (!HOST.matcher(bare).matches()) {
+      throw section.error("host", Yaml.quote(given) + " (allowed: a host name or IP address)");
+    }
+    return new Address(bare, section.whole("port", 0, MAX_PORT, port));
+  }
+
+  /** Whether a host is this machine only, judged by its text: names are not looked up. */
+  private static boolean isLoopback(String host) {
+    return host.equalsIgnoreCase("localhost")
+        || host.equals("::1")
+        || host.equals("0:0:0:0:0:0:0:1")
+        || IPV4_LOOPBACK.matcher(host).matches();
+  }
+
+  private static Path readable(Section section, String key, Path file) {
+    Path path = path(section, key, file);
+    if (!Files.isRegularFile(path) || !Files.isReadable(path)) {
+      throw section.error(key, path + " does not exist or cannot be read");
+    }
+    return path;
+  }
+
+  private static Path path(Section section, String key, Path file) {
+    String text = section.requiredText(key);
+    if (!text.isBlank()) {
+      try {
+        return file.toAbsolutePath().resolveSibling(text).normalize();
+      } catch (InvalidPathException e) {
+        // refused below
+      }
+    }
+    throw section.error(key, Yaml.quote(text) + " (allowed: a path)");
+  }
+
+  private static String hostName() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException e) {
+      return "busbar";
+    }
+  }
+}
