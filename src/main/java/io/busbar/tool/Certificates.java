@@ -140,6 +140,18 @@ public final class Certificates {
     }
   }
 
+  /**
+   * Judges a server's or client's own files before they are used.
+   *
+   * @throws IOException if they are not a certificate and its private key in PEM; its message names
+   *     the file
+   */
+  public static void require(Identity files) throws IOException {
+    if (!belongTogether(read(files))) {
+      throw new IOException(files.key + ": is not the key of " + files.certificate);
+    }
+  }
+
   /** The authority's certificate: what a client or a server is told to trust. */
   public Path authority() {
     return identity(directory, "ca").certificate;
@@ -175,7 +187,9 @@ public final class Certificates {
   private Identity issued(
       Identity files, String name, KeyPurposeId purpose, Optional<GeneralNames> alternatives)
       throws IOException {
-    if (Files.exists(files.certificate) && Files.exists(files.key) && serves(read(files), name)) {
+    if (Files.exists(files.certificate)
+        && Files.exists(files.key)
+        && serves(read(files), name, alternatives)) {
       return files;
     }
     KeyPair keys = keys(random);
@@ -202,7 +216,8 @@ public final class Certificates {
   }
 
   /** Whether a certificate found on disk can be kept. */
-  private boolean serves(Pair found, String name) {
+  private boolean serves(Pair found, String name, Optional<GeneralNames> alternatives)
+      throws IOException {
     try {
       found.certificate.verify(authority.getPublicKey());
     } catch (GeneralSecurityException e) {
@@ -211,13 +226,29 @@ public final class Certificates {
     return !found.certificate.getNotAfter().toInstant().isBefore(now.plus(RENEWAL))
         && X500Name.getInstance(found.certificate.getSubjectX500Principal().getEncoded())
             .equals(named(name))
+        && alternatives(found.certificate).equals(alternatives)
         && belongTogether(found);
+  }
+
+  private static Optional<GeneralNames> alternatives(X509Certificate certificate)
+      throws IOException {
+    byte[] extension = certificate.getExtensionValue(Extension.subjectAlternativeName.getId());
+    return extension == null
+        ? Optional.empty()
+        : Optional.of(
+            GeneralNames.getInstance(JcaX509ExtensionUtils.parseExtensionValue(extension)));
   }
 
   private static boolean belongTogether(Pair pair) {
     try {
       byte[] probe = {1};
-      Signature signature = Signature.getInstance(SIGNATURE);
+      Signature signature =
+          Signature.getInstance(
+              switch (pair.key.getAlgorithm()) {
+                case "EC", "ECDSA" -> SIGNATURE;
+                case "RSA" -> "SHA256withRSA";
+                default -> pair.key.getAlgorithm();
+              });
       signature.initSign(pair.key);
       signature.update(probe);
       byte[] signed = signature.sign();
