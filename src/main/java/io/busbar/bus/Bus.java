@@ -26,7 +26,9 @@ import java.util.List;
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
  *   session           Members                    -                      SessionVerticle
- *   loop.N            Handover, Evict            - / Done               ConnectionVerticle
+ *   loop.N            Handover, Evict            Done                   ConnectionVerticle
+ *   loop.N            Listen                     Listening              ConnectionVerticle
+ *   loop.N            Members                    -                      ConnectionVerticle
  *   routing           Routed                     -                      RoutingVerticle
  *
  *   node address      message                    reply                  taken by
@@ -116,7 +118,7 @@ public final class Bus {
       implements Local {}
 
   /** Known and enabled. */
-  public record Authenticated(Permit permit, Publisher publisher) implements Local {}
+  public record Authenticated(Permit permit) implements Local {}
 
   /** Not let in: what the client is told. */
   public record Refused(ReasonCode reason, String text) implements Local {}
@@ -164,6 +166,12 @@ public final class Bus {
   public record Members(List<String> nodes) implements Local {}
 
   // --- connections ---
+
+  /** Opens the listeners: everything else is ready. */
+  public record Listen() implements Local {}
+
+  /** The listeners accept connections; their ports in the order of the settings. */
+  public record Listening(List<Integer> ports) implements Local {}
 
   /**
    * Messages from one event loop for another of the same node.

@@ -1,6 +1,181 @@
 package io.busbar.bus;
 
-/** The binary forms between nodes. */
+import io.vertx.core.buffer.Buffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The binary forms between nodes. Each begins with its version, so that a node can read what the
+ * version before it wrote. Integers are big-endian; a string is u16 length and UTF-8.
+ *
+ * <pre>
+ *   forward    u8 version=1, run of MQTT 5 PUBLISH packets with packet id 0
+ *   interest   u8 version=1, u8 kind, string author, u16 loops, i64 number, u32 count,
+ *              count times (u8 added, u16 length, filter)
+ *   evict      u8 version=1, string session name, i64 epoch, string node
+ *   verdict    u8 version=1, u8 yes
+ * </pre>
+ */
 public final class Wire {
+  private static final byte VERSION = 1;
+
+  /** Where the packets of a forward begin. */
+  public static final int FORWARD_AT = 1;
+
   private Wire() {}
+
+  /** A run of messages for another node. */
+  public static Buffer forward(byte[] packets) {
+    return Buffer.buffer(packets.length + 1).appendByte(VERSION).appendBytes(packets);
+  }
+
+  /** What a message about interest is. */
+  public enum Kind {
+    /** Filters added or removed since the message before. */
+    CHANGES(0),
+    /** The first or a further part of all filters; the last part follows. */
+    SNAPSHOT_FIRST(1),
+    SNAPSHOT_MORE(2),
+    /** The last part of all filters; it may be the first, too. */
+    SNAPSHOT_LAST(3),
+    SNAPSHOT_WHOLE(4);
+
+    private final int code;
+
+    Kind(int code) {
+      this.code = code;
+    }
+
+    private static Kind of(int code) {
+      for (Kind kind : values()) {
+        if (kind.code == code) {
+          return kind;
+        }
+      }
+      throw new IllegalArgumentException("interest of kind " + code);
+    }
+  }
+
+  /** A filter that a node has subscribers of, or none any more. */
+  public record Change(byte[] filter, boolean added) {}
+
+  /**
+   * What filters a node has subscribers of.
+   *
+   * @param author the node
+   * @param loops how many event loops it has, for forwards
+   * @param number of the last change that this contains; changes are numbered from 1 without gaps
+   */
+  public record Interest(Kind kind, String author, int loops, long number, List<Change> changes) {
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) kind.code);
+      string(out, author);
+      out.appendUnsignedShort(loops).appendLong(number).appendInt(changes.size());
+      for (Change change : changes) {
+        out.appendByte((byte) (change.added ? 1 : 0))
+            .appendUnsignedShort(change.filter.length)
+            .appendBytes(change.filter);
+      }
+      return out;
+    }
+
+    /**
+     * Reads the form on the wire.
+     *
+     * @throws RuntimeException if it is none
+     */
+    public static Interest decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      Kind kind = Kind.of(cursor.u8());
+      String author = cursor.string();
+      int loops = cursor.u16();
+      long number = cursor.i64();
+      int count = cursor.i32();
+      List<Change> changes = new ArrayList<>(Math.min(count, 65_536));
+      for (int i = 0; i < count; i++) {
+        boolean added = cursor.u8() == 1;
+        changes.add(new Change(cursor.bytes(), added));
+      }
+      return new Interest(kind, author, loops, number, changes);
+    }
+  }
+
+  /** A node wants a session name: whoever holds it under an older epoch is to be closed. */
+  public record Eviction(String clientId, long epoch, String node) {
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION);
+      string(out, clientId);
+      out.appendLong(epoch);
+      string(out, node);
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static Eviction decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      return new Eviction(cursor.string(), cursor.i64(), cursor.string());
+    }
+  }
+
+  /** A yes or no. */
+  public static Buffer verdict(boolean yes) {
+    return Buffer.buffer().appendByte(VERSION).appendByte((byte) (yes ? 1 : 0));
+  }
+
+  /** Reads a yes or no. */
+  public static boolean isYes(Buffer in) {
+    return new Cursor(in).u8() == 1;
+  }
+
+  private static void string(Buffer out, String value) {
+    byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+    out.appendUnsignedShort(bytes.length).appendBytes(bytes);
+  }
+
+  /** Reads on; begins behind the version, which it checks. */
+  private static final class Cursor {
+    private final Buffer in;
+    private int at = 1;
+
+    Cursor(Buffer in) {
+      this.in = in;
+      if (in.getByte(0) != VERSION) {
+        throw new IllegalArgumentException("wire version " + in.getByte(0) + " (known: 1)");
+      }
+    }
+
+    int u8() {
+      return in.getUnsignedByte(at++);
+    }
+
+    int u16() {
+      at += 2;
+      return in.getUnsignedShort(at - 2);
+    }
+
+    int i32() {
+      at += 4;
+      return in.getInt(at - 4);
+    }
+
+    long i64() {
+      at += 8;
+      return in.getLong(at - 8);
+    }
+
+    byte[] bytes() {
+      int length = u16();
+      at += length;
+      return in.getBytes(at - length, at);
+    }
+
+    String string() {
+      return new String(bytes(), StandardCharsets.UTF_8);
+    }
+  }
 }

@@ -87,6 +87,12 @@ public record Settings(
     public Listener {
       subprotocols = List.copyOf(subprotocols);
     }
+
+    /** The same on another port. */
+    public Listener withPort(int port) {
+      return new Listener(
+          protocol, new Address(address.host, port), certificate, key, path, subprotocols);
+    }
   }
 
   /**

@@ -135,7 +135,7 @@ final class Churn extends Run {
       report.text("first_problem", firstProblem);
     }
     report.cost(machine, from.machine, to.machine, window, made);
-    report.failed(failures > 0);
+    report.failed(failures > 0 || made == 0);
     return report;
   }
 }

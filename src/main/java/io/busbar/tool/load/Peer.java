@@ -71,6 +71,7 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
   /** Closes without a word, for a peer that got no answer. */
   final void abort(String why) {
     reason = why;
+    leaving = false;
     if (channel != null) {
       channel.close();
     }

@@ -49,7 +49,7 @@ final class Subscriber extends Peer {
   }
 
   private void suback(int granted) {
-    if (granted != plan.qos()) {
+    if (granted >= 0x80 || granted < plan.qos()) {
       throw new LoadException(
           "SUBACK for " + filter + ": " + hex(granted) + " (asked for QoS " + plan.qos() + ")");
     }

@@ -1,0 +1,236 @@
+package io.busbar;
+
+import com.hazelcast.config.Config;
+import com.hazelcast.config.JoinConfig;
+import com.hazelcast.config.NetworkConfig;
+import io.busbar.broker.AuthorizationVerticle;
+import io.busbar.broker.Broker;
+import io.busbar.broker.ConnectionVerticle;
+import io.busbar.broker.MatchingVerticle;
+import io.busbar.broker.SessionVerticle;
+import io.busbar.bus.Budget;
+import io.busbar.bus.Bus;
+import io.busbar.config.Limit;
+import io.busbar.config.Settings;
+import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Telemetry;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vertx.core.Deployable;
+import io.vertx.core.DeploymentOptions;
+import io.vertx.core.Future;
+import io.vertx.core.ThreadingModel;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.eventbus.EventBusOptions;
+import io.vertx.core.spi.cluster.NodeListener;
+import io.vertx.micrometer.MicrometerMetricsFactory;
+import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
+import java.util.ArrayList;
+import java.util.List;
+
+/** One node: its Vert.x, its place in the cluster and its verticles, wired by hand. */
+public final class Node {
+  private final Settings settings;
+  private final Vertx vertx;
+  private final Telemetry telemetry;
+  private final List<Settings.Listener> listeners;
+
+  private Node(
+      Settings settings, Vertx vertx, Telemetry telemetry, List<Settings.Listener> listeners) {
+    this.settings = settings;
+    this.vertx = vertx;
+    this.telemetry = telemetry;
+    this.listeners = listeners;
+  }
+
+  /**
+   * Starts a node; it accepts connections when the future completes.
+   *
+   * @return a failed future, with everything closed again, if anything of it does not start
+   */
+  public static Future<Node> start(Settings settings) {
+    int loops =
+        settings.loops() > 0
+            ? settings.loops()
+            : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+    PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    Telemetry telemetry = new Telemetry(registry);
+    HazelcastClusterManager manager = new HazelcastClusterManager(hazelcast(settings.cluster()));
+    VertxOptions options =
+        new VertxOptions()
+            .setPreferNativeTransport(true)
+            .setEventLoopPoolSize(loops + 1)
+            .setEventBusOptions(
+                new EventBusOptions()
+                    .setHost(settings.cluster().address().host())
+                    .setPort(settings.cluster().busPort()));
+    return Vertx.builder()
+        .with(options)
+        .withMetrics(new MicrometerMetricsFactory(registry))
+        .withClusterManager(manager)
+        .buildClustered()
+        .compose(
+            vertx ->
+                new Wiring(settings, vertx, manager, telemetry, loops)
+                    .deploy()
+                    .map(listeners -> new Node(settings, vertx, telemetry, listeners))
+                    .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
+  }
+
+  private static Config hazelcast(Settings.Cluster cluster) {
+    Config config = new Config();
+    config.setClusterName(cluster.name());
+    config.setProperty("hazelcast.phone.home.enabled", "false");
+    config.setProperty("hazelcast.logging.type", "slf4j");
+    config.setProperty("hazelcast.shutdownhook.enabled", "false");
+    config.setProperty("hazelcast.heartbeat.interval.seconds", "1");
+    config.setProperty("hazelcast.max.no.heartbeat.seconds", "8");
+    config.getMetricsConfig().setEnabled(false);
+    config.getJetConfig().setEnabled(false);
+    config.getMultiMapConfig("__vertx.subs").setBackupCount(1);
+    NetworkConfig network = config.getNetworkConfig();
+    network.getInterfaces().setEnabled(true).addInterface(cluster.address().host());
+    network.setPort(cluster.address().port()).setPortAutoIncrement(!cluster.enabled());
+    JoinConfig join = network.getJoin();
+    join.getAutoDetectionConfig().setEnabled(false);
+    join.getMulticastConfig().setEnabled(false);
+    if (cluster.enabled() && cluster.dns().isPresent()) {
+      join.getKubernetesConfig().setEnabled(true).setProperty("service-dns", cluster.dns().get());
+    } else if (cluster.enabled()) {
+      join.getTcpIpConfig().setEnabled(true).setMembers(cluster.members());
+    }
+    return config;
+  }
+
+  /** Where devices connect, with the ports that were taken. */
+  public List<Settings.Listener> listeners() {
+    return listeners;
+  }
+
+  /** The node's Vert.x. */
+  public Vertx vertx() {
+    return vertx;
+  }
+
+  /** The node's meters and ledger. */
+  public Telemetry telemetry() {
+    return telemetry;
+  }
+
+  /** What it was started with. */
+  public Settings settings() {
+    return settings;
+  }
+
+  /** Stops: devices are told, then everything is closed. */
+  public Future<Void> stop() {
+    return vertx.close();
+  }
+
+  /** Deploys the verticles in the order in which they need each other. */
+  private static final class Wiring {
+    private final Settings settings;
+    private final Vertx vertx;
+    private final HazelcastClusterManager manager;
+    private final Telemetry telemetry;
+    private final int loops;
+
+    Wiring(
+        Settings settings,
+        Vertx vertx,
+        HazelcastClusterManager manager,
+        Telemetry telemetry,
+        int loops) {
+      this.settings = settings;
+      this.vertx = vertx;
+      this.manager = manager;
+      this.telemetry = telemetry;
+      this.loops = loops;
+    }
+
+    Future<List<Settings.Listener>> deploy() {
+      Bus.register(vertx.eventBus());
+      boolean clustered = settings.cluster().enabled();
+      List<String> members = manager.getNodes();
+      Budget routeQueue = new Budget(settings.limits().get(Limit.ROUTE_QUEUE_BYTES));
+      Budget outbound = new Budget(settings.limits().get(Limit.OUTBOUND_TOTAL_BYTES));
+      Broker broker =
+          new Broker(
+              settings, telemetry, manager.getNodeId(), loops, List.of(), routeQueue, outbound);
+      telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
+      telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
+      watchMembers();
+      Future<?> deployed = Future.succeededFuture();
+      for (int i = 0; i < loops; i++) {
+        int id = i;
+        deployed = deployed.compose(d -> onLoop(new ConnectionVerticle(broker, id, clustered)));
+      }
+      return deployed
+          .compose(d -> asWorker(new AuthorizationVerticle(broker), "authorization"))
+          .compose(d -> asWorker(new SessionVerticle(broker, clustered, members), "session"))
+          .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
+          .compose(d -> listen());
+    }
+
+    private Future<String> onLoop(Deployable verticle) {
+      return vertx.deployVerticle(verticle, new DeploymentOptions());
+    }
+
+    private Future<String> asWorker(Deployable verticle, String name) {
+      return vertx.deployVerticle(
+          verticle,
+          new DeploymentOptions()
+              .setThreadingModel(ThreadingModel.WORKER)
+              .setWorkerPoolName("busbar-" + name)
+              .setWorkerPoolSize(1));
+    }
+
+    /** The ports are the same on every loop: the first one that listens takes them. */
+    private Future<List<Settings.Listener>> listen() {
+      Future<List<Integer>> ports = Future.succeededFuture(List.of());
+      for (int i = 0; i < loops; i++) {
+        String address = Bus.loop(i);
+        ports =
+            ports.compose(
+                before ->
+                    vertx
+                        .eventBus()
+                        .<Bus.Local>request(address, new Bus.Listen(), Bus.local(30_000))
+                        .map(reply -> ((Bus.Listening) reply.body()).ports()));
+      }
+      return ports.map(
+          taken -> {
+            List<Settings.Listener> actual = new ArrayList<>();
+            for (int i = 0; i < taken.size(); i++) {
+              actual.add(settings.listeners().get(i).withPort(taken.get(i)));
+            }
+            return actual;
+          });
+    }
+
+    private void watchMembers() {
+      manager.nodeListener(
+          new NodeListener() {
+            @Override
+            public void nodeAdded(String node) {
+              tell();
+            }
+
+            @Override
+            public void nodeLeft(String node) {
+              tell();
+            }
+
+            private void tell() {
+              Bus.Members now = new Bus.Members(List.copyOf(manager.getNodes()));
+              vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
+              vertx.eventBus().send(Bus.SESSION, now, Bus.local());
+              for (int i = 0; i < loops; i++) {
+                vertx.eventBus().send(Bus.loop(i), now, Bus.local());
+              }
+            }
+          });
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Budget;
+import io.busbar.config.Limits;
+import io.busbar.config.Settings;
+import io.busbar.match.SubscriptionIndex;
+import io.busbar.telemetry.Telemetry;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * What the MQTT verticles of one node share: views that each may read without asking, and the
+ * node's budgets. Nothing here is decided; the state belongs to the verticles.
+ */
+public final class Broker {
+  final Settings settings;
+  final Limits limits;
+  final Telemetry telemetry;
+  final String nodeId;
+  final int loops;
+
+  /** Written by the matching verticle alone, read by every loop. */
+  final SubscriptionIndex<Destination> index = new SubscriptionIndex<>();
+
+  /** Filters of the messages that go to webhooks. */
+  final List<byte[]> routedFilters;
+
+  /** Events of this node that no webhook took yet. */
+  final Budget routeQueue;
+
+  /** Bytes that wait in sockets and queues. */
+  final Budget outbound;
+
+  final AtomicInteger connections = new AtomicInteger();
+  final AtomicInteger pendingConnects = new AtomicInteger();
+
+  /** QoS 1 deliveries that are queued or in flight. */
+  final LongAdder pendingDeliveries = new LongAdder();
+
+  /**
+   * The shared part of a node.
+   *
+   * @param nodeId unique in the cluster and over restarts
+   * @param loops how many connection verticles there are
+   * @param routedFilters topic filters of all routes
+   */
+  public Broker(
+      Settings settings,
+      Telemetry telemetry,
+      String nodeId,
+      int loops,
+      List<String> routedFilters,
+      Budget routeQueue,
+      Budget outbound) {
+    this.settings = settings;
+    this.limits = settings.limits();
+    this.telemetry = telemetry;
+    this.nodeId = nodeId;
+    this.loops = loops;
+    this.routedFilters =
+        routedFilters.stream().map(f -> f.getBytes(StandardCharsets.UTF_8)).toList();
+    this.routeQueue = routeQueue;
+    this.outbound = outbound;
+  }
+}

@@ -1,0 +1,170 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.bus.Wire;
+import io.busbar.config.Limit;
+import io.busbar.config.Settings;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.telemetry.Meter;
+import io.netty.channel.ChannelPipeline;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.Message;
+import io.vertx.core.eventbus.MessageConsumer;
+import io.vertx.core.internal.ContextInternal;
+import io.vertx.core.internal.net.NetSocketInternal;
+import io.vertx.core.net.NetServer;
+import io.vertx.core.net.NetServerOptions;
+import io.vertx.core.net.NetSocket;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * The connections of one event loop; there is one such verticle per loop. Its state is the {@link
+ * Loop}'s. All of them listen on the same ports, and Vert.x deals connections out in turn.
+ */
+public final class ConnectionVerticle extends VerticleBase {
+  /** How long connections may take to be told of the end, in milliseconds. */
+  private static final long FAREWELL = 4_000;
+
+  private final Broker broker;
+  private final int id;
+  private final boolean clustered;
+  private final List<NetServer> servers = new ArrayList<>();
+  private Loop loop;
+  private long sweep;
+
+  /**
+   * The verticle of a loop.
+   *
+   * @param id 0 to one less than the node's loops
+   * @param clustered whether other nodes may forward messages
+   */
+  public ConnectionVerticle(Broker broker, int id, boolean clustered) {
+    this.broker = broker;
+    this.id = id;
+    this.clustered = clustered;
+  }
+
+  @Override
+  public Future<?> start() {
+    loop = new Loop(id, broker, vertx.eventBus(), ((ContextInternal) context).nettyEventLoop());
+    sweep = vertx.setPeriodic(1_000, t -> loop.sweep());
+    MessageConsumer<Bus.Local> local = vertx.eventBus().localConsumer(Bus.loop(id), this::onLocal);
+    Future<Void> registered = local.completion();
+    if (!clustered) {
+      return registered;
+    }
+    MessageConsumer<Buffer> remote =
+        vertx.eventBus().consumer(Bus.nodeLoop(broker.nodeId, id), this::onForward);
+    return Future.all(registered, remote.completion());
+  }
+
+  private void onLocal(Message<Bus.Local> message) {
+    loop.counters.busMessages++;
+    Bus.Local body = message.body();
+    if (body instanceof Bus.Handover handover) {
+      loop.handedOver(handover.packets(), 0, false);
+      message.reply(new Bus.Done(), Bus.local());
+    } else if (body instanceof Bus.Evict evict) {
+      Connection connection = loop.connection(evict.connection());
+      if (connection == null) {
+        message.reply(new Bus.Done(), Bus.local());
+      } else {
+        connection.onClosed(() -> message.reply(new Bus.Done(), Bus.local()));
+        connection.end(evict.reason(), null);
+      }
+    } else if (body instanceof Bus.Members members) {
+      loop.members(members.nodes());
+    } else if (body instanceof Bus.Listen) {
+      listen()
+          .onSuccess(ports -> message.reply(new Bus.Listening(ports), Bus.local()))
+          .onFailure(e -> message.fail(1, e.getMessage()));
+    }
+    loop.schedule();
+  }
+
+  private void onForward(Message<Buffer> message) {
+    loop.counters.busMessages++;
+    byte[] body = message.body().getBytes();
+    loop.handedOver(body, Wire.FORWARD_AT, true);
+    message.reply(Buffer.buffer());
+  }
+
+  private Future<List<Integer>> listen() {
+    List<Settings.Listener> listeners = broker.settings.listeners();
+    List<Future<NetServer>> opened = new ArrayList<>();
+    for (int i = 0; i < listeners.size(); i++) {
+      opened.add(listen(listeners.get(i), i));
+    }
+    return Future.all(opened).map(all -> servers.stream().map(NetServer::actualPort).toList());
+  }
+
+  private Future<NetServer> listen(Settings.Listener listener, int index) {
+    NetServerOptions options =
+        new NetServerOptions()
+            .setHost(listener.address().host())
+            // a negative port is any free one, the same for all loops
+            .setPort(listener.address().port() == 0 ? -1 - index : listener.address().port())
+            .setAcceptBacklog(4_096)
+            .setTcpKeepAlive(true)
+            .setTcpNoDelay(true);
+    if (listener.protocol().tls()) {
+      Tls.configure(options, listener, broker.limits.get(Limit.CONNECT_TIMEOUT));
+    }
+    NetServer server = vertx.createNetServer(options);
+    servers.add(server);
+    String transport = listener.protocol().name().toLowerCase(Locale.ROOT);
+    var handshakes = broker.telemetry.adder(Meter.PACKETS_REFUSED, "tls_handshake");
+    server.exceptionHandler(e -> handshakes.increment());
+    server.connectHandler(socket -> accept(socket, listener));
+    return server
+        .listen()
+        .recover(
+            e ->
+                Future.failedFuture(
+                    "listener %s: %s: %s".formatted(transport, listener.address(), reason(e))));
+  }
+
+  private static String reason(Throwable e) {
+    return e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+
+  private void accept(NetSocket socket, Settings.Listener listener) {
+    ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
+    if (pipeline.get("chunkedWriter") != null) {
+      pipeline.remove("chunkedWriter");
+    }
+    loop.tick();
+    Connection connection = new Connection(loop, socket.remoteAddress().toString());
+    if (listener.protocol().webSocket()) {
+      WebSockets.configure(pipeline, listener, broker.limits.intValue(Limit.WEBSOCKET_FRAME_BYTES));
+    }
+    pipeline.addBefore("handler", "mqtt", connection);
+  }
+
+  @Override
+  public Future<?> stop() {
+    List<Future<Void>> closing = new ArrayList<>();
+    servers.forEach(server -> closing.add(server.shutdown(Duration.ofMillis(1))));
+    for (Connection connection : loop.connections()) {
+      Promise<Void> gone = Promise.promise();
+      connection.onClosed(() -> gone.tryComplete());
+      connection.end(ReasonCode.SERVER_SHUTTING_DOWN, null);
+      closing.add(gone.future());
+    }
+    Promise<Void> done = Promise.promise();
+    Future.join(closing).onComplete(all -> done.tryComplete());
+    vertx.setTimer(
+        FAREWELL,
+        t -> {
+          loop.connections().forEach(Connection::abort);
+          done.tryComplete();
+        });
+    return done.future().onComplete(v -> vertx.cancelTimer(sweep));
+  }
+}

@@ -1,0 +1,261 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.bus.Wire;
+import io.busbar.telemetry.Meter;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.Message;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Owns the subscription index: the only one that writes it. What its own connections subscribed to
+ * it tells the other nodes ({@link Peer}); what they have subscribers of it keeps in the same
+ * index. Deployed as a worker, so that its work holds no event loop.
+ */
+public final class MatchingVerticle extends VerticleBase {
+  private static final Logger LOG = LoggerFactory.getLogger("busbar.matching");
+
+  private final Broker broker;
+  private final boolean clustered;
+  private final Set<String> members;
+
+  /** How many subscriptions of this node each filter has; kept in a cluster only. */
+  private final Map<String, Integer> own = new HashMap<>();
+
+  private final Map<String, Peer> peers = new HashMap<>();
+  private final Map<String, Author> authors = new HashMap<>();
+  private final Promise<Void> complete = Promise.promise();
+  private LongAdder busMessages;
+  private long number;
+
+  /**
+   * The verticle of a node.
+   *
+   * @param clustered whether there may be other nodes
+   * @param members the nodes that are there at the start: their interest must be known before this
+   *     one may accept connections
+   */
+  public MatchingVerticle(Broker broker, boolean clustered, List<String> members) {
+    this.broker = broker;
+    this.clustered = clustered;
+    this.members = new HashSet<>(members);
+    this.members.remove(broker.nodeId);
+  }
+
+  @Override
+  public Future<?> start() {
+    busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "matching");
+    broker.telemetry.gauge(Meter.FILTERS, broker.index::filters);
+    Future<Void> local =
+        vertx.eventBus().<Bus.Local>localConsumer(Bus.MATCHING, this::onLocal).completion();
+    if (!clustered) {
+      return local;
+    }
+    Future<Void> remote =
+        vertx
+            .eventBus()
+            .<Buffer>consumer(Bus.nodeMatching(broker.nodeId), this::onInterest)
+            .completion();
+    members.forEach(this::greet);
+    checkComplete();
+    return Future.all(local, remote, complete.future());
+  }
+
+  private void onLocal(Message<Bus.Local> message) {
+    busMessages.increment();
+    Bus.Local body = message.body();
+    if (body instanceof Bus.Subscribe subscribe) {
+      for (Bus.Subscriber subscriber : subscribe.subscribers()) {
+        broker.index.add(subscriber.filter(), (Destination) subscriber);
+        count(subscriber.filter(), 1);
+      }
+      reply(message);
+    } else if (body instanceof Bus.Unsubscribe unsubscribe) {
+      for (Bus.Subscriber subscriber : unsubscribe.subscribers()) {
+        broker.index.remove(subscriber.filter(), (Destination) subscriber);
+        count(subscriber.filter(), -1);
+      }
+      // removing may be late on other nodes: they forward for nothing, which harms nobody
+      peers.values().forEach(Peer::send);
+      message.reply(new Bus.Done(), Bus.local());
+    } else if (body instanceof Bus.Members now) {
+      members(now.nodes());
+    }
+  }
+
+  private void reply(Message<Bus.Local> message) {
+    if (peers.isEmpty()) {
+      message.reply(new Bus.Done(), Bus.local());
+      return;
+    }
+    List<Future<Void>> known = new ArrayList<>();
+    for (Peer peer : peers.values()) {
+      known.add(peer.confirmed());
+    }
+    Future.all(known).onSuccess(all -> message.reply(new Bus.Done(), Bus.local()));
+  }
+
+  private void count(byte[] filter, int change) {
+    if (!clustered) {
+      return;
+    }
+    String name = new String(filter, StandardCharsets.UTF_8);
+    int before = own.getOrDefault(name, 0);
+    int after = before + change;
+    if (after == 0) {
+      own.remove(name);
+    } else {
+      own.put(name, after);
+    }
+    if (before == 0 || after == 0) {
+      number++;
+      Wire.Change told = new Wire.Change(filter, after > 0);
+      peers.values().forEach(peer -> peer.changed(told));
+    }
+  }
+
+  // --- other nodes ---
+
+  private void members(List<String> nodes) {
+    for (String node : nodes) {
+      if (!node.equals(broker.nodeId) && members.add(node)) {
+        greet(node);
+      }
+    }
+    Set<String> left = new HashSet<>(members);
+    nodes.forEach(left::remove);
+    for (String node : left) {
+      members.remove(node);
+      Peer peer = peers.remove(node);
+      if (peer != null) {
+        peer.left();
+      }
+      Author author = authors.remove(node);
+      if (author != null) {
+        author.forget();
+      }
+    }
+    checkComplete();
+  }
+
+  private void greet(String node) {
+    peers.computeIfAbsent(node, n -> new Peer(vertx, n, this::snapshot)).send();
+  }
+
+  /** All of this node's filters as of now. */
+  private Peer.Snapshot snapshot() {
+    return new Peer.Snapshot(broker.nodeId, broker.loops, number, this::allFilters);
+  }
+
+  private List<Wire.Change> allFilters() {
+    return own.keySet().stream()
+        .map(filter -> new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), true))
+        .toList();
+  }
+
+  private void onInterest(Message<Buffer> message) {
+    busMessages.increment();
+    Wire.Interest interest;
+    try {
+      interest = Wire.Interest.decode(message.body());
+    } catch (RuntimeException e) {
+      LOG.error("interest of another node could not be read: cause={}", e.toString());
+      message.fail(1, "unreadable");
+      return;
+    }
+    Author author = authors.computeIfAbsent(interest.author(), Author::new);
+    message.reply(Wire.verdict(author.apply(interest)));
+    checkComplete();
+  }
+
+  private void checkComplete() {
+    for (String node : members) {
+      Author author = authors.get(node);
+      if (author == null || !author.whole) {
+        return;
+      }
+    }
+    complete.tryComplete();
+  }
+
+  /** What another node has subscribers of, as far as it has told. */
+  private final class Author {
+    private final String id;
+    private Destination.RemoteNode destination;
+    private Set<String> filters = new HashSet<>();
+    private Set<String> building = new HashSet<>();
+    private long number;
+    private boolean whole;
+
+    Author(String id) {
+      this.id = id;
+    }
+
+    boolean apply(Wire.Interest interest) {
+      if (destination == null) {
+        destination = new Destination.RemoteNode(id, interest.loops());
+      }
+      Wire.Kind kind = interest.kind();
+      if (kind == Wire.Kind.CHANGES) {
+        if (!whole || interest.number() - interest.changes().size() != number) {
+          return false;
+        }
+        for (Wire.Change change : interest.changes()) {
+          String name = new String(change.filter(), StandardCharsets.UTF_8);
+          if (change.added() ? filters.add(name) : filters.remove(name)) {
+            put(change.filter(), change.added());
+          }
+        }
+        number = interest.number();
+        return true;
+      }
+      if (kind == Wire.Kind.SNAPSHOT_FIRST || kind == Wire.Kind.SNAPSHOT_WHOLE) {
+        building = new HashSet<>();
+      }
+      for (Wire.Change change : interest.changes()) {
+        building.add(new String(change.filter(), StandardCharsets.UTF_8));
+      }
+      if (kind == Wire.Kind.SNAPSHOT_LAST || kind == Wire.Kind.SNAPSHOT_WHOLE) {
+        Set<String> before = filters;
+        filters = building;
+        building = new HashSet<>();
+        filters.stream().filter(f -> !before.contains(f)).forEach(f -> put(bytes(f), true));
+        before.stream().filter(f -> !filters.contains(f)).forEach(f -> put(bytes(f), false));
+        number = interest.number();
+        whole = true;
+        LOG.info("interest of a node is known: node={} filters={}", id, filters.size());
+      }
+      return true;
+    }
+
+    void forget() {
+      filters.forEach(f -> put(bytes(f), false));
+      filters = new HashSet<>();
+      LOG.info("interest of a node is forgotten: node={}", id);
+    }
+
+    private void put(byte[] filter, boolean added) {
+      if (added) {
+        broker.index.add(filter, destination);
+      } else {
+        broker.index.remove(filter, destination);
+      }
+    }
+
+    private byte[] bytes(String filter) {
+      return filter.getBytes(StandardCharsets.UTF_8);
+    }
+  }
+}

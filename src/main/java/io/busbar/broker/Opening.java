@@ -1,0 +1,288 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.config.Limit;
+import io.busbar.mqtt.Encoder;
+import io.busbar.mqtt.MqttException;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
+import io.busbar.mqtt.PropertyWriter;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.telemetry.Meter;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.handler.ssl.SslHandler;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import javax.net.ssl.SSLPeerUnverifiedException;
+
+/**
+ * From CONNECT to CONNACK: what this server does not offer is refused, then the authorization
+ * verticle is asked who it is, then the session verticle gives the session name.
+ */
+final class Opening {
+  /** How long authorization may take, in milliseconds; then the server is unavailable. */
+  private static final long AUTHORIZATION_TIMEOUT = 5_000;
+
+  /** How long a session name may take to change hands, in milliseconds. */
+  private static final long SESSION_TIMEOUT = 15_000;
+
+  private final Protocol protocol;
+  private final Connection connection;
+  private final Loop loop;
+  private final Broker broker;
+  private final Packet.Connect connect;
+  private String clientId;
+  private boolean assigned;
+  private boolean pending;
+  private boolean closed;
+  private long epoch = -1;
+
+  Opening(Protocol protocol, Packet.Connect connect) {
+    this.protocol = protocol;
+    this.connection = protocol.connection;
+    this.loop = protocol.loop;
+    this.broker = protocol.broker;
+    this.connect = connect;
+  }
+
+  Packet.Connect connect() {
+    return connect;
+  }
+
+  void begin() {
+    String error = null;
+    ReasonCode reason = null;
+    boolean v5 = connect.version() == MqttVersion.V5;
+    clientId = connect.clientId();
+    if (connect.properties().authenticationMethod() != null) {
+      reason = ReasonCode.BAD_AUTHENTICATION_METHOD;
+      error = "enhanced authentication is not available";
+    } else if (connect.will() != null) {
+      reason = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR;
+      error = "will messages are not available";
+    } else if (!v5 && !connect.cleanStart()) {
+      if (clientId.isEmpty()) {
+        reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
+        error = "an empty client id needs clean session [MQTT-3.1.3-8]";
+      } else {
+        // 3.1.1 has no way to say that a session will not be kept: better none than a broken one
+        reason = ReasonCode.SERVER_UNAVAILABLE;
+        error = "stored sessions are not available (allowed: clean session 1)";
+      }
+    } else if (ByteBufUtil.utf8Bytes(clientId) > broker.limits.get(Limit.CLIENT_ID_BYTES)) {
+      reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
+      error =
+          "client id is longer than %s = %d bytes"
+              .formatted(Limit.CLIENT_ID_BYTES.key(), broker.limits.get(Limit.CLIENT_ID_BYTES));
+    } else if (broker.connections.get() > broker.limits.get(Limit.MAX_CONNECTIONS)
+        || broker.pendingConnects.get() >= broker.limits.get(Limit.PENDING_CONNECTS)) {
+      reason = ReasonCode.SERVER_BUSY;
+      error = "the node has as many connections as it may";
+    }
+    if (reason != null) {
+      refuse(reason, error);
+      return;
+    }
+    if (clientId.isEmpty()) {
+      clientId = "auto-" + UUID.randomUUID();
+      assigned = true;
+    }
+    authenticate();
+  }
+
+  private void authenticate() {
+    pending = true;
+    broker.pendingConnects.incrementAndGet();
+    Bus.Authenticate who =
+        new Bus.Authenticate(
+            connect.version(),
+            clientId,
+            connect.userName(),
+            connect.password(),
+            chain(),
+            protocol.remote);
+    loop.bus
+        .<Bus.Local>request(Bus.AUTHORIZATION, who, Bus.local(AUTHORIZATION_TIMEOUT))
+        .onComplete(
+            reply ->
+                loop.execute(
+                    () -> {
+                      loop.counters.busMessages++;
+                      if (closed) {
+                        return;
+                      }
+                      if (reply.failed()) {
+                        refuse(ReasonCode.SERVER_UNAVAILABLE, "authorization did not answer");
+                      } else if (reply.result().body() instanceof Bus.Refused refused) {
+                        broker.telemetry.count(Meter.DENIALS, "connect");
+                        refuse(refused.reason(), refused.text());
+                      } else {
+                        open((Bus.Authenticated) reply.result().body());
+                      }
+                    }));
+  }
+
+  private void open(Bus.Authenticated known) {
+    String name = known.permit().authenticationName();
+    Bus.Open request = new Bus.Open(clientId, name, loop.id, connection.key());
+    loop.bus
+        .<Bus.Local>request(Bus.SESSION, request, Bus.local(SESSION_TIMEOUT))
+        .onComplete(
+            reply ->
+                loop.execute(
+                    () -> {
+                      loop.counters.busMessages++;
+                      if (reply.failed()) {
+                        if (!closed) {
+                          refuse(ReasonCode.SERVER_UNAVAILABLE, "the session did not open");
+                        }
+                      } else if (reply.result().body() instanceof Bus.Refused refused) {
+                        if (!closed) {
+                          refuse(refused.reason(), refused.text());
+                        }
+                      } else {
+                        epoch = ((Bus.Opened) reply.result().body()).epoch();
+                        if (closed) {
+                          release();
+                        } else {
+                          accept(known);
+                        }
+                      }
+                    }));
+  }
+
+  private void accept(Bus.Authenticated known) {
+    settled();
+    PropertyWriter properties = new PropertyWriter();
+    long keepAlive = connect.keepAlive();
+    if (connect.version() == MqttVersion.V5) {
+      long most = broker.limits.get(Limit.KEEP_ALIVE);
+      if (keepAlive > most || (keepAlive == 0 && most < 65_535)) {
+        keepAlive = most;
+        properties.number(Property.SERVER_KEEP_ALIVE, keepAlive);
+      }
+      describe(properties);
+    }
+    var asked = connect.properties();
+    connection.opened(
+        (int) asked.number(Property.RECEIVE_MAXIMUM, 65_535),
+        asked.number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE));
+    Encoder.connack(connection.out(), connect.version(), false, ReasonCode.SUCCESS, properties);
+    Bus.Publisher publisher =
+        new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
+    protocol.opened(this, known.permit(), publisher, keepAlive);
+    connection.resume();
+  }
+
+  /** What this server offers, in CONNACK (section 3.2.2.3). */
+  private void describe(PropertyWriter properties) {
+    if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) > 0) {
+      properties.number(Property.SESSION_EXPIRY_INTERVAL, 0);
+    }
+    if (assigned) {
+      properties.string(Property.ASSIGNED_CLIENT_IDENTIFIER, clientId);
+    }
+    properties
+        .number(Property.RECEIVE_MAXIMUM, broker.limits.get(Limit.RECEIVE_MAXIMUM))
+        .number(Property.MAXIMUM_QOS, 1)
+        .number(Property.RETAIN_AVAILABLE, 0)
+        .number(Property.MAXIMUM_PACKET_SIZE, broker.limits.get(Limit.PACKET_BYTES))
+        .number(Property.TOPIC_ALIAS_MAXIMUM, broker.limits.get(Limit.TOPIC_ALIASES))
+        .number(Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE, 0)
+        .number(Property.SHARED_SUBSCRIPTION_AVAILABLE, 0);
+    if (connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE) >= 256) {
+      properties.user("durability", "memory");
+    }
+  }
+
+  private void refuse(ReasonCode reason, String why) {
+    settled();
+    if (connect.version() == MqttVersion.V5) {
+      PropertyWriter properties = new PropertyWriter();
+      properties.string(Property.REASON_STRING, why);
+      Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
+    } else if (reason.connectReturnCode() != 0) {
+      Encoder.connack(connection.out(), connect.version(), false, reason, null);
+    }
+    protocol.refused(reason, why);
+  }
+
+  /** The connection is closed: whatever is on its way comes too late. */
+  void closed() {
+    closed = true;
+    settled();
+    if (epoch >= 0) {
+      release();
+    }
+  }
+
+  private void release() {
+    loop.bus.send(Bus.SESSION, new Bus.Closed(clientId, epoch), Bus.local());
+  }
+
+  private void settled() {
+    if (pending) {
+      pending = false;
+      broker.pendingConnects.decrementAndGet();
+    }
+  }
+
+  private List<X509Certificate> chain() {
+    SslHandler tls = connection.context().pipeline().get(SslHandler.class);
+    if (tls == null) {
+      return List.of();
+    }
+    try {
+      List<X509Certificate> chain = new ArrayList<>();
+      for (Certificate certificate : tls.engine().getSession().getPeerCertificates()) {
+        chain.add((X509Certificate) certificate);
+      }
+      return chain;
+    } catch (SSLPeerUnverifiedException e) {
+      // the client showed no certificate, which it need not
+      return List.of();
+    }
+  }
+
+  /**
+   * Answers a first packet that could not be read or is none that may come first: with a CONNACK
+   * where it is a CONNECT of a version that has a code for it, else by closing.
+   */
+  static void refuseUnread(Connection connection, MqttException e, byte[] buffer, int at, int end) {
+    int level = levelOf(buffer, at, end);
+    ReasonCode reason = e.reason();
+    if (level >= 5) {
+      PropertyWriter properties = new PropertyWriter();
+      properties.string(Property.REASON_STRING, e.getMessage());
+      Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
+    } else if (level > 0 && reason.connectReturnCode() != 0) {
+      Encoder.connack(connection.out(), MqttVersion.V3_1_1, false, reason, null);
+    }
+    connection.end();
+  }
+
+  /** The protocol level of what looks like a CONNECT, or -1. */
+  private static int levelOf(byte[] buffer, int at, int end) {
+    if (at >= end || buffer[at] != Packet.CONNECT << 4) {
+      return -1;
+    }
+    int i = at + 1;
+    while (i < end && i < at + 5 && buffer[i] < 0) {
+      i++;
+    }
+    i++;
+    if (i + 2 > end) {
+      return -1;
+    }
+    int nameLength = ((buffer[i] & 0xff) << 8) | (buffer[i + 1] & 0xff);
+    int levelAt = i + 2 + nameLength;
+    boolean named =
+        (nameLength == 4 && levelAt < end && buffer[i + 2] == 'M' && buffer[i + 5] == 'T')
+            || (nameLength == 6 && levelAt < end && buffer[i + 2] == 'M' && buffer[i + 7] == 'p');
+    return named ? buffer[levelAt] & 0x7f : -1;
+  }
+}
