@@ -151,7 +151,7 @@ final class Quickstart implements Callable<Integer> {
             case WSS -> wssPort;
             case MQTT, WS -> null;
           };
-      listeners.add(port == null ? listener : withPort(listener, port));
+      listeners.add(port == null ? listener : listener.withPort(port));
     }
     return new Settings(
         read.nodeName(),
@@ -163,16 +163,6 @@ final class Quickstart implements Callable<Integer> {
         read.accessForAll(),
         read.loops(),
         read.limits());
-  }
-
-  private static Listener withPort(Listener listener, int port) {
-    return new Listener(
-        listener.protocol(),
-        new Address(listener.address().host(), port),
-        listener.certificate(),
-        listener.key(),
-        listener.path(),
-        listener.subprotocols());
   }
 
   /** The built-in webhook listens where the namespace's route leads. */
