@@ -3,6 +3,8 @@ package io.busbar;
 import com.hazelcast.config.Config;
 import com.hazelcast.config.JoinConfig;
 import com.hazelcast.config.NetworkConfig;
+import io.busbar.api.Health;
+import io.busbar.api.HttpVerticle;
 import io.busbar.broker.AuthorizationVerticle;
 import io.busbar.broker.Broker;
 import io.busbar.broker.ConnectionVerticle;
@@ -11,7 +13,11 @@ import io.busbar.broker.SessionVerticle;
 import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
+import io.busbar.config.NamespaceFile;
 import io.busbar.config.Settings;
+import io.busbar.delivery.RoutingVerticle;
+import io.busbar.event.Route;
+import io.busbar.policy.Policy;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -24,10 +30,14 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.core.spi.cluster.NodeListener;
+import io.vertx.micrometer.Label;
 import io.vertx.micrometer.MicrometerMetricsFactory;
+import io.vertx.micrometer.MicrometerMetricsOptions;
 import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 
 /** One node: its Vert.x, its place in the cluster and its verticles, wired by hand. */
 public final class Node {
@@ -35,32 +45,42 @@ public final class Node {
   private final Vertx vertx;
   private final Telemetry telemetry;
   private final List<Settings.Listener> listeners;
+  private final Settings.Address http;
 
-  private Node(
-      Settings settings, Vertx vertx, Telemetry telemetry, List<Settings.Listener> listeners) {
-    this.settings = settings;
-    this.vertx = vertx;
-    this.telemetry = telemetry;
-    this.listeners = listeners;
+  private Node(Wiring wiring) {
+    this.settings = wiring.settings;
+    this.vertx = wiring.vertx;
+    this.telemetry = wiring.telemetry;
+    this.listeners = wiring.listeners;
+    this.http = wiring.http;
   }
 
   /**
-   * Starts a node; it accepts connections when the future completes.
+   * Starts a node; it accepts connections when the future completes. Reads the namespace file, so
+   * it is not for event loops.
    *
    * @return a failed future, with everything closed again, if anything of it does not start
+   * @throws io.busbar.config.ConfigException if the namespace file cannot be used
    */
   public static Future<Node> start(Settings settings) {
+    Optional<NamespaceFile> namespace = settings.namespaceFile().map(NamespaceFile::read);
     int loops =
         settings.loops() > 0
             ? settings.loops()
             : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    Telemetry telemetry = new Telemetry(registry);
     HazelcastClusterManager manager = new HazelcastClusterManager(hazelcast(settings.cluster()));
     VertxOptions options =
         new VertxOptions()
             .setPreferNativeTransport(true)
+            // one beside those of the connections, for webhooks and HTTP
             .setEventLoopPoolSize(loops + 1)
+            .setMetricsOptions(
+                new MicrometerMetricsOptions()
+                    .setEnabled(true)
+                    .setLabels(
+                        EnumSet.of(
+                            Label.HTTP_CODE, Label.EB_SIDE, Label.POOL_TYPE, Label.POOL_NAME)))
             .setEventBusOptions(
                 new EventBusOptions()
                     .setHost(settings.cluster().address().host())
@@ -72,9 +92,8 @@ public final class Node {
         .buildClustered()
         .compose(
             vertx ->
-                new Wiring(settings, vertx, manager, telemetry, loops)
+                new Wiring(settings, namespace, vertx, manager, registry, loops)
                     .deploy()
-                    .map(listeners -> new Node(settings, vertx, telemetry, listeners))
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
   }
 
@@ -108,6 +127,11 @@ public final class Node {
     return listeners;
   }
 
+  /** Where health and metrics are served. */
+  public Settings.Address http() {
+    return http;
+  }
+
   /** The node's Vert.x. */
   public Vertx vertx() {
     return vertx;
@@ -131,46 +155,86 @@ public final class Node {
   /** Deploys the verticles in the order in which they need each other. */
   private static final class Wiring {
     private final Settings settings;
+    private final Optional<NamespaceFile> namespace;
     private final Vertx vertx;
     private final HazelcastClusterManager manager;
+    private final PrometheusMeterRegistry registry;
     private final Telemetry telemetry;
     private final int loops;
+    private volatile List<Settings.Listener> listeners = List.of();
+    private Settings.Address http;
 
     Wiring(
         Settings settings,
+        Optional<NamespaceFile> namespace,
         Vertx vertx,
         HazelcastClusterManager manager,
-        Telemetry telemetry,
+        PrometheusMeterRegistry registry,
         int loops) {
       this.settings = settings;
+      this.namespace = namespace;
       this.vertx = vertx;
       this.manager = manager;
-      this.telemetry = telemetry;
+      this.registry = registry;
+      this.telemetry = new Telemetry(registry);
       this.loops = loops;
     }
 
-    Future<List<Settings.Listener>> deploy() {
+    Future<Node> deploy() {
       Bus.register(vertx.eventBus());
       boolean clustered = settings.cluster().enabled();
       List<String> members = manager.getNodes();
+      List<Route> routes = namespace.map(NamespaceFile::routes).orElse(List.of());
       Budget routeQueue = new Budget(settings.limits().get(Limit.ROUTE_QUEUE_BYTES));
       Budget outbound = new Budget(settings.limits().get(Limit.OUTBOUND_TOTAL_BYTES));
       Broker broker =
           new Broker(
-              settings, telemetry, manager.getNodeId(), loops, List.of(), routeQueue, outbound);
+              settings,
+              telemetry,
+              manager.getNodeId(),
+              loops,
+              routes.stream().flatMap(route -> route.topicFilters().stream()).toList(),
+              routeQueue,
+              outbound);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
-      telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
       watchMembers();
+      Optional<Policy> policy = namespace.map(file -> Policy.compile(file.namespace()));
+      String name = namespace.map(file -> file.namespace().name()).orElse("busbar");
+      HttpVerticle surface = new HttpVerticle(settings.http(), this::health, registry::scrape);
       Future<?> deployed = Future.succeededFuture();
       for (int i = 0; i < loops; i++) {
         int id = i;
         deployed = deployed.compose(d -> onLoop(new ConnectionVerticle(broker, id, clustered)));
       }
       return deployed
-          .compose(d -> asWorker(new AuthorizationVerticle(broker), "authorization"))
+          .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
+          .compose(d -> asWorker(new AuthorizationVerticle(broker, policy), "authorization"))
           .compose(d -> asWorker(new SessionVerticle(broker, clustered, members), "session"))
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
-          .compose(d -> listen());
+          .compose(
+              d ->
+                  onLoop(
+                      new RoutingVerticle(routes, name, settings.limits(), telemetry, routeQueue)))
+          .compose(d -> listen())
+          .map(
+              actual -> {
+                listeners = actual;
+                http = new Settings.Address(settings.http().host(), surface.port());
+                return new Node(this);
+              });
+    }
+
+    private Throwable httpFailed(Throwable e) {
+      return new IllegalStateException("http: %s: %s".formatted(settings.http(), e.getMessage()));
+    }
+
+    private Health health() {
+      String reason = listeners.isEmpty() ? "the listeners are not open yet" : null;
+      return new Health(
+          settings.nodeName(),
+          reason,
+          listeners.stream().map(Settings.Listener::toString).toList(),
+          List.copyOf(manager.getNodes()));
     }
 
     private Future<String> onLoop(Deployable verticle) {

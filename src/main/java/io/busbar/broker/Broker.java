@@ -4,10 +4,12 @@ import io.busbar.bus.Budget;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
+import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -27,13 +29,14 @@ public final class Broker {
   /** Filters of the messages that go to webhooks. */
   final List<byte[]> routedFilters;
 
-  /** Events of this node that no webhook took yet. */
+  /** Bytes on their way to the routing verticle, which has a bound of its own behind it. */
   final Budget routeQueue;
 
   /** Bytes that wait in sockets and queues. */
   final Budget outbound;
 
   final AtomicInteger connections = new AtomicInteger();
+  final AtomicLong localSubscriptions = new AtomicLong();
   final AtomicInteger pendingConnects = new AtomicInteger();
 
   /** QoS 1 deliveries that are queued or in flight. */
@@ -45,6 +48,8 @@ public final class Broker {
    * @param nodeId unique in the cluster and over restarts
    * @param loops how many connection verticles there are
    * @param routedFilters topic filters of all routes
+   * @param routeQueue bytes of messages on their way to the routing verticle
+   * @param outbound bytes that wait in sockets and queues
    */
   public Broker(
       Settings settings,
@@ -63,5 +68,10 @@ public final class Broker {
         routedFilters.stream().map(f -> f.getBytes(StandardCharsets.UTF_8)).toList();
     this.routeQueue = routeQueue;
     this.outbound = outbound;
+    telemetry.gauge(Meter.CONNECTIONS, connections::get);
+    telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);
+    telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
+    telemetry.gauge(Meter.FILTERS, index::filters);
+    telemetry.gauge(Meter.SUBSCRIPTIONS, localSubscriptions::get);
   }
 }

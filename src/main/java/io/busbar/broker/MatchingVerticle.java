@@ -57,7 +57,6 @@ public final class MatchingVerticle extends VerticleBase {
   @Override
   public Future<?> start() {
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "matching");
-    broker.telemetry.gauge(Meter.FILTERS, broker.index::filters);
     Future<Void> local =
         vertx.eventBus().<Bus.Local>localConsumer(Bus.MATCHING, this::onLocal).completion();
     if (!clustered) {
@@ -81,12 +80,14 @@ public final class MatchingVerticle extends VerticleBase {
         broker.index.add(subscriber.filter(), (Destination) subscriber);
         count(subscriber.filter(), 1);
       }
+      broker.localSubscriptions.addAndGet(subscribe.subscribers().size());
       reply(message);
     } else if (body instanceof Bus.Unsubscribe unsubscribe) {
       for (Bus.Subscriber subscriber : unsubscribe.subscribers()) {
         broker.index.remove(subscriber.filter(), (Destination) subscriber);
         count(subscriber.filter(), -1);
       }
+      broker.localSubscriptions.addAndGet(-unsubscribe.subscribers().size());
       // removing may be late on other nodes: they forward for nothing, which harms nobody
       peers.values().forEach(Peer::send);
       message.reply(new Bus.Done(), Bus.local());

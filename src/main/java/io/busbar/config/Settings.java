@@ -2,6 +2,7 @@ package io.busbar.config;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -86,6 +87,12 @@ public record Settings(
     /** Copies the list, so that settings do not change. */
     public Listener {
       subprotocols = List.copyOf(subprotocols);
+    }
+
+    @Override
+    public String toString() {
+      String scheme = protocol.name().toLowerCase(Locale.ROOT);
+      return scheme + "://" + address + (protocol.webSocket() ? path : "");
     }
 
     /** The same on another port. */

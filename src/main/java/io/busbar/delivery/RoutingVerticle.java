@@ -1,5 +1,6 @@
 package io.busbar.delivery;
 
+import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
@@ -38,6 +39,7 @@ public final class RoutingVerticle extends VerticleBase {
   private final String namespaceName;
   private final Limits limits;
   private final Telemetry telemetry;
+  private final Budget onTheBus;
   private final RetrySchedule schedule;
   private final Publish publish = new Publish();
   private final Map<String, List<Webhook>> coveringByTopic = new Recent();
@@ -48,25 +50,33 @@ public final class RoutingVerticle extends VerticleBase {
 
   /** Delivers on Event Grid's schedule. */
   public RoutingVerticle(
-      List<Route> routes, String namespaceName, Limits limits, Telemetry telemetry) {
-    this(routes, namespaceName, limits, telemetry, RetrySchedule.STANDARD);
+      List<Route> routes,
+      String namespaceName,
+      Limits limits,
+      Telemetry telemetry,
+      Budget onTheBus) {
+    this(routes, namespaceName, limits, telemetry, onTheBus, RetrySchedule.STANDARD);
   }
 
   /**
    * Delivers on a given schedule.
    *
    * @param namespaceName the source of the events
+   * @param onTheBus bytes of messages that were sent here and have not arrived yet: taken by the
+   *     senders, given back here
    */
   public RoutingVerticle(
       List<Route> routes,
       String namespaceName,
       Limits limits,
       Telemetry telemetry,
+      Budget onTheBus,
       RetrySchedule schedule) {
     this.routes = List.copyOf(routes);
     this.namespaceName = namespaceName;
     this.limits = limits;
     this.telemetry = telemetry;
+    this.onTheBus = onTheBus;
     this.schedule = schedule;
   }
 
@@ -101,6 +111,7 @@ public final class RoutingVerticle extends VerticleBase {
   private void routed(Message<Bus.Routed> message) {
     taken.increment();
     for (Bus.RoutedMessage routed : message.body().messages()) {
+      onTheBus.give(routed.packet().length);
       read(publish, routed);
       for (Webhook webhook : covering(publish)) {
         webhook.accept(routed);

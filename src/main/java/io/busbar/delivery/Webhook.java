@@ -227,9 +227,12 @@ final class Webhook {
   }
 
   /** What a failure was, in words of ours: those of the client name the whole URL. */
-  private String reason(Throwable failure) {
-    if (failure instanceof TimeoutException || failure instanceof HttpClosedException) {
+  private String reason(Throwable failure, boolean overdue) {
+    if (overdue || failure instanceof TimeoutException) {
       return "no complete answer (allowed: within " + timeoutMillis + " ms)";
+    }
+    if (failure instanceof HttpClosedException) {
+      return "closed before its answer was complete";
     }
     if (failure instanceof UnknownHostException) {
       return "host not found";
@@ -253,6 +256,7 @@ final class Webhook {
     private int attempts;
     private boolean sending;
     private boolean retrying;
+    private boolean overdue;
 
     Lane() {
       // A client of its own: the one connection in its pool is then known, and can be closed when
@@ -288,7 +292,9 @@ final class Webhook {
               .request(HttpMethod.POST, port, host, path + query)
               .ssl(tls)
               .putHeader("content-type", CloudEvent.CONTENT_TYPE)
-              .timeout(timeoutMillis);
+              // not timeout(): its timer for connecting fires when the connection is long made, and
+              // fails in the client; connecting is bounded by the options above
+              .idleTimeout(timeoutMillis);
       String user = endpoint.getUserInfo();
       if (user != null) {
         int colon = user.indexOf(':');
@@ -323,12 +329,14 @@ final class Webhook {
 
     private void send() {
       retrying = false;
+      overdue = false;
       attempts++;
       // again and again, since the first time may find the connection not yet made
       long deadline =
           vertx.setPeriodic(
               timeoutMillis,
               t -> {
+                overdue = true;
                 if (connection != null) {
                   connection.close();
                 }
@@ -353,7 +361,7 @@ final class Webhook {
         return;
       }
       failures++;
-      warn(answer.succeeded() ? "answered " + status : reason(answer.cause()));
+      warn(answer.succeeded() ? "answered " + status : reason(answer.cause(), overdue));
       if (verdict == Verdict.REFUSED || attempts >= attemptsAllowed) {
         telemetry.lost(Loss.ROUTE_UNDELIVERED, 1);
         settle();

@@ -33,10 +33,6 @@ final class Filters {
     }
   }
 
-  int size() {
-    return filters.length;
-  }
-
   /** Whether one matches a valid topic name. */
   boolean matches(byte[] topic, int offset, int length) {
     if (length == 0 || topic[offset] == '$') {
@@ -45,18 +41,18 @@ final class Filters {
     for (int i = 0; i < filters.length; i++) {
       byte[] filter = filters[i];
       int head = heads[i];
-      if (length >= head && Arrays.equals(filter, 0, head, topic, offset, offset + head)) {
-        if (subtree[i]) {
-          if (length == head || topic[offset + head] == '/') {
-            return true;
-          }
-        } else if (head == filter.length) {
-          if (length == head) {
-            return true;
-          }
-        } else if (Topics.matches(filter, topic, offset, length)) {
-          return true;
-        }
+      // single bytes first: they tell most filters apart
+      if (length < head
+          || (head > 0 && topic[offset + head - 1] != filter[head - 1])
+          || (subtree[i] && length > head && topic[offset + head] != '/')
+          || !Arrays.equals(filter, 0, head, topic, offset, offset + head)) {
+        continue;
+      }
+      if (subtree[i] || (head == filter.length && head == length)) {
+        return true;
+      }
+      if (head < filter.length && Topics.matches(filter, topic, offset, length)) {
+        return true;
       }
     }
     return false;

@@ -17,6 +17,9 @@ final class GroupPermit implements Permit {
 
   private static final int GROUPS_SHOWN = 3;
 
+  /** How many filters of one template are looked at for the nearest. */
+  private static final int LIKENED = 16;
+
   private final Client client;
   private final List<Policy.Group> groups;
   private final Filters publish;
@@ -120,7 +123,8 @@ final class GroupPermit implements Permit {
     String nearestFilter = "";
     int best = -1;
     for (Granted granted : all) {
-      for (byte[] bytes : granted.expansion().filters()) {
+      List<byte[]> filters = granted.expansion().filters();
+      for (byte[] bytes : filters.subList(0, Math.min(filters.size(), LIKENED))) {
         String filter = new String(bytes, UTF_8);
         int score = likeness(filter, wanted);
         if (score > best) {

@@ -31,11 +31,4 @@ public final class PolicyException extends IllegalArgumentException {
   public String problem() {
     return problem;
   }
-
-  /** The same problem, seen from the record that holds this one under {@code owner}. */
-  PolicyException within(String owner) {
-    PolicyException outer = new PolicyException(owner + "." + property, problem);
-    outer.initCause(this);
-    return outer;
-  }
 }

@@ -35,6 +35,7 @@ final class TopicTemplate {
       Set.of("client.authenticationName", "client.name", "principal.name");
   private static final Pattern ATTRIBUTE =
       Pattern.compile("(?:client|principal)\\.attributes\\.([A-Za-z0-9_]+)");
+  private static final int MAX_FILTER_LENGTH = 65_535;
   private static final int MAX_LENGTH = 4_096;
 
   /** A template that is not one: what was found and what is allowed. */
@@ -211,6 +212,9 @@ final class TopicTemplate {
         return Expansion.none("its lists make more than " + MAX_FILTERS + " filters");
       }
       made = product(made, values);
+      if (made.stream().anyMatch(filter -> filter.length() > MAX_FILTER_LENGTH)) {
+        return Expansion.none("its values make a filter longer than a topic can be");
+      }
     }
     List<byte[]> filters = new ArrayList<>(made.size());
     for (String filter : made) {

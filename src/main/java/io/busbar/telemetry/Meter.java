@@ -4,7 +4,8 @@ import java.util.List;
 
 /** The meters of Busbar; docs/metrics.md lists the same, which a test checks. */
 public enum Meter {
-  CONNECTIONS("busbar.connections", Kind.GAUGE, "open connections", "transport"),
+  CONNECTIONS(
+      "busbar.connections", Kind.GAUGE, "open connections, those in their handshake included"),
   CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result"),
   DISCONNECTS("busbar.disconnects", Kind.COUNTER, "connections ended", "reason"),
   PACKETS_REFUSED(

@@ -99,6 +99,14 @@ class TopicTemplateTest {
     assertThat(expansion.whyNone()).contains("its lists make more than 1024 filters");
   }
 
+  @Test
+  void lengthOfFilters_isBounded() {
+    TopicTemplate.Expansion expansion =
+        TopicTemplate.of("${client.name}".repeat(100)).expand("a".repeat(1_000), Map.of());
+    assertThat(expansion.filters()).isEmpty();
+    assertThat(expansion.whyNone()).contains("its values make a filter longer than a topic can be");
+  }
+
   /** Whatever the value, what a template gives matches only topics with that value as a level. */
   @ParameterizedTest
   @ValueSource(
