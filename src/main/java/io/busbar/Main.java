@@ -16,8 +16,6 @@ public final class Main {
             args,
             settings ->
                 Node.start(settings)
-                    .map(
-                        node ->
-                            new Running(node.listeners(), node.settings().http(), node::stop))));
+                    .map(node -> new Running(node.listeners(), node.http(), node::stop))));
   }
 }
