@@ -47,6 +47,7 @@ public final class Demonstration {
   private final Vertx vertx =
       Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(2));
   private boolean isGood = true;
+  private String step = "connecting map-app, mobile-app, vehicle01, vehicle02";
 
   /**
    * A demonstration, not yet begun.
@@ -98,9 +99,9 @@ public final class Demonstration {
       steps();
     } catch (IOException | ExecutionException e) {
       Throwable cause = e instanceof ExecutionException ? e.getCause() : e;
-      check(false, String.valueOf(cause.getMessage()));
+      check(false, step + ": " + cause.getMessage());
     } catch (TimeoutException e) {
-      check(false, "no answer within " + PATIENCE_SECONDS + " s");
+      check(false, step + ": no answer within " + PATIENCE_SECONDS + " s");
     } finally {
       vertx.close();
     }
@@ -281,6 +282,7 @@ public final class Demonstration {
   private void title(String text) {
     out.println();
     out.println(text);
+    step = text;
   }
 
   private void line(String format, Object... values) {
