@@ -23,8 +23,10 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.WebSocketClient;
 import io.vertx.core.http.WebSocketClientOptions;
 import io.vertx.core.http.WebSocketConnectOptions;
+import io.vertx.core.net.NetClient;
 import io.vertx.core.net.NetClientOptions;
 import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.core.net.PemTrustOptions;
@@ -58,6 +60,11 @@ final class Mqtt5Client {
   private final WriteStream<Buffer> socket;
   private final Consumer<Message> receiver;
   private final Context context;
+
+  /** Kept on purpose: Vert.x closes the connections of a client that nobody refers to any more. */
+  @SuppressWarnings({"unused", "UnusedVariable"})
+  private final Object transport;
+
   private int lastPacketId;
 
   /**
@@ -92,7 +99,12 @@ final class Mqtt5Client {
   }
 
   private Mqtt5Client(
-      ReadStream<Buffer> in, WriteStream<Buffer> out, Vertx vertx, Consumer<Message> receiver) {
+      Object transport,
+      ReadStream<Buffer> in,
+      WriteStream<Buffer> out,
+      Vertx vertx,
+      Consumer<Message> receiver) {
+    this.transport = transport;
     this.socket = out;
     this.receiver = receiver;
     this.context = vertx.getOrCreateContext();
@@ -132,10 +144,11 @@ final class Mqtt5Client {
             .setHostnameVerificationAlgorithm("HTTPS")
             .setTrustOptions(login.trust())
             .setKeyCertOptions(login.keyCert());
-    return vertx
-        .createNetClient(options)
+    NetClient client = vertx.createNetClient(options);
+    return client
         .connect(login.port, login.host)
-        .compose(socket -> new Mqtt5Client(socket, socket, vertx, receiver).connect(login.name));
+        .compose(
+            socket -> new Mqtt5Client(client, socket, socket, vertx, receiver).connect(login.name));
   }
 
   /**
@@ -158,10 +171,11 @@ final class Mqtt5Client {
             .setPort(login.port)
             .setURI(path)
             .setSubProtocols(List.of("mqtt"));
-    return vertx
-        .createWebSocketClient(options)
+    WebSocketClient client = vertx.createWebSocketClient(options);
+    return client
         .connect(request)
-        .compose(socket -> new Mqtt5Client(socket, socket, vertx, receiver).connect(login.name));
+        .compose(
+            socket -> new Mqtt5Client(client, socket, socket, vertx, receiver).connect(login.name));
   }
 
   private Future<Mqtt5Client> connect(String name) {
