@@ -41,22 +41,37 @@ public final class RawClient implements AutoCloseable {
 
   private static final int PATIENCE_MILLIS = 10_000;
 
-  private final Socket socket = new Socket();
+  private final Socket socket;
   private final MqttVersion version;
   private final OutputStream out;
   private InputStream in;
   private WebSocketFrames frames;
 
   private RawClient(MqttVersion version, int port, int receiveBuffer) throws IOException {
+    this(version, connect(port, receiveBuffer));
+  }
+
+  private RawClient(MqttVersion version, Socket connected) throws IOException {
     this.version = version;
+    socket = connected;
+    socket.setTcpNoDelay(true);
+    socket.setSoTimeout(PATIENCE_MILLIS);
+    out = socket.getOutputStream();
+    in = new BufferedInputStream(socket.getInputStream());
+  }
+
+  private static Socket connect(int port, int receiveBuffer) throws IOException {
+    Socket socket = new Socket();
     if (receiveBuffer > 0) {
       socket.setReceiveBufferSize(receiveBuffer);
     }
-    socket.setTcpNoDelay(true);
-    socket.setSoTimeout(PATIENCE_MILLIS);
     socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-    out = socket.getOutputStream();
-    in = new BufferedInputStream(socket.getInputStream());
+    return socket;
+  }
+
+  /** A client on a socket that is connected already, such as one of TLS. */
+  public static RawClient over(Socket connected, MqttVersion version) throws IOException {
+    return new RawClient(version, connected);
   }
 
   static RawClient bare(Transport transport, MqttVersion version, int port) throws IOException {
