@@ -34,6 +34,9 @@ final class Loop {
 
   private static final int TOPICS = 1 << 15;
 
+  /** A sweep looks at one in so many connections, so that none holds the loop for long. */
+  static final int SWEEPS = 8;
+
   final int id;
   final Broker broker;
   final EventBus bus;
@@ -54,11 +57,12 @@ final class Loop {
   private final ByteBuf single = Unpooled.buffer(1024);
   private final List<Connection> dirty = new ArrayList<>();
   private List<Bus.RoutedMessage> routed = new ArrayList<>();
-  private final Map<Long, Connection> connections = new HashMap<>();
+  private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private final Link[] loopLinks;
   private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
   private long serial;
   private boolean scheduled;
+  private int turn;
 
   Loop(int id, Broker broker, EventBus bus, EventLoop eventLoop) {
     this.id = id;
@@ -74,6 +78,9 @@ final class Loop {
             broker.limits.intValue(Limit.TOPIC_BYTES),
             broker.limits.intValue(Limit.TOPIC_LEVELS),
             broker.index);
+    for (int i = 0; i < SWEEPS; i++) {
+      connections.add(new HashMap<>());
+    }
     tick();
   }
 
@@ -98,20 +105,24 @@ final class Loop {
 
   long add(Connection connection) {
     long key = ((long) id << 48) | ++serial;
-    connections.put(key, connection);
+    part(key).put(key, connection);
     return key;
   }
 
   void remove(long key) {
-    connections.remove(key);
+    part(key).remove(key);
   }
 
   Connection connection(long key) {
-    return connections.get(key);
+    return part(key).get(key);
   }
 
   List<Connection> connections() {
-    return List.copyOf(connections.values());
+    return connections.stream().flatMap(part -> part.values().stream()).toList();
+  }
+
+  private Map<Long, Connection> part(long key) {
+    return connections.get((int) (key % SWEEPS));
   }
 
   // --- messages ---
@@ -276,20 +287,24 @@ final class Loop {
     counters.flush();
   }
 
-  /** Each second: time-outs. */
+  /** Time-outs: each connection's once a second, if this is called {@link #SWEEPS} times in it. */
   void sweep() {
     tick();
-    for (Connection connection : connections()) {
+    turn = (turn + 1) % SWEEPS;
+    for (Connection connection : List.copyOf(connections.get(turn).values())) {
       connection.sweep(now);
+    }
+    schedule();
+    if (turn != 0) {
+      return;
     }
     for (Link link : loopLinks) {
       if (link != null) {
         link.sweep();
       }
     }
-    nodeLinks.values().forEach(Link::sweep);
+    List.copyOf(nodeLinks.values()).forEach(Link::sweep);
     limitedLog.sweep();
-    schedule();
   }
 
   /** Forgets streams to nodes that left. */
