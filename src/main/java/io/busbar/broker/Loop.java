@@ -55,7 +55,7 @@ final class Loop {
   private final FanOut fanOut = new FanOut(this);
   private final Publish handedOver = new Publish();
   private final ByteBuf single = Unpooled.buffer(1024);
-  private final List<Connection> dirty = new ArrayList<>();
+  private final List<Outgoing> dirty = new ArrayList<>();
   private List<Bus.RoutedMessage> routed = new ArrayList<>();
   private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private final Link[] loopLinks;
@@ -169,13 +169,13 @@ final class Loop {
       Route.Target target = route.targets[0];
       fanOut.before(route);
       if (!target.noLocal || target.connection != publisher) {
-        target.connection.deliver(message, Math.min(message.qos(), target.qos));
+        target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
       }
     } else if (route.targets.length > 1) {
       fanOut.add(message, route);
       for (Route.Target target : route.apart) {
         if (target.connection != publisher) {
-          target.connection.deliver(message, Math.min(message.qos(), target.qos));
+          target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
         }
       }
     }
@@ -255,8 +255,8 @@ final class Loop {
   // --- turns ---
 
   /** Has a connection's buffer written at the end of the turn. */
-  void markDirty(Connection connection) {
-    dirty.add(connection);
+  void markDirty(Outgoing outgoing) {
+    dirty.add(outgoing);
     schedule();
   }
 

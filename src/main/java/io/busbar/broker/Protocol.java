@@ -265,7 +265,7 @@ final class Protocol {
   private void ack(Packet.Ack ack) {
     switch (ack.type()) {
       case Packet.PUBACK -> {
-        if (!connection.acknowledged(ack.packetId())) {
+        if (!connection.outgoing().acknowledged(ack.packetId())) {
           broker.telemetry.count(
               Meter.PACKETS_REFUSED, tag(ReasonCode.PACKET_IDENTIFIER_NOT_FOUND));
         }

@@ -90,22 +90,7 @@ final class Subscriptions {
       suback(packet.packetId(), codes, text);
       return;
     }
-    protocol
-        .loop
-        .bus
-        .request(Bus.MATCHING, new Bus.Subscribe(added), Bus.local(TIMEOUT))
-        .onComplete(
-            reply ->
-                protocol.loop.execute(
-                    () -> {
-                      protocol.loop.counters.busMessages++;
-                      if (reply.failed()) {
-                        protocol.end(
-                            ReasonCode.SERVER_UNAVAILABLE, "the subscription was not confirmed");
-                      } else if (!protocol.connection.isEnding()) {
-                        suback(packet.packetId(), codes, text);
-                      }
-                    }));
+    ask(new Bus.Subscribe(added), () -> suback(packet.packetId(), codes, text));
     // after the new ones, on the same address: at no moment is there none
     remove(replaced);
   }
@@ -177,6 +162,26 @@ final class Subscriptions {
                         protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the end was not confirmed");
                       } else if (!protocol.connection.isEnding()) {
                         unsuback(packet.packetId(), codes);
+                      }
+                    }));
+  }
+
+  /** Has the matching verticle change the index, and answers when it has. */
+  private void ask(Bus.Local change, Runnable answer) {
+    protocol
+        .loop
+        .bus
+        .request(Bus.MATCHING, change, Bus.local(TIMEOUT))
+        .onComplete(
+            reply ->
+                protocol.loop.execute(
+                    () -> {
+                      protocol.loop.counters.busMessages++;
+                      if (reply.failed()) {
+                        protocol.end(
+                            ReasonCode.SERVER_UNAVAILABLE, "the change was not confirmed in time");
+                      } else if (!protocol.connection.isEnding()) {
+                        answer.run();
                       }
                     }));
   }
