@@ -1,51 +1,21 @@
 package io.busbar;
 
-import io.busbar.config.*;
-import java.util.*;
+import io.busbar.cli.Busbar;
+import io.busbar.cli.Running;
 
 /** Entry point. */
 public final class Main {
   private Main() {}
 
-  /** Starts. */
+  /** Runs a command line and ends with its exit code. */
   public static void main(String[] args) {
-    int port = Integer.parseInt(args[0]);
-    Settings s =
-        new Settings(
-            "n",
-            Profile.OPEN,
-            List.of(
-                new Settings.Listener(
-                    Settings.Protocol.MQTT,
-                    new Settings.Address("127.0.0.1", port),
-                    Optional.empty(),
-                    Optional.empty(),
-                    "/mqtt",
-                    List.of("mqtt")),
-                new Settings.Listener(
-                    Settings.Protocol.WS,
-                    new Settings.Address("127.0.0.1", port + 1),
-                    Optional.empty(),
-                    Optional.empty(),
-                    "/mqtt",
-                    List.of("mqtt"))),
-            new Settings.Address("127.0.0.1", 8080),
-            args.length > 1
-                ? new Settings.Cluster(
-                    true,
-                    "t",
-                    new Settings.Address("127.0.0.1", Integer.parseInt(args[1])),
-                    0,
-                    List.of("127.0.0.1:25701", "127.0.0.1:25702"),
-                    Optional.empty())
-                : Settings.Cluster.single(),
-            Optional.empty(),
-            true,
-            0,
-            new Limits(Profile.OPEN, Map.of()));
-    long t = System.nanoTime();
-    Node.start(s)
-        .onComplete(
-            n -> System.out.println("busbar ready " + n + " " + (System.nanoTime() - t) / 1000000));
+    // Before the first class of Hazelcast is loaded, which would choose java.util.logging.
+    System.setProperty("hazelcast.logging.type", "slf4j");
+    System.exit(
+        Busbar.run(
+            args,
+            settings ->
+                Node.start(settings)
+                    .map(node -> new Running(node.listeners(), node.http(), node::stop))));
   }
 }

@@ -55,6 +55,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private byte[] partial = NOTHING;
   private int partialLength;
   private boolean paused;
+
+  /** Whether it is paused because its own answers pile up. */
+  private boolean choked;
+
   private boolean ending;
   private boolean closed;
   private long lastRead;
@@ -191,6 +195,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
   public void channelWritabilityChanged(ChannelHandlerContext context) {
     if (!closed && context.channel().isWritable()) {
       drain();
+      if (choked) {
+        choked = false;
+        // a flush may end here, and so may the parsing that led to it
+        loop.execute(this::resume);
+      }
     }
     context.fireChannelWritabilityChanged();
   }
@@ -198,7 +207,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     protocol.broken(cause);
-    context.close();
+    abort();
   }
 
   @Override
@@ -257,6 +266,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Closes without a word. */
   void abort() {
     ending = true;
+    // a farewell that cannot be written is not waited for: the next sweep closes for good
+    closeBy = loop.now;
     ctx.close();
   }
 
@@ -492,6 +503,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
       ctx.flush();
     }
     account();
+    // deliveries stop at the bound: what goes beyond answers a device that does not read
+    if (inSocket() > 2 * outboundLimit && pause()) {
+      choked = true;
+    }
   }
 
   private void account() {
@@ -534,6 +549,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   Bus.Publisher publisher() {
     return protocol.publisher();
+  }
+
+  /** The client's Maximum Packet Size. */
+  long largestToSend() {
+    return largestToSend;
   }
 
   /** Its channel, for what TLS knows of the device. */

@@ -33,6 +33,10 @@ final class Topic {
    */
   static final class Cache {
     private static final int WAYS = 4;
+
+    /** Longer names are not kept, so that nobody fills the table with them. */
+    private static final int KEPT_BYTES = 512;
+
     private final Topic[] places;
     private final int mask;
     private final int maxBytes;
@@ -81,6 +85,9 @@ final class Topic {
       }
       Topic topic = new Topic(Arrays.copyOfRange(bytes, offset, offset + length), hash);
       index.stripes(topic.name, 0, length, topic.stripes);
+      if (length > KEPT_BYTES) {
+        return topic;
+      }
       places[place >= 0 ? place : base + (turn++ & (WAYS - 1))] = topic;
       return topic;
     }

@@ -42,9 +42,7 @@ public final class Leaks {
     context.getLogger(ResourceLeakDetector.class).addAppender(appender);
     Logger ours = context.getLogger("busbar");
     ours.setLevel(Level.INFO);
-    ours.setAdditive(false);
     ours.addAppender(appender);
-    ours.addAppender(context.getLogger(Logger.ROOT_LOGGER_NAME).getAppender("console"));
   }
 
   private Leaks() {}

@@ -157,8 +157,7 @@ class LimitsIT {
     fits.connect("fits", new PropertyWriter().user("x", "y".repeat((int) most - 40)));
     RawClient beyond = open();
     byte[] packet =
-        beyond.connectPacket(
-            "beyond", 0, new PropertyWriter().user("x", "y".repeat((int) most)));
+        beyond.connectPacket("beyond", 0, new PropertyWriter().user("x", "y".repeat((int) most)));
     beyond.send(packet);
     assertThat(beyond.read(Packet.Connack.class).code())
         .isEqualTo(reason(Limit.CONNECT_BYTES).code());
@@ -180,8 +179,7 @@ class LimitsIT {
       RawClient client = open();
       client.send(client.connectPacket("keep-alive", asked, NONE));
       assertThat(client.read(Packet.Connack.class).properties())
-          .satisfies(
-              p -> assertThat(p.number(Property.SERVER_KEEP_ALIVE, -1)).isEqualTo(most));
+          .satisfies(p -> assertThat(p.number(Property.SERVER_KEEP_ALIVE, -1)).isEqualTo(most));
     }
     RawClient client = open();
     client.send(client.connectPacket("keep-alive", (int) most, NONE));
@@ -203,8 +201,7 @@ class LimitsIT {
     RawClient client = connected("topic");
     String fits = "t".repeat((int) most);
     assertThat(client.subscribe(fits, 0)).isZero();
-    assertThat(client.subscribe(fits + "t", 0))
-        .isEqualTo(ReasonCode.TOPIC_FILTER_INVALID.code());
+    assertThat(client.subscribe(fits + "t", 0)).isEqualTo(ReasonCode.TOPIC_FILTER_INVALID.code());
     client.publish(fits, "x");
     client.expectMessage("x");
     client.publish(fits + "t", "x");
@@ -215,8 +212,7 @@ class LimitsIT {
     RawClient client = connected("levels");
     String fits = "/".repeat((int) most - 1);
     assertThat(client.subscribe(fits, 0)).isZero();
-    assertThat(client.subscribe(fits + "/", 0))
-        .isEqualTo(ReasonCode.TOPIC_FILTER_INVALID.code());
+    assertThat(client.subscribe(fits + "/", 0)).isEqualTo(ReasonCode.TOPIC_FILTER_INVALID.code());
     client.publish(fits, "x");
     client.expectMessage("x");
     client.publish(fits + "/", "x");

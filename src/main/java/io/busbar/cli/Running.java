@@ -1,0 +1,28 @@
+package io.busbar.cli;
+
+import io.busbar.config.Settings;
+import io.vertx.core.Future;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * What the commands need of a node that accepts connections.
+ *
+ * @param listeners with the ports that are listened on
+ * @param http where health and metrics are served
+ * @param stop stops it; called once
+ */
+public record Running(
+    List<Settings.Listener> listeners, Settings.Address http, Supplier<Future<Void>> stop) {
+  /** Copies the list, so that it does not change. */
+  public Running {
+    listeners = List.copyOf(listeners);
+  }
+
+  /** Starts a node; known to the root package only. */
+  @FunctionalInterface
+  public interface Starter {
+    /** Done when the node accepts connections. */
+    Future<Running> start(Settings settings);
+  }
+}

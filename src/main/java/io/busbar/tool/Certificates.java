@@ -1,0 +1,380 @@
+package io.busbar.tool;
+
+import java.io.IOException;
+import java.io.Reader;
+import java.io.StringWriter;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
+import java.security.SecureRandom;
+import java.security.Signature;
+import java.security.cert.X509Certificate;
+import java.security.spec.ECGenParameterSpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
+import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x500.X500NameBuilder;
+import org.bouncycastle.asn1.x500.style.BCStyle;
+import org.bouncycastle.asn1.x509.BasicConstraints;
+import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.asn1.x509.KeyPurposeId;
+import org.bouncycastle.asn1.x509.KeyUsage;
+import org.bouncycastle.cert.X509CertificateHolder;
+import org.bouncycastle.cert.X509v3CertificateBuilder;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509ExtensionUtils;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.openssl.PEMException;
+import org.bouncycastle.openssl.PEMKeyPair;
+import org.bouncycastle.openssl.PEMParser;
+import org.bouncycastle.openssl.jcajce.JcaPEMKeyConverter;
+import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
+import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
+import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+
+/**
+ * A certificate authority for trials, in a directory: {@code ca.pem}, {@code ca-key.pem} and what
+ * it has issued. ECDSA on P-256, PEM, keys as PKCS#8 that only their owner may read.
+ *
+ * <p>What is there and still valid is kept, so that asking twice changes nothing. An authority is
+ * valid for ten years, what it issues for one; a certificate that has less than a week left, or is
+ * of another authority, is issued anew.
+ */
+public final class Certificates {
+  /** How long before its end a certificate is issued anew. */
+  public static final Duration RENEWAL = Duration.ofDays(7);
+
+  private static final Duration AUTHORITY_VALIDITY = Duration.ofDays(3_652);
+  private static final Duration VALIDITY = Duration.ofDays(365);
+  // A peer whose clock is a little behind must not find a new certificate "not yet valid".
+  private static final Duration CLOCK_TOLERANCE = Duration.ofHours(1);
+  private static final int SERIAL_BITS = 127;
+  private static final String SIGNATURE = "SHA256withECDSA";
+  private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*");
+
+  private final SecureRandom random = new SecureRandom();
+  private final Path directory;
+  private final Instant now;
+  private final X509Certificate authority;
+  private final PrivateKey authorityKey;
+
+  /**
+   * An identity on disk.
+   *
+   * @param certificate PEM file
+   * @param key PEM file of its private key (PKCS#8)
+   */
+  public record Identity(Path certificate, Path key) {}
+
+  private record Pair(X509Certificate certificate, PrivateKey key) {}
+
+  private Certificates(Path directory, Instant now, Pair authority) {
+    this.directory = directory;
+    this.now = now;
+    this.authority = authority.certificate;
+    this.authorityKey = authority.key;
+  }
+
+  /**
+   * The authority of a directory; both are made where they are missing.
+   *
+   * @param now judges what is still valid, and is when a new certificate begins
+   * @throws IOException if a file cannot be read or written, or holds something else; its message
+   *     names the file
+   */
+  public static Certificates in(Path directory, Instant now) throws IOException {
+    Files.createDirectories(directory);
+    Identity files = identity(directory, "ca");
+    boolean certificate = Files.exists(files.certificate);
+    if (certificate != Files.exists(files.key)) {
+      throw new IOException(
+          "%s: missing beside %s (delete both to have a new authority made)"
+              .formatted(
+                  certificate ? files.key : files.certificate,
+                  certificate ? files.certificate : files.key));
+    }
+    if (certificate) {
+      Pair found = read(files);
+      if (!belongTogether(found)) {
+        throw new IOException(files.key + ": is not the key of " + files.certificate);
+      }
+      if (found.certificate.getNotAfter().toInstant().isBefore(now.plus(RENEWAL))) {
+        throw new IOException(
+            "%s: ends on %s (delete it and its key to have a new authority made)"
+                .formatted(files.certificate, found.certificate.getNotAfter().toInstant()));
+      }
+      return new Certificates(directory, now, found);
+    }
+    SecureRandom random = new SecureRandom();
+    KeyPair keys = keys(random);
+    X500Name name = named("Busbar demo CA " + Long.toString(now.getEpochSecond(), 36));
+    try {
+      X509v3CertificateBuilder builder =
+          builder(name, now, AUTHORITY_VALIDITY, name, keys, random)
+              .addExtension(Extension.basicConstraints, true, new BasicConstraints(0))
+              .addExtension(
+                  Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
+      Pair made = new Pair(signed(builder, keys.getPrivate()), keys.getPrivate());
+      write(made, files);
+      return new Certificates(directory, now, made);
+    } catch (GeneralSecurityException | OperatorCreationException e) {
+      throw platformLacksP256(e);
+    }
+  }
+
+  /**
+   * Judges a server's or client's own files before they are used.
+   *
+   * @throws IOException if they are not a certificate and its private key in PEM; its message names
+   *     the file
+   */
+  public static void require(Identity files) throws IOException {
+    if (!belongTogether(read(files))) {
+      throw new IOException(files.key + ": is not the key of " + files.certificate);
+    }
+  }
+
+  /** The authority's certificate: what a client or a server is told to trust. */
+  public Path authority() {
+    return identity(directory, "ca").certificate;
+  }
+
+  /**
+   * A server's certificate, {@code server.pem}.
+   *
+   * @param names host names and IP literals that it is valid for; at least one
+   */
+  public Identity server(List<String> names) throws IOException {
+    List<GeneralName> alternatives = new ArrayList<>();
+    for (String name : names) {
+      boolean address = ADDRESS.matcher(name).matches();
+      alternatives.add(
+          new GeneralName(address ? GeneralName.iPAddress : GeneralName.dNSName, name));
+    }
+    return issued(
+        identity(directory, "server"),
+        names.get(0),
+        KeyPurposeId.id_kp_serverAuth,
+        Optional.of(new GeneralNames(alternatives.toArray(GeneralName[]::new))));
+  }
+
+  /** A client's certificate, {@code clients/NAME.pem}, whose subject is {@code CN=NAME}. */
+  public Identity client(String name) throws IOException {
+    Path clients = directory.resolve("clients");
+    Files.createDirectories(clients);
+    return issued(
+        identity(clients, fileName(name)), name, KeyPurposeId.id_kp_clientAuth, Optional.empty());
+  }
+
+  private Identity issued(
+      Identity files, String name, KeyPurposeId purpose, Optional<GeneralNames> alternatives)
+      throws IOException {
+    if (Files.exists(files.certificate)
+        && Files.exists(files.key)
+        && serves(read(files), name, alternatives)) {
+      return files;
+    }
+    KeyPair keys = keys(random);
+    try {
+      X500Name issuer = X500Name.getInstance(authority.getSubjectX500Principal().getEncoded());
+      JcaX509ExtensionUtils identifiers = new JcaX509ExtensionUtils();
+      X509v3CertificateBuilder builder =
+          builder(issuer, now, VALIDITY, named(name), keys, random)
+              .addExtension(Extension.basicConstraints, true, new BasicConstraints(false))
+              .addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.digitalSignature))
+              .addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(purpose))
+              .addExtension(
+                  Extension.authorityKeyIdentifier,
+                  false,
+                  identifiers.createAuthorityKeyIdentifier(authority.getPublicKey()));
+      if (alternatives.isPresent()) {
+        builder.addExtension(Extension.subjectAlternativeName, false, alternatives.get());
+      }
+      write(new Pair(signed(builder, authorityKey), keys.getPrivate()), files);
+      return files;
+    } catch (GeneralSecurityException | OperatorCreationException e) {
+      throw platformLacksP256(e);
+    }
+  }
+
+  /** Whether a certificate found on disk can be kept. */
+  private boolean serves(Pair found, String name, Optional<GeneralNames> alternatives)
+      throws IOException {
+    try {
+      found.certificate.verify(authority.getPublicKey());
+    } catch (GeneralSecurityException e) {
+      return false; // Of another authority: issued anew.
+    }
+    return !found.certificate.getNotAfter().toInstant().isBefore(now.plus(RENEWAL))
+        && X500Name.getInstance(found.certificate.getSubjectX500Principal().getEncoded())
+            .equals(named(name))
+        && alternatives(found.certificate).equals(alternatives)
+        && belongTogether(found);
+  }
+
+  private static Optional<GeneralNames> alternatives(X509Certificate certificate)
+      throws IOException {
+    byte[] extension = certificate.getExtensionValue(Extension.subjectAlternativeName.getId());
+    return extension == null
+        ? Optional.empty()
+        : Optional.of(
+            GeneralNames.getInstance(JcaX509ExtensionUtils.parseExtensionValue(extension)));
+  }
+
+  private static boolean belongTogether(Pair pair) {
+    try {
+      byte[] probe = {1};
+      Signature signature =
+          Signature.getInstance(
+              switch (pair.key.getAlgorithm()) {
+                case "EC", "ECDSA" -> SIGNATURE;
+                case "RSA" -> "SHA256withRSA";
+                default -> pair.key.getAlgorithm();
+              });
+      signature.initSign(pair.key);
+      signature.update(probe);
+      byte[] signed = signature.sign();
+      signature.initVerify(pair.certificate.getPublicKey());
+      signature.update(probe);
+      return signature.verify(signed);
+    } catch (GeneralSecurityException e) {
+      return false; // Not even keys of one kind.
+    }
+  }
+
+  private static X509v3CertificateBuilder builder(
+      X500Name issuer,
+      Instant now,
+      Duration validity,
+      X500Name subject,
+      KeyPair keys,
+      SecureRandom random)
+      throws IOException, GeneralSecurityException {
+    return new JcaX509v3CertificateBuilder(
+            issuer,
+            new BigInteger(SERIAL_BITS, random).add(BigInteger.ONE),
+            Date.from(now.minus(CLOCK_TOLERANCE)),
+            Date.from(now.plus(validity)),
+            subject,
+            keys.getPublic())
+        .addExtension(
+            Extension.subjectKeyIdentifier,
+            false,
+            new JcaX509ExtensionUtils().createSubjectKeyIdentifier(keys.getPublic()));
+  }
+
+  private static X509Certificate signed(X509v3CertificateBuilder builder, PrivateKey key)
+      throws GeneralSecurityException, OperatorCreationException {
+    return new JcaX509CertificateConverter()
+        .getCertificate(builder.build(new JcaContentSignerBuilder(SIGNATURE).build(key)));
+  }
+
+  private static KeyPair keys(SecureRandom random) {
+    try {
+      KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+      generator.initialize(new ECGenParameterSpec("secp256r1"), random);
+      return generator.generateKeyPair();
+    } catch (GeneralSecurityException e) {
+      throw platformLacksP256(e);
+    }
+  }
+
+  private static X500Name named(String commonName) {
+    return new X500NameBuilder(BCStyle.INSTANCE).addRDN(BCStyle.CN, commonName).build();
+  }
+
+  private static Identity identity(Path directory, String name) {
+    return new Identity(directory.resolve(name + ".pem"), directory.resolve(name + "-key.pem"));
+  }
+
+  private static String fileName(String name) throws IOException {
+    if (name.isBlank()
+        || name.startsWith(".")
+        || name.indexOf('/') >= 0
+        || name.indexOf('\\') >= 0) {
+      throw new IOException(
+          "name: \"%s\" (allowed: a file name that does not begin with a dot)".formatted(name));
+    }
+    return name;
+  }
+
+  private static Pair read(Identity files) throws IOException {
+    try {
+      X509CertificateHolder holder = pem(files.certificate, X509CertificateHolder.class);
+      X509Certificate certificate = new JcaX509CertificateConverter().getCertificate(holder);
+      JcaPEMKeyConverter converter = new JcaPEMKeyConverter();
+      return new Pair(certificate, converter.getPrivateKey(pem(files.key, PrivateKeyInfo.class)));
+    } catch (GeneralSecurityException | PEMException e) {
+      throw new IOException(
+          "%s, %s: not a certificate and its key in PEM: %s"
+              .formatted(files.certificate, files.key, e.getMessage()),
+          e);
+    }
+  }
+
+  /** The first PEM object of a file; an old-style key pair counts as its private key. */
+  private static <T> T pem(Path file, Class<T> kind) throws IOException {
+    try (Reader reader = Files.newBufferedReader(file, StandardCharsets.US_ASCII);
+        PEMParser parser = new PEMParser(reader)) {
+      Object found = parser.readObject();
+      if (found instanceof PEMKeyPair pair) {
+        found = pair.getPrivateKeyInfo();
+      }
+      if (!kind.isInstance(found)) {
+        throw new IOException(
+            "%s: no %s found (allowed: PEM)"
+                .formatted(file, kind == PrivateKeyInfo.class ? "private key" : "certificate"));
+      }
+      return kind.cast(found);
+    }
+  }
+
+  private static void write(Pair pair, Identity files) throws IOException {
+    write(files.key, new JcaPKCS8Generator(pair.key, null), true);
+    write(files.certificate, pair.certificate, false);
+  }
+
+  /** A reader sees the old file or the whole new one, and nobody else ever sees a key. */
+  private static void write(Path file, Object object, boolean secret) throws IOException {
+    StringWriter text = new StringWriter();
+    try (JcaPEMWriter writer = new JcaPEMWriter(text)) {
+      writer.writeObject(object);
+    }
+    Path directory = file.toAbsolutePath().getParent();
+    // Made readable by its owner alone, before anything is in it.
+    Path unfinished = Files.createTempFile(directory, file.getFileName().toString(), ".new");
+    try {
+      Files.writeString(unfinished, text.toString(), StandardCharsets.US_ASCII);
+      PosixFileAttributeView posix =
+          Files.getFileAttributeView(unfinished, PosixFileAttributeView.class);
+      if (posix != null && !secret) {
+        posix.setPermissions(PosixFilePermissions.fromString("rw-r--r--"));
+      }
+      Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(unfinished);
+    }
+  }
+
+  private static IllegalStateException platformLacksP256(Exception cause) {
+    return new IllegalStateException("this Java has no ECDSA on P-256", cause);
+  }
+}
