@@ -15,6 +15,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 
 /**
@@ -31,6 +32,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** How long a connection that was told to end may take to read that, in milliseconds. */
   private static final long FAREWELL = 3_000;
 
+  /** Why a connection is not read for now. */
+  enum Pause {
+    /** Its CONNECT is being judged. */
+    OPENING,
+    /** A stream to another loop or node that it feeds has no credit. */
+    NO_CREDIT,
+    /** Its subscriptions wait for the matching verticle. */
+    SUBSCRIBING,
+    /** The answers to what it sends pile up, because it does not read them. */
+    CHOKED
+  }
+
   private final Loop loop;
   private final Broker broker;
   private final Protocol protocol;
@@ -40,7 +53,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private long key;
   private byte[] partial = NOTHING;
   private int partialLength;
-  private boolean paused;
+  private final EnumSet<Pause> pauses = EnumSet.noneOf(Pause.class);
   private boolean ending;
   private boolean closed;
   private long lastRead;
@@ -49,7 +62,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   Connection(Loop loop, String remote) {
     this.loop = loop;
     this.broker = loop.broker;
-    this.outgoing = new Outgoing(loop);
+    this.outgoing = new Outgoing(loop, () -> pause(Pause.CHOKED));
     this.protocol = new Protocol(this, loop, remote);
     this.closeBy = loop.now + broker.limits.get(Limit.CONNECT_TIMEOUT) * 1_000;
   }
@@ -104,7 +117,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private int process(byte[] buffer, int end) {
     int at = 0;
     try {
-      while (at < end && !paused && !ending && protocol.isReady()) {
+      while (at < end && pauses.isEmpty() && !ending && protocol.isReady()) {
         int length = Decoder.packetLength(buffer, at, end);
         protocol.admit(buffer[at], length, end - at);
         if (length == Decoder.INCOMPLETE || at + length > end) {
@@ -140,22 +153,23 @@ final class Connection extends ChannelInboundHandlerAdapter {
     partialLength = rest;
   }
 
-  /** Stops reading; false if it had stopped before. */
-  boolean pause() {
-    if (paused || ending) {
+  /** Stops reading for a reason; false if it is one already or the connection is ending. */
+  boolean pause(Pause reason) {
+    if (ending || !pauses.add(reason)) {
       return false;
     }
-    paused = true;
     ctx.channel().config().setAutoRead(false);
     return true;
   }
 
-  /** Goes on with what has arrived and then reads again. Not to be called while parsing. */
-  void resume() {
-    paused = false;
-    if (!closed && !ending) {
+  /**
+   * A reason is gone: with the last one, goes on with what has arrived and then reads again. Not to
+   * be called while parsing.
+   */
+  void resume(Pause reason) {
+    if (pauses.remove(reason) && pauses.isEmpty() && !closed && !ending) {
       keep(partial, process(partial, partialLength), partialLength);
-      if (!paused && !ending) {
+      if (pauses.isEmpty() && !ending) {
         ctx.channel().config().setAutoRead(true);
       }
       loop.schedule();
@@ -166,6 +180,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   public void channelWritabilityChanged(ChannelHandlerContext context) {
     if (context.channel().isWritable()) {
       outgoing.drain();
+      if (pauses.contains(Pause.CHOKED)) {
+        // later: a flush may end here, and so may the parsing that led to it
+        loop.execute(() -> resume(Pause.CHOKED));
+      }
     }
     context.fireChannelWritabilityChanged();
   }
@@ -173,7 +191,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     protocol.broken(cause);
-    context.close();
+    abort();
   }
 
   @Override
@@ -221,6 +239,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Closes without a word. */
   void abort() {
     ending = true;
+    // a farewell that cannot be written is not waited for: the next sweep closes for good
+    closeBy = loop.now;
     ctx.close();
   }
 

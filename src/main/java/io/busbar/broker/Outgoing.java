@@ -30,6 +30,7 @@ final class Outgoing {
   private final long outboundLimit;
   private final long queueLimit;
   private final SendQueue queue;
+  private final Runnable choked;
   private ChannelHandlerContext ctx;
   private MqttVersion version = MqttVersion.V3_1_1;
   private Inflight inflight;
@@ -40,8 +41,14 @@ final class Outgoing {
   private boolean ended;
   private long accounted;
 
-  Outgoing(Loop loop) {
+  /**
+   * What goes to one device.
+   *
+   * @param choked told when more waits than deliveries alone can make: answers that are not read
+   */
+  Outgoing(Loop loop, Runnable choked) {
     this.loop = loop;
+    this.choked = choked;
     this.broker = loop.broker;
     this.outboundLimit = broker.limits.get(Limit.OUTBOUND_BYTES);
     this.queueLimit = broker.limits.get(Limit.QUEUE_BYTES);
@@ -60,6 +67,11 @@ final class Outgoing {
     version = speaks;
     inflight = new Inflight(Math.min(receiveMaximum, broker.limits.intValue(Limit.INFLIGHT)));
     largestToSend = maximumPacketSize;
+  }
+
+  /** The client's Maximum Packet Size. */
+  long largestToSend() {
+    return largestToSend;
   }
 
   /** Takes what is still to be written; nothing is sent after it. */
@@ -294,6 +306,10 @@ final class Outgoing {
       ctx.flush();
     }
     account();
+    // deliveries stop at the bound: what goes beyond answers a device that does not read
+    if (inSocket() > 2 * outboundLimit) {
+      choked.run();
+    }
   }
 
   private void account() {

@@ -42,9 +42,7 @@ public final class Leaks {
     context.getLogger(ResourceLeakDetector.class).addAppender(appender);
     Logger ours = context.getLogger("busbar");
     ours.setLevel(Level.INFO);
-    ours.setAdditive(false);
     ours.addAppender(appender);
-    ours.addAppender(context.getLogger(Logger.ROOT_LOGGER_NAME).getAppender("console"));
   }
 
   private Leaks() {}
@@ -76,7 +74,7 @@ public final class Leaks {
 
   /** Runs the collector until it has found garbage made just before. */
   @SuppressWarnings("UnusedVariable") // the reference must be reachable, its target must not
-  private static void collect() throws InterruptedException {
+  public static void collect() throws InterruptedException {
     ReferenceQueue<Object> queue = new ReferenceQueue<>();
     WeakReference<Object> sentinel = new WeakReference<>(new Object(), queue);
     do {

@@ -74,9 +74,9 @@ public final class RawClient implements AutoCloseable {
     return new RawClient(version, connected);
   }
 
-  static RawClient bare(Transport transport, MqttVersion version, int port) throws IOException {
+  static RawClient bare(MqttVersion version, int port) throws IOException {
     // a small receive buffer lets a client that does not read be felt soon
-    return new RawClient(version, port, transport == Transport.TCP ? 8_192 : 0);
+    return new RawClient(version, port, 8_192);
   }
 
   static RawClient open(Transport transport, MqttVersion version, int port) throws IOException {

@@ -159,7 +159,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** A client whose WebSocket is not upgraded yet, or a TCP one. */
   public RawClient bare(RawClient.Transport transport) throws IOException {
-    RawClient client = RawClient.bare(transport, MqttVersion.V5, port(transport));
+    RawClient client = RawClient.bare(MqttVersion.V5, port(transport));
     clients.add(client);
     return client;
   }

@@ -46,6 +46,12 @@ public final class WebSocketFrames extends InputStream {
     out.flush();
   }
 
+  /** Sends bytes that need not be a frame. */
+  public void sendRaw(byte[] bytes) throws IOException {
+    out.write(bytes);
+    out.flush();
+  }
+
   /** The status of the close frame that came first, or -1; further ones are an error. */
   public int closeStatus() {
     return closeStatus;

@@ -340,7 +340,7 @@ class LimitsIT {
   private static void webSocketFrameBytes(long most) throws IOException {
     RawClient client = NODE.open(Transport.WS, MqttVersion.V5);
     client.connect("frames");
-    byte[] fits = client.publishPacket("t", 1, 9, "x".repeat((int) most - 10), NONE);
+    byte[] fits = client.publishPacket("t", 1, 9, "x".repeat((int) most - 9), NONE);
     assertThat(fits).hasSize((int) most);
     client.send(fits);
     assertThat(client.read(Packet.Ack.class).packetId()).isEqualTo(9);
