@@ -203,8 +203,7 @@ class ArchitectureTest {
     only("org.bouncycastle..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");
     only("org.snakeyaml..", "io.busbar.config..");
-    only(
-        "io.netty.channel..", "io.busbar", "io.busbar.broker..", "io.busbar.tool..");
+    only("io.netty.channel..", "io.busbar", "io.busbar.broker..", "io.busbar.tool..");
   }
 
   private static void only(String thirdParty, String... users) {
@@ -245,8 +244,8 @@ class ArchitectureTest {
   void nothingBlocksAnEventLoop() {
     String waiting =
         "java\\.util\\.concurrent\\.(CountDownLatch|CyclicBarrier|Semaphore|Phaser|(Completable)?"
-            + "Future|ExecutorService|.*Queue|locks\\..*)|io\\.vertx\\.core\\.Future"
-            + "|io\\.netty\\.util\\.concurrent\\..*|io\\.netty\\.channel\\.Channel.*";
+            + "Future|ExecutorService|.*Queue|locks\\..*)";
+    String asynchronous = "io\\.(vertx\\.core\\.Future|netty\\..*)";
     check(
         noClasses()
             .that()
@@ -255,6 +254,7 @@ class ArchitectureTest {
             .callMethodWhere(
                 call("java\\.lang\\.Thread", "sleep|join")
                     .or(call("java\\.lang\\.Object", "wait"))
+                    .or(call(asynchronous, "await.*|sync.*"))
                     .or(
                         call(
                             waiting,

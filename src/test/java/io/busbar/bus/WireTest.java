@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
@@ -134,7 +135,16 @@ class WireTest {
               random.nextLong(),
               changes);
       Wire.Interest read = Wire.Interest.decode(interest.encode());
-      assertThat(read).usingRecursiveComparison().isEqualTo(interest);
+      assertThat(read.kind()).isEqualTo(interest.kind());
+      assertThat(read.author()).isEqualTo(interest.author());
+      assertThat(read.loops()).isEqualTo(interest.loops());
+      assertThat(read.number()).isEqualTo(interest.number());
+      assertThat(read.changes()).hasSameSizeAs(changes);
+      for (int k = 0; k < changes.size(); k++) {
+        Wire.Change change = read.changes().get(k);
+        assertThat(Arrays.equals(change.filter(), changes.get(k).filter())).isTrue();
+        assertThat(change.added()).isEqualTo(changes.get(k).added());
+      }
 
       Wire.Eviction eviction =
           new Wire.Eviction("id" + "€".repeat(random.nextInt(999)), random.nextLong(), "n" + i);

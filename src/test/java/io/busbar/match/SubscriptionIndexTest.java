@@ -196,7 +196,7 @@ class SubscriptionIndexTest {
    * matches of a topic changed, its generation must have changed: caches live by that.
    */
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  @ValueSource(longs = {1, 2, 3})
   void agreesWithFiltersTriedOneByOne(long seed) {
     Random random = new Random(seed);
     List<String> topics = topics(4);

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class PublishTest {
-  private static final int MESSAGES = 4_000;
+  private static final int MESSAGES = 1_500;
 
   /**
    * What a PUBLISH says.

@@ -62,7 +62,7 @@ class TopicsTest {
   void matchesLikeARecursiveTwin() {
     Random random = new Random(47);
     int matched = 0;
-    for (int i = 0; i < 300_000; i++) {
+    for (int i = 0; i < 100_000; i++) {
       String filter = filter(random);
       String topic = name(random);
       boolean expected = naive(filter, topic);
@@ -71,7 +71,7 @@ class TopicsTest {
       }
       matched += expected ? 1 : 0;
     }
-    assertThat(matched).isGreaterThan(10_000);
+    assertThat(matched).isGreaterThan(3_000);
   }
 
   private static String name(Random random) {

@@ -52,7 +52,7 @@ class Utf8Test {
     Random random = new Random(3629);
     int[] favoured = {0x41, 0x00, 0x80, 0xbf, 0xc2, 0xdf, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0x90, 0xa0};
     int valid = 0;
-    for (int i = 0; i < 300_000; i++) {
+    for (int i = 0; i < 100_000; i++) {
       byte[] bytes = new byte[2 + random.nextInt(7)];
       for (int k = 0; k < bytes.length; k++) {
         bytes[k] =
@@ -64,7 +64,7 @@ class Utf8Test {
       int offset = random.nextInt(2);
       valid += same(bytes, offset, bytes.length - 2) ? 1 : 0;
     }
-    assertThat(valid).isGreaterThan(1_000);
+    assertThat(valid).isGreaterThan(300);
   }
 
   private boolean same(byte[] bytes, int offset, int length) {
