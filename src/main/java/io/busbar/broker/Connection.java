@@ -55,10 +55,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private byte[] partial = NOTHING;
   private int partialLength;
   private boolean paused;
-
-  /** Whether it is paused because its own answers pile up. */
-  private boolean choked;
-
   private boolean ending;
   private boolean closed;
   private long lastRead;
@@ -195,11 +191,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
   public void channelWritabilityChanged(ChannelHandlerContext context) {
     if (!closed && context.channel().isWritable()) {
       drain();
-      if (choked) {
-        choked = false;
-        // a flush may end here, and so may the parsing that led to it
-        loop.execute(this::resume);
-      }
     }
     context.fireChannelWritabilityChanged();
   }
@@ -503,10 +494,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
       ctx.flush();
     }
     account();
-    // deliveries stop at the bound: what goes beyond answers a device that does not read
-    if (inSocket() > 2 * outboundLimit && pause()) {
-      choked = true;
-    }
   }
 
   private void account() {
