@@ -10,7 +10,6 @@ import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
-import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.testing.Await;
 import io.busbar.testing.Leaks;
@@ -421,58 +420,5 @@ class BadInputIT {
             NODE.total(Meter.DELIVERIES_MATCHED) - matchedBefore == 21L * count
                 && NODE.total(Meter.LOST) > lostBefore,
         () -> NODE.total(Meter.LOST) - lostBefore);
-  }
-
-  /** Publishes without end, of one who reads nothing: the server stops reading it. */
-  @ParameterizedTest
-  @EnumSource(Transport.class)
-  void acknowledgementsThatNobodyReads(Transport transport) throws Exception {
-    RawClient deaf = NODE.bare(transport);
-    if (transport == Transport.WS) {
-      assertThat(deaf.upgrade("/mqtt", "mqtt")).isEqualTo(101);
-    }
-    deaf.connect("deaf");
-    deaf.subscribe("fill", 0);
-    long slowBefore = NODE.lost(Loss.SLOW_RECEIVER);
-    // the kernel takes more as it goes on, up to some MB
-    while (NODE.lost(Loss.SLOW_RECEIVER) < slowBefore + 500) {
-      healthy.publish("fill", "x".repeat(8_000));
-    }
-    healthy.expectNothing();
-    byte[] packet = deaf.publishPacket("nobody", 1, 9, "x".repeat(1_000), NONE);
-    byte[] chunk = new byte[0];
-    for (int i = 0; i < 16; i++) {
-      chunk = ConnectCases.concat(chunk, packet);
-    }
-    byte[] packets = chunk;
-    ExecutorService thread = Executors.newSingleThreadExecutor();
-    try {
-      Future<?> flood =
-          thread.submit(
-              () -> {
-                for (int i = 0; i < 6_000; i++) {
-                  deaf.sendUnlessClosed(packets);
-                }
-              });
-      // once nobody reads it any more the flood hangs in its socket
-      long[] seen = {-1, 0};
-      Await.until(
-          "the flood is not taken any more",
-          () -> {
-            long now = NODE.total(Meter.BYTES_RECEIVED);
-            seen[1] = now == seen[0] ? seen[1] + 1 : 0;
-            seen[0] = now;
-            return seen[1] > 200;
-          },
-          () -> seen[0] + " bytes were taken");
-      assertThat(flood.isDone())
-          .as("all was taken; waiting: %s", NODE.gauge(Meter.OUTBOUND_PENDING))
-          .isFalse();
-      assertThat(NODE.gauge(Meter.OUTBOUND_PENDING)).isBetween(2 * 65_536.0, 6 * 65_536.0);
-    } finally {
-      deaf.close();
-      thread.shutdown();
-      assertThat(thread.awaitTermination(20, TimeUnit.SECONDS)).isTrue();
-    }
   }
 }
