@@ -13,6 +13,7 @@ import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
@@ -211,7 +212,10 @@ class AccessIT {
     // QoS 0 has no answer but DISCONNECT
     client.publish("trucks/truck-2/x", "mine");
     client.expectEnd(ReasonCode.NOT_AUTHORIZED);
-    assertThat(node.telemetry().lost(Loss.NOT_AUTHORIZED)).isEqualTo(denied + 2);
+    Await.until(
+        "both are in the ledger",
+        () -> node.telemetry().lost(Loss.NOT_AUTHORIZED) == denied + 2,
+        () -> node.telemetry().lost(Loss.NOT_AUTHORIZED));
     assertThat(node.telemetry().adder(Meter.DENIALS, "publish").sum()).isPositive();
   }
 

@@ -70,7 +70,7 @@ final class Loop {
     this.bus = bus;
     this.eventLoop = eventLoop;
     this.counters = new Counters(broker.telemetry, broker.pendingDeliveries);
-    this.limitedLog = new LimitedLog(LoggerFactory.getLogger("busbar.connection"));
+    this.limitedLog = new LimitedLog(LoggerFactory.getLogger(Connection.class));
     this.loopLinks = new Link[broker.loops];
     this.topics =
         new Topic.Cache(

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * opening is {@link Opening}'s, subscriptions are {@link Subscriptions}'.
  */
 final class Protocol {
-  private static final Logger LOG = LoggerFactory.getLogger("busbar.connection");
+  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
 
   /** How many topics a connection remembers that it may publish to; a power of two. */
   private static final int REMEMBERED = 8;

@@ -9,6 +9,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.util.ResourceLeakDetector;
+import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.List;
@@ -21,6 +22,8 @@ import org.slf4j.LoggerFactory;
  * at the first allocation after the garbage collector found a buffer that nobody released.
  */
 public final class Leaks {
+  private static final int MOST_COLLECTIONS = 50;
+
   private static final List<String> REPORTS = new CopyOnWriteArrayList<>();
   private static final AtomicLong LINES = new AtomicLong();
 
@@ -30,7 +33,7 @@ public final class Leaks {
         new AppenderBase<>() {
           @Override
           protected void append(ILoggingEvent event) {
-            if (event.getLoggerName().startsWith("busbar")) {
+            if (event.getLoggerName().startsWith("io.busbar")) {
               LINES.incrementAndGet();
             } else if (event.getLevel() == Level.ERROR) {
               REPORTS.add(event.getFormattedMessage());
@@ -40,7 +43,7 @@ public final class Leaks {
     appender.setContext(context);
     appender.start();
     context.getLogger(ResourceLeakDetector.class).addAppender(appender);
-    Logger ours = context.getLogger("busbar");
+    Logger ours = context.getLogger("io.busbar");
     ours.setLevel(Level.INFO);
     ours.addAppender(appender);
   }
@@ -73,12 +76,20 @@ public final class Leaks {
   }
 
   /** Runs the collector until it has found garbage made just before. */
-  @SuppressWarnings("UnusedVariable") // the reference must be reachable, its target must not
   public static void collect() throws InterruptedException {
     ReferenceQueue<Object> queue = new ReferenceQueue<>();
     WeakReference<Object> sentinel = new WeakReference<>(new Object(), queue);
-    do {
-      System.gc();
-    } while (queue.remove(200) == null);
+    try {
+      for (int i = 0; i < MOST_COLLECTIONS; i++) {
+        System.gc();
+        if (queue.remove(200) != null) {
+          return;
+        }
+      }
+      throw new IllegalStateException("the collector does not find garbage");
+    } finally {
+      // its target must be garbage, the reference itself must not
+      Reference.reachabilityFence(sentinel);
+    }
   }
 }

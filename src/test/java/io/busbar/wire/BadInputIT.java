@@ -17,6 +17,13 @@ import io.busbar.testing.RawClient;
 import io.busbar.testing.RawClient.Transport;
 import io.busbar.testing.TestNode;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -318,6 +325,54 @@ class BadInputIT {
   }
 
   /** One filter a packet, without waiting for an answer: requests to the index are bounded. */
+  @Test
+  void answersThatNobodyReadsStopTheReading() throws Exception {
+    try (SocketChannel deaf = SocketChannel.open();
+        Selector selector = Selector.open()) {
+      deaf.setOption(StandardSocketOptions.SO_RCVBUF, 8_192);
+      deaf.connect(
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), NODE.port(Transport.TCP)));
+      deaf.write(
+          ByteBuffer.wrap(
+              RawClient.bytes(
+                  out ->
+                      Encoder.connect(
+                          out, MqttVersion.V3_1_1, "deaf", true, 0, null, null, NONE))));
+      ByteBuffer connack = ByteBuffer.allocate(4);
+      while (connack.hasRemaining()) {
+        assertThat(deaf.read(connack)).isPositive();
+      }
+      deaf.configureBlocking(false);
+      SelectionKey key = deaf.register(selector, SelectionKey.OP_WRITE);
+      byte[] pings = new byte[65_536];
+      for (int i = 0; i < pings.length; i += 2) {
+        pings[i] = (byte) (Packet.PINGREQ << 4);
+      }
+      ByteBuffer flood = ByteBuffer.wrap(pings);
+      long sent = 0;
+      // for two seconds the socket takes nothing more: the server has stopped reading
+      while (selector.select(2_000) > 0) {
+        selector.selectedKeys().clear();
+        sent += deaf.write(flood);
+        if (!flood.hasRemaining()) {
+          flood.rewind();
+        }
+        assertThat(sent).as("bytes taken without an answer being read").isLessThan(256L << 20);
+      }
+      assertThat(NODE.gauge(Meter.OUTBOUND_PENDING)).isPositive().isLessThan(4 << 20);
+      // who reads again gets every answer
+      key.interestOps(SelectionKey.OP_READ);
+      ByteBuffer answers = ByteBuffer.allocate(1 << 20);
+      long wanted = sent / 2 * 2;
+      long got = 0;
+      while (got < wanted && selector.select(10_000) > 0) {
+        selector.selectedKeys().clear();
+        got += deaf.read(answers.clear());
+      }
+      assertThat(got).isEqualTo(wanted);
+    }
+  }
+
   @Test
   void subscribesWithoutWaiting() throws Exception {
     RawClient client = connected("hasty");

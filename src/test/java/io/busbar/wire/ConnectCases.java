@@ -199,7 +199,7 @@ final class ConnectCases {
               "MQTT-3.1.2-11 and 2.2.2 properties: twice, misplaced, out of range, unknown",
               wire -> {
                 refusedProperties(wire, "11 00000000 11 00000000", ReasonCode.PROTOCOL_ERROR);
-                refusedProperties(wire, "23 0001", ReasonCode.PROTOCOL_ERROR);
+                refusedProperties(wire, "23 0001", ReasonCode.MALFORMED_PACKET);
                 refusedProperties(wire, "21 0000", ReasonCode.PROTOCOL_ERROR);
                 refusedProperties(wire, "27 00000000", ReasonCode.PROTOCOL_ERROR);
                 refusedProperties(wire, "17 02", ReasonCode.PROTOCOL_ERROR);

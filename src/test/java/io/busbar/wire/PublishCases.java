@@ -212,7 +212,7 @@ final class PublishCases {
                 properties(wire, "01 02", ReasonCode.PROTOCOL_ERROR);
                 properties(wire, "0b 01", ReasonCode.PROTOCOL_ERROR);
                 properties(wire, "03 0001 61 03 0001 61", ReasonCode.PROTOCOL_ERROR);
-                properties(wire, "11 00000001", ReasonCode.PROTOCOL_ERROR);
+                properties(wire, "11 00000001", ReasonCode.MALFORMED_PACKET);
                 properties(wire, "7e 00", ReasonCode.MALFORMED_PACKET);
                 properties(wire, "02 0000", ReasonCode.MALFORMED_PACKET);
                 properties(wire, "03 0002 c080", ReasonCode.MALFORMED_PACKET);

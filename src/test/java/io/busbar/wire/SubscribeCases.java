@@ -70,7 +70,10 @@ final class SubscribeCases {
               "MQTT-3.8.3-4, MQTT-3.8.3-5 QoS 3 and reserved options",
               wire -> {
                 String head = wire.v5() ? "82 07 0001 00 0001 61" : "82 06 0001 0001 61";
-                ended(wire, head + "03", ReasonCode.MALFORMED_PACKET);
+                ended(
+                    wire,
+                    head + "03",
+                    wire.v5() ? ReasonCode.PROTOCOL_ERROR : ReasonCode.MALFORMED_PACKET);
                 ended(wire, head + "40", ReasonCode.MALFORMED_PACKET);
                 ended(wire, head + "80", ReasonCode.MALFORMED_PACKET);
                 ended(
