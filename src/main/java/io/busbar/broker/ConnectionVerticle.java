@@ -18,7 +18,6 @@ import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetServer;
 import io.vertx.core.net.NetServerOptions;
 import io.vertx.core.net.NetSocket;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -37,6 +36,7 @@ public final class ConnectionVerticle extends VerticleBase {
   private final List<NetServer> servers = new ArrayList<>();
   private Loop loop;
   private long sweep;
+  private boolean isStopping;
 
   /**
    * The verticle of a loop.
@@ -135,6 +135,10 @@ public final class ConnectionVerticle extends VerticleBase {
   }
 
   private void accept(NetSocket socket, Settings.Listener listener) {
+    if (isStopping) {
+      socket.close();
+      return;
+    }
     ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
     if (pipeline.get("chunkedWriter") != null) {
       pipeline.remove("chunkedWriter");
@@ -147,24 +151,30 @@ public final class ConnectionVerticle extends VerticleBase {
     pipeline.addBefore("handler", "mqtt", connection);
   }
 
+  /**
+   * Tells everybody first: a server that is shut down closes its sockets at once, and what is
+   * written to them then is lost.
+   */
   @Override
   public Future<?> stop() {
-    List<Future<Void>> closing = new ArrayList<>();
-    servers.forEach(server -> closing.add(server.shutdown(Duration.ofMillis(1))));
+    isStopping = true;
+    List<Future<Void>> ending = new ArrayList<>();
     for (Connection connection : loop.connections()) {
       Promise<Void> gone = Promise.promise();
       connection.onClosed(() -> gone.tryComplete());
       connection.end(ReasonCode.SERVER_SHUTTING_DOWN, null);
-      closing.add(gone.future());
+      ending.add(gone.future());
     }
-    Promise<Void> done = Promise.promise();
-    Future.join(closing).onComplete(all -> done.tryComplete());
-    vertx.setTimer(
-        FAREWELL,
-        t -> {
-          loop.connections().forEach(Connection::abort);
-          done.tryComplete();
-        });
-    return done.future().onComplete(v -> vertx.cancelTimer(sweep));
+    Promise<Void> told = Promise.promise();
+    Future.join(ending).onComplete(all -> told.tryComplete());
+    long farewell = vertx.setTimer(FAREWELL, t -> told.tryComplete());
+    return told.future()
+        .compose(
+            v -> {
+              vertx.cancelTimer(farewell);
+              vertx.cancelTimer(sweep);
+              loop.connections().forEach(Connection::abort);
+              return Future.join(servers.stream().map(NetServer::close).toList());
+            });
   }
 }

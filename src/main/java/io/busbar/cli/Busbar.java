@@ -13,6 +13,7 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The {@code busbar} command. */
 @Command(
@@ -86,10 +87,18 @@ public final class Busbar implements Runnable {
 
   private static int wrongOption(ParameterException e) {
     CommandLine command = e.getCommandLine();
+    Set<String> allowed = command.getSubcommands().keySet();
+    String problem = firstLine(e.getMessage());
+    if (e instanceof UnmatchedArgumentException unmatched
+        && !unmatched.isUnknownOption()
+        && !allowed.isEmpty()) {
+      problem =
+          "unknown command: \"%s\" (allowed: %s)"
+              .formatted(unmatched.getUnmatched().get(0), String.join(", ", allowed));
+    }
     return say(
         command,
-        "%s (see %s --help)"
-            .formatted(firstLine(e.getMessage()), command.getCommandSpec().qualifiedName()),
+        "%s (see %s --help)".formatted(problem, command.getCommandSpec().qualifiedName()),
         CommandLine.ExitCode.USAGE);
   }
 

@@ -186,11 +186,12 @@ final class Quickstart implements Callable<Integer> {
 
   private static Serving.Places places(Settings settings, Home files) {
     return new Serving.Places(
+        files.configuration().toString(),
         i ->
             switch (settings.listeners().get(i).protocol()) {
               case MQTTS -> "--mqtts-port";
               case WSS -> "--wss-port";
-              case MQTT, WS -> files.configuration() + ": listeners[" + i + "].port";
+              case MQTT, WS -> Serving.Places.port(files.configuration(), i);
             },
         "--http-port");
   }

@@ -3,12 +3,14 @@ package io.busbar.cli;
 import io.busbar.config.ConfigException;
 import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
+import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
 import io.busbar.tool.Certificates;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
@@ -30,12 +32,22 @@ final class Serving {
   private final AtomicBoolean isStopping = new AtomicBoolean();
 
   /**
-   * How a port's place is called in an error.
+   * How the origin of a setting is called in an error.
    *
-   * @param listener by the listener's index
-   * @param http the one of HTTP
+   * @param source of what no option gives, such as a file
+   * @param port of a listener's port, by the listener's index
+   * @param http of the port of HTTP
    */
-  record Places(IntFunction<String> listener, String http) {}
+  record Places(String source, IntFunction<String> port, String http) {
+    /** What the ports of a configuration file are called. */
+    static Places of(Path file) {
+      return new Places(file.toString(), i -> port(file, i), file + ": http.port");
+    }
+
+    static String port(Path file, int listener) {
+      return "%s: listeners[%d].port".formatted(file, listener);
+    }
+  }
 
   private Serving(Running node) {
     this.node = node;
@@ -51,10 +63,17 @@ final class Serving {
       throws IOException, InterruptedException {
     List<Listener> listeners = settings.listeners();
     for (int i = 0; i < listeners.size(); i++) {
-      requireCertificate(listeners.get(i));
-      requireFree(places.listener.apply(i), listeners.get(i).address());
+      requireCertificate("%s: listeners[%d]".formatted(places.source, i), listeners.get(i));
+      requireFree(places.port.apply(i), listeners.get(i).address());
     }
     requireFree(places.http, settings.http());
+    Cluster cluster = settings.cluster();
+    if (cluster.enabled()) {
+      requireFree(places.source + ": cluster.port", cluster.address());
+      requireFree(
+          places.source + ": cluster.busPort",
+          new Address(cluster.address().host(), cluster.busPort()));
+    }
     try {
       Serving serving =
           new Serving(starter.start(settings).toCompletionStage().toCompletableFuture().get());
@@ -116,13 +135,13 @@ final class Serving {
     }
   }
 
-  private static void requireCertificate(Listener listener) {
+  private static void requireCertificate(String place, Listener listener) {
     if (listener.certificate().isPresent() && listener.key().isPresent()) {
       try {
         Certificates.require(
             new Certificates.Identity(listener.certificate().get(), listener.key().get()));
       } catch (IOException e) {
-        throw new ConfigException(e.getMessage(), e);
+        throw new ConfigException(place + ".certificate, key: " + e.getMessage(), e);
       }
     }
   }

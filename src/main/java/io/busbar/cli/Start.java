@@ -109,10 +109,13 @@ final class Start implements Callable<Integer> {
             true,
             0,
             new Limits(Profile.OPEN, Map.of()));
+    List<String> options = List.of("--mqtt-port", "--ws-port");
+    Serving serving =
+        Serving.start(
+            settings, new Serving.Places("--insecure", options::get, "--http-port"), starter);
     LoggerFactory.getLogger(Start.class)
         .warn("--insecure: no TLS, and anyone on this machine may do anything");
-    List<String> options = List.of("--mqtt-port", "--ws-port");
-    return Serving.start(settings, new Serving.Places(options::get, "--http-port"), starter);
+    return serving;
   }
 
   private static Listener plaintext(Protocol protocol, int port) {
@@ -136,17 +139,13 @@ final class Start implements Callable<Integer> {
     }
     return Serving.start(
         SettingsFile.defaults(home),
-        new Serving.Places(i -> "default listener " + (i + 1), "default http"),
+        new Serving.Places(
+            "default", i -> "default listeners[" + i + "].port", "default http.port"),
         starter);
   }
 
   private Serving byFile() throws IOException, InterruptedException {
-    return Serving.start(SettingsFile.read(config, home), places(config), starter);
-  }
-
-  /** What the ports of a configuration file are called. */
-  static Serving.Places places(Path file) {
-    return new Serving.Places(i -> file + ": listeners[" + i + "].port", file + ": http.port");
+    return Serving.start(SettingsFile.read(config, home), Serving.Places.of(config), starter);
   }
 
   private void refuseContradictions() {

@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.io.Reader;
 import java.io.StringWriter;
 import java.math.BigInteger;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFileAttributeView;
@@ -344,6 +347,10 @@ public final class Certificates {
                 .formatted(file, kind == PrivateKeyInfo.class ? "private key" : "certificate"));
       }
       return kind.cast(found);
+    } catch (NoSuchFileException | AccessDeniedException e) {
+      throw new IOException(file + ": does not exist or cannot be read", e);
+    } catch (CharacterCodingException | PEMException e) {
+      throw new IOException(file + ": not PEM: " + e.getMessage(), e);
     }
   }
 

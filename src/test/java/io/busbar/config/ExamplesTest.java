@@ -1,0 +1,212 @@
+package io.busbar.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.busbar.tool.Certificates;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+
+/** What the documentation and the deployment files say is what the node reads. */
+class ExamplesTest {
+  private static final Map<String, String> POD =
+      Map.of("POD_NAME", "busbar-0", "POD_IP", "10.0.0.7");
+
+  @TempDir Path directory;
+
+  @BeforeEach
+  void certificates() throws IOException {
+    for (Path place : List.of(directory, directory.resolve("tls"))) {
+      Certificates.in(place, Instant.now()).server(List.of("localhost"));
+    }
+  }
+
+  @Test
+  void settingsOfTheDocumentationAreRead() throws IOException {
+    Settings settings = settings(documented("settings"));
+    assertThat(settings.listeners()).hasSize(3);
+    assertThat(settings.cluster().members()).hasSize(2);
+    assertThat(settings.limits().get(Limit.PACKET_BYTES)).isEqualTo(262_144);
+  }
+
+  @Test
+  void namespaceOfTheDocumentationIsRead() throws IOException {
+    NamespaceFile read = namespace(documented("namespace"));
+    assertThat(read.namespace().clients()).hasSize(2);
+    assertThat(read.routes()).hasSize(1);
+  }
+
+  /** An unknown key is answered with the known ones, each of which the example must have. */
+  @ParameterizedTest
+  @CsvSource({
+    "settings, zzz: 1",
+    "settings, 'listeners: [{ zzz: 1 }]'",
+    "settings, 'http: { zzz: 1 }'",
+    "settings, 'cluster: { zzz: 1 }'",
+    "namespace, zzz: 1",
+    "namespace, 'clients: [{ zzz: 1 }]'",
+    "namespace, 'clients: [{ name: a, clientCertificateAuthentication: { zzz: 1 } }]'",
+    "namespace, 'clientGroups: [{ zzz: 1 }]'",
+    "namespace, 'topicSpaces: [{ zzz: 1 }]'",
+    "namespace, 'permissionBindings: [{ zzz: 1 }]'",
+    "namespace, 'caCertificates: [{ zzz: 1 }]'",
+    "namespace, 'routes: [{ zzz: 1 }]'",
+    "namespace, 'routes: [{ name: all, webhook: { zzz: 1 } }]'"
+  })
+  void examplesHaveEveryKey(String kind, String probe) throws IOException {
+    String text =
+        kind.equals("namespace") && !probe.startsWith("zzz") ? "name: abc\n" + probe : probe;
+    ConfigException refused =
+        catchThrowableOfType(
+            ConfigException.class,
+            () -> {
+              if (kind.equals("settings")) {
+                settings(text);
+              } else {
+                namespace(text);
+              }
+            });
+    Matcher allowed =
+        Pattern.compile("unknown key \"zzz\" \\(allowed: (.*)\\)").matcher(refused.getMessage());
+    assertThat(allowed.find()).as(refused.getMessage()).isTrue();
+    String example = documented(kind);
+    for (String key : allowed.group(1).split(", ")) {
+      assertThat(example).containsPattern("(?m)(^|[\\s{#-])" + key + ":");
+    }
+  }
+
+  @Test
+  void threeNodesOnOneMachineFindEachOtherAndShareNoPort() throws IOException {
+    Set<Integer> ports = new HashSet<>();
+    List<String> membership = new ArrayList<>();
+    for (int i = 1; i <= 3; i++) {
+      Settings node = settings(Files.readString(Path.of("cluster-config/node-" + i + ".yaml")));
+      List<Integer> own = new ArrayList<>();
+      node.listeners().forEach(listener -> own.add(listener.address().port()));
+      own.addAll(
+          List.of(node.http().port(), node.cluster().address().port(), node.cluster().busPort()));
+      own.forEach(port -> assertThat(ports.add(port)).as("port %d", port).isTrue());
+      assertThat(node.nodeName()).isEqualTo("node-" + i);
+      membership.add(node.cluster().address().toString());
+      assertThat(node.cluster().members()).hasSize(3).containsAll(membership);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cluster-config/namespace.yaml", "k8s/namespace.yaml"})
+  void namespacesAreRead(String file) throws IOException {
+    assertThat(namespace(Files.readString(Path.of(file))).namespace().clients()).isNotEmpty();
+  }
+
+  @Test
+  void podsAreConfiguredAsTheExampleForKubernetes() throws IOException {
+    String pod = Files.readString(Path.of("k8s/busbar.yaml"));
+    assertThat(body(pod))
+        .isEqualTo(body(Files.readString(Path.of("cluster-config/kubernetes.yaml"))));
+    Settings settings = settings(pod);
+    assertThat(settings.nodeName()).isEqualTo("busbar-0");
+    assertThat(settings.cluster().address().host()).isEqualTo("10.0.0.7");
+    assertThat(settings.cluster().dns()).contains("busbar-nodes");
+  }
+
+  /** Ports by name, of the container and the services; probes; the files of the volume. */
+  @Test
+  void podsOpenAndMountWhatTheirConfigurationNames() throws IOException {
+    Settings settings = settings(Files.readString(Path.of("k8s/busbar.yaml")));
+    Object pod = at(documents("k8s/statefulset.yaml").get(0), "spec", "template", "spec");
+    Object container = ((List<?>) at(pod, "containers")).get(0);
+    Map<Object, Object> ports = new HashMap<>();
+    for (Object port : (List<?>) at(container, "ports")) {
+      ports.put(at(port, "name"), at(port, "containerPort"));
+    }
+    assertThat(ports)
+        .containsEntry("mqtts", settings.listeners().get(0).address().port())
+        .containsEntry("wss", settings.listeners().get(1).address().port())
+        .containsEntry("http", settings.http().port())
+        .containsEntry("membership", settings.cluster().address().port())
+        .containsEntry("bus", settings.cluster().busPort());
+    String surface = Files.readString(Path.of("src/main/java/io/busbar/api/HttpVerticle.java"));
+    for (String probe : List.of("startupProbe", "livenessProbe", "readinessProbe")) {
+      assertThat(at(container, probe, "httpGet", "port")).isEqualTo("http");
+      assertThat(surface).contains("\"" + at(container, probe, "httpGet", "path") + "\"");
+    }
+    for (Object service : documents("k8s/services.yaml")) {
+      for (Object port : (List<?>) at(service, "spec", "ports")) {
+        assertThat(ports).containsKey(at(port, "targetPort"));
+      }
+    }
+    assertThat(at(documents("k8s/services.yaml").get(0), "metadata", "name"))
+        .isEqualTo(settings.cluster().dns().orElseThrow());
+    assertThat(at(container, "args").toString()).contains("/etc/busbar/busbar.yaml");
+    assertThat(at(container, "volumeMounts").toString()).contains("mountPath=/etc/busbar,");
+    assertThat(at(pod, "volumes").toString())
+        .contains("path=tls/ca.pem", "path=tls/server.pem", "path=tls/server-key.pem");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"k8s/kustomization.yaml", "k8s/disruption.yaml"})
+  void otherManifestsAreYaml(String file) throws IOException {
+    for (Object document : documents(file)) {
+      assertThat(at(document, "apiVersion")).isNotNull();
+    }
+  }
+
+  @Test
+  void kustomizationNamesFilesThatExist() throws IOException {
+    Object kustomization = documents("k8s/kustomization.yaml").get(0);
+    List<Object> files = new ArrayList<>((List<?>) at(kustomization, "resources"));
+    files.addAll((List<?>) at(((List<?>) at(kustomization, "configMapGenerator")).get(0), "files"));
+    assertThat(files).hasSize(5).allSatisfy(file -> assertThat(Path.of("k8s", "" + file)).exists());
+  }
+
+  private Settings settings(String text) throws IOException {
+    Path file = Files.writeString(directory.resolve("busbar.yaml"), text);
+    return SettingsFile.read(file, directory, POD::get);
+  }
+
+  private NamespaceFile namespace(String text) throws IOException {
+    return NamespaceFile.read(Files.writeString(directory.resolve("namespace.yaml"), text));
+  }
+
+  private static String documented(String kind) throws IOException {
+    String page = Files.readString(Path.of("docs/configuration.md"));
+    Matcher block = Pattern.compile("(?s)```yaml\n# " + kind + "\n(.*?)```").matcher(page);
+    assertThat(block.find()).as("example of %s", kind).isTrue();
+    return block.group(1);
+  }
+
+  private static String body(String text) {
+    return text.replaceFirst("(?m)\\A#.*\n", "");
+  }
+
+  private static List<Object> documents(String file) throws IOException {
+    List<Object> documents = new ArrayList<>();
+    new Load(LoadSettings.builder().build())
+        .loadAllFromString(Files.readString(Path.of(file)))
+        .forEach(documents::add);
+    return documents;
+  }
+
+  private static Object at(Object node, String... keys) {
+    return Arrays.stream(keys).reduce(node, (n, key) -> ((Map<?, ?>) n).get(key), (a, b) -> b);
+  }
+}
