@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * because verifying a certificate chain takes longer than an event loop may be held.
  */
 public final class AuthorizationVerticle extends VerticleBase {
-  private static final Logger LOG = LoggerFactory.getLogger("busbar.authorization");
+  private static final Logger LOG = LoggerFactory.getLogger(AuthorizationVerticle.class);
 
   private final Broker broker;
   private final Optional<Policy> policy;

@@ -7,21 +7,15 @@ import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
-import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.session.Acks;
-import io.busbar.session.Inflight;
-import io.busbar.session.SendQueue;
-import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOutboundBuffer;
-import io.netty.channel.WriteBufferWaterMark;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 
 /**
@@ -35,45 +29,40 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private static final byte[] NOTHING = {};
   private static final int SMALL = 4096;
 
-  /** A block this large is written without a copy. */
-  private static final int SHARED_BLOCK_BYTES = 1024;
-
   /** How long a connection that was told to end may take to read that, in milliseconds. */
   private static final long FAREWELL = 3_000;
 
-  /** A node whose budget is exceeded holds slow receivers to this part of their limits. */
-  private static final int SQUEEZE = 16;
+  /** Why a connection is not read for now. */
+  enum Pause {
+    /** Its CONNECT is being judged. */
+    OPENING,
+    /** A stream to another loop or node that it feeds has no credit. */
+    NO_CREDIT,
+    /** Its subscriptions wait for the matching verticle. */
+    SUBSCRIBING,
+    /** The answers to what it sends pile up, because it does not read them. */
+    CHOKED
+  }
 
   private final Loop loop;
   private final Broker broker;
   private final Protocol protocol;
-  private final long outboundLimit;
-  private final long queueLimit;
+  private final Outgoing outgoing;
   private final List<Runnable> onClosed = new ArrayList<>(0);
   private ChannelHandlerContext ctx;
   private long key;
   private byte[] partial = NOTHING;
   private int partialLength;
-  private boolean paused;
+  private final EnumSet<Pause> pauses = EnumSet.noneOf(Pause.class);
   private boolean ending;
   private boolean closed;
   private long lastRead;
   private long closeBy;
 
-  private ByteBuf out;
-  private int lastOut = 256;
-  private boolean dirty;
-  private long accounted;
-  private Inflight inflight;
-  private final SendQueue queue;
-  private long largestToSend = Long.MAX_VALUE;
-
   Connection(Loop loop, String remote) {
     this.loop = loop;
     this.broker = loop.broker;
-    this.outboundLimit = broker.limits.get(Limit.OUTBOUND_BYTES);
-    this.queueLimit = broker.limits.get(Limit.QUEUE_BYTES);
-    this.queue = new SendQueue(broker.limits.intValue(Limit.QUEUE_MESSAGES));
+    this.outgoing = new Outgoing(loop, () -> pause(Pause.CHOKED));
     this.protocol = new Protocol(this, loop, remote);
     this.closeBy = loop.now + broker.limits.get(Limit.CONNECT_TIMEOUT) * 1_000;
   }
@@ -86,8 +75,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     key = loop.add(this);
     broker.connections.incrementAndGet();
     lastRead = loop.now;
-    int high = (int) Math.min(Integer.MAX_VALUE, outboundLimit / SQUEEZE);
-    context.channel().config().setWriteBufferWaterMark(new WriteBufferWaterMark(high / 2, high));
+    outgoing.attach(context);
   }
 
   @Override
@@ -129,7 +117,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private int process(byte[] buffer, int end) {
     int at = 0;
     try {
-      while (at < end && !paused && !ending && protocol.isReady()) {
+      while (at < end && pauses.isEmpty() && !ending && protocol.isReady()) {
         int length = Decoder.packetLength(buffer, at, end);
         protocol.admit(buffer[at], length, end - at);
         if (length == Decoder.INCOMPLETE || at + length > end) {
@@ -165,22 +153,23 @@ final class Connection extends ChannelInboundHandlerAdapter {
     partialLength = rest;
   }
 
-  /** Stops reading; false if it had stopped before. */
-  boolean pause() {
-    if (paused || ending) {
+  /** Stops reading for a reason; false if it is one already or the connection is ending. */
+  boolean pause(Pause reason) {
+    if (ending || !pauses.add(reason)) {
       return false;
     }
-    paused = true;
     ctx.channel().config().setAutoRead(false);
     return true;
   }
 
-  /** Goes on with what has arrived and then reads again. Not to be called while parsing. */
-  void resume() {
-    paused = false;
-    if (!closed && !ending) {
+  /**
+   * A reason is gone: with the last one, goes on with what has arrived and then reads again. Not to
+   * be called while parsing.
+   */
+  void resume(Pause reason) {
+    if (pauses.remove(reason) && pauses.isEmpty() && !closed && !ending) {
       keep(partial, process(partial, partialLength), partialLength);
-      if (!paused && !ending) {
+      if (pauses.isEmpty() && !ending) {
         ctx.channel().config().setAutoRead(true);
       }
       loop.schedule();
@@ -189,8 +178,12 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelWritabilityChanged(ChannelHandlerContext context) {
-    if (!closed && context.channel().isWritable()) {
-      drain();
+    if (context.channel().isWritable()) {
+      outgoing.drain();
+      if (pauses.contains(Pause.CHOKED)) {
+        // later: a flush may end here, and so may the parsing that led to it
+        loop.execute(() -> resume(Pause.CHOKED));
+      }
     }
     context.fireChannelWritabilityChanged();
   }
@@ -198,7 +191,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     protocol.broken(cause);
-    context.close();
+    abort();
   }
 
   @Override
@@ -213,17 +206,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     closed = true;
     ending = true;
-    if (out != null) {
-      out.release();
-      out = null;
-    }
     partial = NOTHING;
     partialLength = 0;
-    int undelivered = queue.size() + (inflight == null ? 0 : inflight.count());
-    loop.counters.lost(Loss.SESSION_ENDED, undelivered);
-    loop.counters.pending -= undelivered;
-    broker.outbound.give(accounted);
-    accounted = 0;
+    outgoing.close();
     broker.connections.decrementAndGet();
     loop.remove(key);
     protocol.closed();
@@ -248,15 +233,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     ending = true;
     closeBy = loop.now + FAREWELL;
-    ByteBuf last = out == null ? Unpooled.EMPTY_BUFFER : out;
-    out = null;
-    loop.counters.bytesSent += last.readableBytes();
-    ctx.writeAndFlush(last).addListener(ChannelFutureListener.CLOSE);
+    ctx.writeAndFlush(outgoing.last()).addListener(ChannelFutureListener.CLOSE);
   }
 
   /** Closes without a word. */
   void abort() {
     ending = true;
+    // a farewell that cannot be written is not waited for: the next sweep closes for good
+    closeBy = loop.now;
     ctx.close();
   }
 
@@ -267,242 +251,27 @@ final class Connection extends ChannelInboundHandlerAdapter {
       abort();
     } else if (!ending) {
       protocol.sweep(now, lastRead);
-      account();
-      if (!closed && queue.size() > 0) {
-        drain();
-      }
-    }
-  }
-
-  // --- what goes to the device ---
-
-  /** The connection is open: how much the device is ready to take. */
-  void opened(int receiveMaximum, long maximumPacketSize) {
-    inflight = new Inflight(Math.min(receiveMaximum, broker.limits.intValue(Limit.INFLIGHT)));
-    largestToSend = maximumPacketSize;
-    closeBy = Long.MAX_VALUE;
-  }
-
-  /** The turn's buffer; it is written when the turn ends. */
-  ByteBuf out() {
-    if (out == null) {
-      out = ctx.alloc().directBuffer(lastOut);
-    }
-    if (!dirty) {
-      dirty = true;
-      loop.markDirty(this);
-    }
-    return out;
-  }
-
-  /** Sends a message, or queues it, or enters it in the ledger. */
-  void deliver(Publish message, int qos) {
-    if (ending) {
-      return;
-    }
-    Counters counters = loop.counters;
-    counters.matched++;
-    MqttVersion version = protocol.version();
-    if (largestToSend != Long.MAX_VALUE && message.writtenLength(version, qos) > largestToSend) {
-      counters.lost(Loss.TOO_LARGE, 1);
-    } else if (qos == 0) {
-      if (isCongested()) {
-        counters.lost(Loss.SLOW_RECEIVER, 1);
-      } else {
-        message.write(out(), version, 0);
-        counters.sent[0]++;
-      }
-    } else {
-      counters.pending++;
-      if (canSend()) {
-        ByteBuf to = out();
-        int packetIdAt = message.write(to, version, 1);
-        to.setShort(packetIdAt, inflight.acquire());
-        counters.sent[1]++;
-      } else {
-        ByteBuf copy = Unpooled.buffer(message.writtenLength(version, 1));
-        int packetIdAt = message.write(copy, version, 1);
-        enqueue(
-            new SendQueue.Message(
-                copy.array(),
-                packetIdAt,
-                message.writtenExpiryAt(),
-                Loop.expiresAt(message, loop.now)));
-      }
-    }
-  }
-
-  /** Sends a block of messages that other connections get too. */
-  void deliver(FanOut.Block block) {
-    if (ending) {
-      return;
-    }
-    boolean whole =
-        block.largest <= largestToSend
-            && (block.acknowledged == 0
-                || (queue.size() == 0 && inflight.room() >= block.acknowledged))
-            && !isCongested();
-    if (!whole) {
-      for (int i = 0; i < block.count; i++) {
-        deliver(block, i);
-      }
-      return;
-    }
-    Counters counters = loop.counters;
-    counters.matched += block.count;
-    counters.pending += block.acknowledged;
-    counters.sent[1] += block.acknowledged;
-    counters.sent[0] += block.count - block.acknowledged;
-    if (block.acknowledged == 0 && block.bytes.readableBytes() >= SHARED_BLOCK_BYTES) {
-      if (out != null) {
-        counters.bytesSent += out.readableBytes();
-        ctx.write(out, ctx.voidPromise());
-        out = null;
-      }
-      counters.bytesSent += block.bytes.readableBytes();
-      ctx.write(block.bytes.retainedDuplicate(), ctx.voidPromise());
-      if (!dirty) {
-        dirty = true;
-        loop.markDirty(this);
-      }
-      return;
-    }
-    ByteBuf to = out();
-    int base = to.writerIndex();
-    to.writeBytes(block.bytes, block.bytes.readerIndex(), block.bytes.readableBytes());
-    if (block.acknowledged > 0) {
-      for (int i = 0; i < block.count; i++) {
-        if (block.packetIdAt[i] >= 0) {
-          to.setShort(base + block.packetIdAt[i], inflight.acquire());
-        }
-      }
-    }
-  }
-
-  private void deliver(FanOut.Block block, int i) {
-    Counters counters = loop.counters;
-    counters.matched++;
-    int start = block.startAt[i];
-    int length = block.endOf(i) - start;
-    boolean acknowledged = block.packetIdAt[i] >= 0;
-    if (length > largestToSend) {
-      counters.lost(Loss.TOO_LARGE, 1);
-    } else if (!acknowledged) {
-      if (isCongested()) {
-        counters.lost(Loss.SLOW_RECEIVER, 1);
-      } else {
-        out().writeBytes(block.bytes, start, length);
-        counters.sent[0]++;
-      }
-    } else {
-      counters.pending++;
-      int packetIdAt = block.packetIdAt[i] - start;
-      if (canSend()) {
-        ByteBuf to = out();
-        int base = to.writerIndex();
-        to.writeBytes(block.bytes, start, length);
-        to.setShort(base + packetIdAt, inflight.acquire());
-        counters.sent[1]++;
-      } else {
-        byte[] packet = new byte[length];
-        block.bytes.getBytes(start, packet);
-        int expiryAt = block.expiryAt[i] < 0 ? -1 : block.expiryAt[i] - start;
-        enqueue(new SendQueue.Message(packet, packetIdAt, expiryAt, block.expiresAt[i]));
-      }
-    }
-  }
-
-  private boolean canSend() {
-    return queue.size() == 0 && inflight.room() > 0 && !isCongested();
-  }
-
-  private void enqueue(SendQueue.Message message) {
-    long most = broker.outbound.isExceeded() ? queueLimit / SQUEEZE : queueLimit;
-    int dropped = queue.add(message, most);
-    loop.counters.lost(Loss.QUEUE_FULL, dropped);
-    loop.counters.pending -= dropped;
-    if (!dirty) {
-      // the turn's end accounts for what waits
-      dirty = true;
-      loop.markDirty(this);
-    }
-  }
-
-  /** The device has a message; false if none of this identifier is in flight. */
-  boolean acknowledged(int packetId) {
-    if (!inflight.release(packetId)) {
-      return false;
-    }
-    loop.counters.settled++;
-    loop.counters.pending--;
-    if (queue.size() > 0) {
-      drain();
-    }
-    return true;
-  }
-
-  private void drain() {
-    while (queue.size() > 0 && inflight.room() > 0 && !isCongested() && !ending) {
-      SendQueue.Message message = queue.peek();
-      queue.remove();
-      if (message.expiresAt() <= loop.now) {
-        loop.counters.lost(Loss.EXPIRED, 1);
-        loop.counters.pending--;
-        continue;
-      }
-      message.countDown(loop.now);
-      ByteBuf to = out();
-      int base = to.writerIndex();
-      to.writeBytes(message.packet());
-      to.setShort(base + message.packetIdAt(), inflight.acquire());
-      loop.counters.sent[1]++;
-    }
-  }
-
-  /** Whether so many bytes wait for the device that it gets no more for now. */
-  private boolean isCongested() {
-    int buffered = out == null ? 0 : out.readableBytes();
-    if (buffered < outboundLimit / SQUEEZE && ctx.channel().isWritable()) {
-      return false;
-    }
-    long waiting = buffered + inSocket();
-    return waiting >= outboundLimit
-        || (waiting >= outboundLimit / SQUEEZE && broker.outbound.isExceeded());
-  }
-
-  private long inSocket() {
-    ChannelOutboundBuffer buffer = ctx.channel().unsafe().outboundBuffer();
-    return buffer == null ? 0 : buffer.totalPendingWriteBytes();
-  }
-
-  /** The end of the turn: everything leaves in one write. */
-  void flush() {
-    dirty = false;
-    if (ending) {
-      return;
-    }
-    if (out != null) {
-      int bytes = out.readableBytes();
-      loop.counters.bytesSent += bytes;
-      lastOut = Math.min(65_536, Math.max(256, bytes));
-      ByteBuf whole = out;
-      out = null;
-      ctx.writeAndFlush(whole, ctx.voidPromise());
-    } else {
-      ctx.flush();
-    }
-    account();
-  }
-
-  private void account() {
-    long waits = inSocket() + queue.bytes();
-    if (waits != accounted) {
-      broker.outbound.add(waits - accounted);
-      accounted = waits;
+      outgoing.sweep();
     }
   }
 
   // --- for the protocol, the loop and its streams ---
+
+  /** The connection is open: how much the device is ready to take. */
+  void opened(int receiveMaximum, long maximumPacketSize) {
+    outgoing.opened(protocol.version(), receiveMaximum, maximumPacketSize);
+    closeBy = Long.MAX_VALUE;
+  }
+
+  /** Messages and packets for the device. */
+  Outgoing outgoing() {
+    return outgoing;
+  }
+
+  /** The turn's buffer for the device. */
+  ByteBuf out() {
+    return outgoing.buffer();
+  }
 
   /** Sends the acknowledgements that have nothing to wait for any more. */
   void sendAcks() {

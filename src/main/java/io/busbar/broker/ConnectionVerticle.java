@@ -53,7 +53,7 @@ public final class ConnectionVerticle extends VerticleBase {
   @Override
   public Future<?> start() {
     loop = new Loop(id, broker, vertx.eventBus(), ((ContextInternal) context).nettyEventLoop());
-    sweep = vertx.setPeriodic(1_000, t -> loop.sweep());
+    sweep = vertx.setPeriodic(1_000 / Loop.SWEEPS, t -> loop.sweep());
     MessageConsumer<Bus.Local> local = vertx.eventBus().localConsumer(Bus.loop(id), this::onLocal);
     Future<Void> registered = local.completion();
     if (!clustered) {

@@ -62,7 +62,7 @@ final class FanOut {
       Block block = blocks[variant];
       if (block.count > 0) {
         for (Connection connection : from.groups[variant]) {
-          connection.deliver(block);
+          connection.outgoing().deliver(block);
         }
         block.reset();
       }

@@ -70,7 +70,7 @@ final class Link {
       if (blockedSince < 0) {
         blockedSince = loop.now;
       }
-      if (publisher != null && publisher.pause()) {
+      if (publisher != null && publisher.pause(Connection.Pause.NO_CREDIT)) {
         paused.add(publisher);
       }
     }
@@ -135,6 +135,6 @@ final class Link {
   private void resume() {
     List<Connection> waitingForCredit = new ArrayList<>(paused);
     paused.clear();
-    waitingForCredit.forEach(Connection::resume);
+    waitingForCredit.forEach(publisher -> publisher.resume(Connection.Pause.NO_CREDIT));
   }
 }

@@ -34,6 +34,9 @@ final class Loop {
 
   private static final int TOPICS = 1 << 15;
 
+  /** A sweep looks at one in so many connections, so that none holds the loop for long. */
+  static final int SWEEPS = 8;
+
   final int id;
   final Broker broker;
   final EventBus bus;
@@ -52,13 +55,14 @@ final class Loop {
   private final FanOut fanOut = new FanOut(this);
   private final Publish handedOver = new Publish();
   private final ByteBuf single = Unpooled.buffer(1024);
-  private final List<Connection> dirty = new ArrayList<>();
+  private final List<Outgoing> dirty = new ArrayList<>();
   private List<Bus.RoutedMessage> routed = new ArrayList<>();
-  private final Map<Long, Connection> connections = new HashMap<>();
+  private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private final Link[] loopLinks;
   private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
   private long serial;
   private boolean scheduled;
+  private int turn;
 
   Loop(int id, Broker broker, EventBus bus, EventLoop eventLoop) {
     this.id = id;
@@ -66,7 +70,7 @@ final class Loop {
     this.bus = bus;
     this.eventLoop = eventLoop;
     this.counters = new Counters(broker.telemetry, broker.pendingDeliveries);
-    this.limitedLog = new LimitedLog(LoggerFactory.getLogger("busbar.connection"));
+    this.limitedLog = new LimitedLog(LoggerFactory.getLogger(Connection.class));
     this.loopLinks = new Link[broker.loops];
     this.topics =
         new Topic.Cache(
@@ -74,6 +78,9 @@ final class Loop {
             broker.limits.intValue(Limit.TOPIC_BYTES),
             broker.limits.intValue(Limit.TOPIC_LEVELS),
             broker.index);
+    for (int i = 0; i < SWEEPS; i++) {
+      connections.add(new HashMap<>());
+    }
     tick();
   }
 
@@ -98,20 +105,24 @@ final class Loop {
 
   long add(Connection connection) {
     long key = ((long) id << 48) | ++serial;
-    connections.put(key, connection);
+    part(key).put(key, connection);
     return key;
   }
 
   void remove(long key) {
-    connections.remove(key);
+    part(key).remove(key);
   }
 
   Connection connection(long key) {
-    return connections.get(key);
+    return part(key).get(key);
   }
 
   List<Connection> connections() {
-    return List.copyOf(connections.values());
+    return connections.stream().flatMap(part -> part.values().stream()).toList();
+  }
+
+  private Map<Long, Connection> part(long key) {
+    return connections.get((int) (key % SWEEPS));
   }
 
   // --- messages ---
@@ -158,13 +169,13 @@ final class Loop {
       Route.Target target = route.targets[0];
       fanOut.before(route);
       if (!target.noLocal || target.connection != publisher) {
-        target.connection.deliver(message, Math.min(message.qos(), target.qos));
+        target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
       }
     } else if (route.targets.length > 1) {
       fanOut.add(message, route);
       for (Route.Target target : route.apart) {
         if (target.connection != publisher) {
-          target.connection.deliver(message, Math.min(message.qos(), target.qos));
+          target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
         }
       }
     }
@@ -244,8 +255,8 @@ final class Loop {
   // --- turns ---
 
   /** Has a connection's buffer written at the end of the turn. */
-  void markDirty(Connection connection) {
-    dirty.add(connection);
+  void markDirty(Outgoing outgoing) {
+    dirty.add(outgoing);
     schedule();
   }
 
@@ -276,20 +287,24 @@ final class Loop {
     counters.flush();
   }
 
-  /** Each second: time-outs. */
+  /** Time-outs: each connection's once a second, if this is called {@link #SWEEPS} times in it. */
   void sweep() {
     tick();
-    for (Connection connection : connections()) {
+    turn = (turn + 1) % SWEEPS;
+    for (Connection connection : List.copyOf(connections.get(turn).values())) {
       connection.sweep(now);
+    }
+    schedule();
+    if (turn != 0) {
+      return;
     }
     for (Link link : loopLinks) {
       if (link != null) {
         link.sweep();
       }
     }
-    nodeLinks.values().forEach(Link::sweep);
+    List.copyOf(nodeLinks.values()).forEach(Link::sweep);
     limitedLog.sweep();
-    schedule();
   }
 
   /** Forgets streams to nodes that left. */

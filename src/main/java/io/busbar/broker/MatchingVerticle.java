@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * index. Deployed as a worker, so that its work holds no event loop.
  */
 public final class MatchingVerticle extends VerticleBase {
-  private static final Logger LOG = LoggerFactory.getLogger("busbar.matching");
+  private static final Logger LOG = LoggerFactory.getLogger(MatchingVerticle.class);
 
   private final Broker broker;
   private final boolean clustered;

@@ -175,7 +175,7 @@ final class Opening {
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
     protocol.opened(this, known.permit(), publisher, keepAlive);
-    connection.resume();
+    connection.resume(Connection.Pause.OPENING);
   }
 
   /** What this server offers, in CONNACK (section 3.2.2.3). */
@@ -203,7 +203,8 @@ final class Opening {
     settled();
     if (connect.version() == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
-      properties.string(Property.REASON_STRING, why);
+      long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE);
+      Protocol.addReason(properties, why, 2, largest);
       Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
     } else if (reason.connectReturnCode() != 0) {
       Encoder.connack(connection.out(), connect.version(), false, reason, null);
@@ -259,7 +260,7 @@ final class Opening {
       PropertyWriter properties = new PropertyWriter();
       properties.string(Property.REASON_STRING, e.getMessage());
       Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
-    } else if (level > 0 && reason.connectReturnCode() != 0) {
+    } else if (level >= 0 && reason.connectReturnCode() != 0) {
       Encoder.connack(connection.out(), MqttVersion.V3_1_1, false, reason, null);
     }
     connection.end();

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  * Whatever goes wrong is mended by telling all again. For the matching verticle's thread.
  */
 final class Peer {
-  private static final Logger LOG = LoggerFactory.getLogger("busbar.matching");
+  private static final Logger LOG = LoggerFactory.getLogger(MatchingVerticle.class);
 
   /** Filters in one message of a snapshot. */
   private static final int PART = 10_000;

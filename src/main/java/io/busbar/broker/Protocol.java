@@ -16,6 +16,7 @@ import io.busbar.session.Acks;
 import io.busbar.session.TopicAliases;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.netty.buffer.ByteBufUtil;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * opening is {@link Opening}'s, subscriptions are {@link Subscriptions}'.
  */
 final class Protocol {
-  private static final Logger LOG = LoggerFactory.getLogger("busbar.connection");
+  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
 
   /** How many topics a connection remembers that it may publish to; a power of two. */
   private static final int REMEMBERED = 8;
@@ -109,7 +110,7 @@ final class Protocol {
       Packet.Connect connect = (Packet.Connect) packet;
       version = connect.version();
       state = State.OPENING;
-      connection.pause();
+      connection.pause(Connection.Pause.OPENING);
       opening = new Opening(this, connect);
       opening.begin();
       return;
@@ -243,7 +244,7 @@ final class Protocol {
     }
     if (acks.isEmpty()) {
       PropertyWriter properties = new PropertyWriter();
-      explain(properties, why);
+      explain(properties, why, 3);
       Encoder.ack(
           connection.out(),
           Packet.PUBACK,
@@ -255,9 +256,21 @@ final class Protocol {
     }
   }
 
-  /** Adds a reason string, unless the client does not want one (section 3.1.2.11.7). */
-  void explain(PropertyWriter properties, String why) {
-    if (problemInformation && why != null) {
+  /**
+   * Adds a reason string, unless the client does not want one (section 3.1.2.11.7).
+   *
+   * @param rest bytes of the packet's variable header and payload without properties
+   */
+  void explain(PropertyWriter properties, String why, int rest) {
+    if (problemInformation) {
+      addReason(properties, why, rest, connection.outgoing().largestToSend());
+    }
+  }
+
+  /** Adds a reason string if the packet then keeps the maximum packet size [MQTT-3.2.2-19]. */
+  static void addReason(PropertyWriter properties, String why, int rest, long largest) {
+    // with it: its identifier and length; the packet's type, length and property length at most
+    if (why != null && rest + 3L + 9L + ByteBufUtil.utf8Bytes(why) <= largest) {
       properties.string(Property.REASON_STRING, why);
     }
   }
@@ -265,7 +278,7 @@ final class Protocol {
   private void ack(Packet.Ack ack) {
     switch (ack.type()) {
       case Packet.PUBACK -> {
-        if (!connection.acknowledged(ack.packetId())) {
+        if (!connection.outgoing().acknowledged(ack.packetId())) {
           broker.telemetry.count(
               Meter.PACKETS_REFUSED, tag(ReasonCode.PACKET_IDENTIFIER_NOT_FOUND));
         }
@@ -340,9 +353,7 @@ final class Protocol {
     endReason = tag(reason);
     if (state == State.OPEN && version == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
-      if (why != null) {
-        properties.string(Property.REASON_STRING, why);
-      }
+      addReason(properties, why, 1, connection.outgoing().largestToSend());
       Encoder.disconnect(connection.out(), version, reason, properties);
     }
     connection.end();

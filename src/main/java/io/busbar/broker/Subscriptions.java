@@ -26,11 +26,15 @@ final class Subscriptions {
   /** How long all nodes may take to know a subscription, in milliseconds. */
   private static final long TIMEOUT = 30_000;
 
+  /** With so many unanswered requests to the matching verticle, the device is not read. */
+  private static final int REQUESTS = 32;
+
   private static final String SHARE = "$share/";
 
   private final Protocol protocol;
   private final Permit permit;
   private final Map<String, Destination.Subscription> byFilter = new HashMap<>(4);
+  private int requests;
 
   Subscriptions(Protocol protocol, Permit permit) {
     this.protocol = protocol;
@@ -90,22 +94,7 @@ final class Subscriptions {
       suback(packet.packetId(), codes, text);
       return;
     }
-    protocol
-        .loop
-        .bus
-        .request(Bus.MATCHING, new Bus.Subscribe(added), Bus.local(TIMEOUT))
-        .onComplete(
-            reply ->
-                protocol.loop.execute(
-                    () -> {
-                      protocol.loop.counters.busMessages++;
-                      if (reply.failed()) {
-                        protocol.end(
-                            ReasonCode.SERVER_UNAVAILABLE, "the subscription was not confirmed");
-                      } else if (!protocol.connection.isEnding()) {
-                        suback(packet.packetId(), codes, text);
-                      }
-                    }));
+    request(new Bus.Subscribe(added), () -> suback(packet.packetId(), codes, text));
     // after the new ones, on the same address: at no moment is there none
     remove(replaced);
   }
@@ -136,7 +125,7 @@ final class Subscriptions {
 
   private void suback(int packetId, List<ReasonCode> codes, String why) {
     PropertyWriter properties = new PropertyWriter();
-    protocol.explain(properties, why);
+    protocol.explain(properties, why, 2 + codes.size());
     Encoder.suback(protocol.connection.out(), protocol.version(), packetId, codes, properties);
   }
 
@@ -164,21 +153,33 @@ final class Subscriptions {
       unsuback(packet.packetId(), codes);
       return;
     }
+    request(new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
+  }
+
+  /** Has the matching verticle change the index, then answers the device. */
+  private void request(Bus.Local change, Runnable answer) {
+    if (++requests >= REQUESTS) {
+      // the bus has no bound of its own
+      protocol.connection.pause(Connection.Pause.SUBSCRIBING);
+    }
     protocol
         .loop
         .bus
-        .request(Bus.MATCHING, new Bus.Unsubscribe(gone), Bus.local(TIMEOUT))
-        .onComplete(
-            reply ->
-                protocol.loop.execute(
-                    () -> {
-                      protocol.loop.counters.busMessages++;
-                      if (reply.failed()) {
-                        protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the end was not confirmed");
-                      } else if (!protocol.connection.isEnding()) {
-                        unsuback(packet.packetId(), codes);
-                      }
-                    }));
+        .request(Bus.MATCHING, change, Bus.local(TIMEOUT))
+        .onComplete(reply -> protocol.loop.execute(() -> changed(reply.failed(), answer)));
+  }
+
+  private void changed(boolean failed, Runnable answer) {
+    requests--;
+    protocol.loop.counters.busMessages++;
+    if (failed) {
+      protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions could not be changed");
+    } else if (!protocol.connection.isEnding()) {
+      answer.run();
+    }
+    if (requests == 0) {
+      protocol.connection.resume(Connection.Pause.SUBSCRIBING);
+    }
   }
 
   private void unsuback(int packetId, List<ReasonCode> codes) {

@@ -23,6 +23,7 @@ import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.ContinuationWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException;
 import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
@@ -97,6 +98,8 @@ final class WebSockets {
               .maxFramePayloadLength(frameBytes)
               .allowExtensions(false)
               .withUTF8Validator(false)
+              // Frames says so, once
+              .closeOnProtocolViolation(false)
               .build();
       WebSocketServerHandshaker handshaker =
           new WebSocketServerHandshakerFactory(
@@ -108,8 +111,8 @@ final class WebSockets {
         return;
       }
       ChannelPipeline pipeline = ctx.pipeline();
-      pipeline.addBefore("mqtt", "frames", new Frames());
       pipeline.addBefore("mqtt", "framing", new Framing());
+      pipeline.addBefore("mqtt", "frames", new Frames());
       // throws for a request without a key; exceptionCaught answers by closing
       handshaker.handshake(ctx.channel(), request);
       pipeline.remove(this);
@@ -146,17 +149,31 @@ final class WebSockets {
       }
     }
 
-    private static void control(ChannelHandlerContext ctx, WebSocketFrame frame) {
+    /** A frame that is not allowed: the client is told, the connection ends itself. */
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+      if (cause instanceof CorruptedWebSocketFrameException e) {
+        ctx.writeAndFlush(new CloseWebSocketFrame(e.closeStatus()));
+      }
+      ctx.fireExceptionCaught(cause);
+    }
+
+    private void end(ChannelHandlerContext ctx, WebSocketCloseStatus status, String why) {
+      exceptionCaught(ctx, new CorruptedWebSocketFrameException(status, why));
+    }
+
+    private void control(ChannelHandlerContext ctx, WebSocketFrame frame) {
       try {
         if (frame instanceof PingWebSocketFrame) {
-          ctx.writeAndFlush(new PongWebSocketFrame(frame.content().retain()));
+          // one who sends pings and reads nothing is not answered without end
+          if (ctx.channel().isWritable()) {
+            ctx.writeAndFlush(new PongWebSocketFrame(frame.content().retain()));
+          }
         } else if (frame instanceof CloseWebSocketFrame) {
-          ctx.writeAndFlush(new CloseWebSocketFrame(WebSocketCloseStatus.NORMAL_CLOSURE))
-              .addListener(ChannelFutureListener.CLOSE);
+          end(ctx, WebSocketCloseStatus.NORMAL_CLOSURE, "closed by the client");
         } else if (frame instanceof TextWebSocketFrame) {
           // [MQTT-6.0.0-1] any other data frame closes the connection
-          ctx.writeAndFlush(new CloseWebSocketFrame(WebSocketCloseStatus.INVALID_MESSAGE_TYPE))
-              .addListener(ChannelFutureListener.CLOSE);
+          end(ctx, WebSocketCloseStatus.INVALID_MESSAGE_TYPE, "a text frame [MQTT-6.0.0-1]");
         }
       } finally {
         frame.release();
@@ -164,7 +181,10 @@ final class WebSockets {
     }
   }
 
-  /** Bytes to frames: each write is one frame; the end is said with a close frame. */
+  /**
+   * Bytes to frames: each write is one frame; the end is said with a close frame, after which there
+   * is nothing more (RFC 6455 section 5.5.1).
+   */
   private static final class Framing extends ChannelOutboundHandlerAdapter {
     private boolean closing;
 
@@ -184,6 +204,7 @@ final class WebSockets {
       if (message instanceof ByteBuf bytes && bytes.isReadable()) {
         ctx.write(new BinaryWebSocketFrame(bytes), promise);
       } else {
+        closing |= message instanceof CloseWebSocketFrame;
         ctx.write(message, promise);
       }
     }

@@ -25,7 +25,7 @@ import java.util.function.Consumer;
  * the same: changes bump only the stripe of the filter's literal beginning (up to three levels), so
  * that a subscribe elsewhere leaves other topics' results alone.
  *
- * @param <S> a subscriber: compared by identity
+ * @param <S> a subscriber; its equals must be identity
  */
 public final class SubscriptionIndex<S> {
   /** How many stripes a topic depends on: no level, one, two and three levels of its name. */
@@ -45,6 +45,7 @@ public final class SubscriptionIndex<S> {
    * Adds a subscriber. Only the writing thread calls this.
    *
    * @param filter a valid topic filter; not changed afterwards
+   * @param subscriber not yet under this filter
    * @return whether the filter is new
    */
   public boolean add(byte[] filter, S subscriber) {
@@ -207,6 +208,11 @@ public final class SubscriptionIndex<S> {
   /** Pairs of filter and subscriber. */
   public long subscriptions() {
     return subscriptions.get();
+  }
+
+  /** Edges that are kept; 0 once every filter with wildcards is gone. */
+  int edgeCount() {
+    return edges.size() + (root.plus == null ? 0 : 1);
   }
 
   private void bump(byte[] filter) {

@@ -174,7 +174,9 @@ public final class Decoder {
       int qos = options & 0x03;
       int retainHandling = (options >> 4) & 0x03;
       if (qos == 3) {
-        throw Reader.malformed("subscription option QoS is 3 [MQTT-3.8.3-4]");
+        // the versions differ: 3.1.1 [MQTT-3-8.3-4], 5.0 section 3.8.3.1
+        String message = "subscription option QoS is 3 (allowed: 0 to 2)";
+        throw v5 ? Reader.protocol(message) : Reader.malformed(message);
       }
       if ((options & (v5 ? 0xc0 : 0xfc)) != 0) {
         throw Reader.malformed("reserved subscription options are set [MQTT-3.8.3-5]");
@@ -196,8 +198,12 @@ public final class Decoder {
     int packetId = packetId();
     Properties properties = v5 ? Properties.read(in, Property.ACK) : Properties.NONE;
     List<Integer> codes = new ArrayList<>();
-    while (in.remaining() > 0) {
+    boolean coded = v5 || type == Packet.SUBACK;
+    while (coded && in.remaining() > 0) {
       codes.add(in.u8());
+    }
+    if (coded && codes.isEmpty()) {
+      throw Reader.protocol("packet type " + type + " without a reason code");
     }
     return new Packet.Suback(type, packetId, codes, properties);
   }

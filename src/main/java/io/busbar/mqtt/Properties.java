@@ -26,8 +26,8 @@ public final class Properties {
    * Reads a property length and the properties, strictly.
    *
    * @param allowed the properties that this packet may carry, as bits
-   * @throws MqttException 0x82 for a property that is twice, misplaced or out of range, 0x81 for
-   *     bytes that are no properties
+   * @throws MqttException 0x82 for a property that is twice or out of range, 0x81 for one that is
+   *     misplaced (section 2.2.2.2) and for bytes that are no properties
    */
   static Properties read(Reader in, long allowed) throws MqttException {
     int length = in.variable();
@@ -54,7 +54,7 @@ public final class Properties {
       throw Reader.malformed("property 0x%02x is unknown".formatted(id));
     }
     if ((allowed & (1L << id)) == 0) {
-      throw Reader.protocol("property 0x%02x does not belong in this packet".formatted(id));
+      throw Reader.malformed("property 0x%02x does not belong in this packet".formatted(id));
     }
     if (has(id) && id != Property.USER_PROPERTY) {
       throw Reader.protocol("property 0x%02x is there twice".formatted(id));

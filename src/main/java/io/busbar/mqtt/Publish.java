@@ -115,7 +115,10 @@ public final class Publish {
       throw Reader.malformed("property 0x%02x is unknown".formatted(id));
     }
     if ((Property.PUBLISH & (1L << id)) == 0) {
-      throw Reader.protocol("property 0x%02x does not belong in PUBLISH".formatted(id));
+      if (id == Property.SUBSCRIPTION_IDENTIFIER) {
+        throw Reader.protocol("subscription identifier from a client [MQTT-3.3.4-6]");
+      }
+      throw Reader.malformed("property 0x%02x does not belong in PUBLISH".formatted(id));
     }
     if ((present & (1L << id)) != 0 && id != Property.USER_PROPERTY) {
       throw Reader.protocol("property 0x%02x is there twice".formatted(id));

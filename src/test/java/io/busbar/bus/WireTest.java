@@ -1,0 +1,160 @@
+package io.busbar.bus;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vertx.core.buffer.Buffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The golden bytes are the contract with nodes of another version: they change with a version. */
+class WireTest {
+  private static final Wire.Interest INTEREST =
+      new Wire.Interest(
+          Wire.Kind.SNAPSHOT_LAST,
+          "node-ü",
+          2,
+          0x0102_0304_0506_0708L,
+          List.of(change("a/+", true), change("#", false)));
+
+  /** A form with its golden bytes. */
+  record Form(String name, Buffer bytes, String golden, Function<Buffer, ?> decode) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  static List<Form> forms() {
+    return List.of(
+        new Form(
+            "interest",
+            INTEREST.encode(),
+            "01 03 0007 6e6f64652dc3bc 0002 0102030405060708 00000002"
+                + " 01 0003 612f2b 00 0001 23",
+            Wire.Interest::decode),
+        new Form(
+            "evict",
+            new Wire.Eviction("dev", 0xffL << 32, "n1").encode(),
+            "01 0003 646576 000000ff00000000 0002 6e31",
+            Wire.Eviction::decode),
+        new Form("verdict yes", Wire.verdict(true), "01 01", Wire::isYes),
+        new Form("verdict no", Wire.verdict(false), "01 00", Wire::isYes));
+  }
+
+  private static Wire.Change change(String filter, boolean added) {
+    return new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), added);
+  }
+
+  @ParameterizedTest
+  @MethodSource("forms")
+  void goldenBytes(Form form) {
+    assertThat(HexFormat.of().formatHex(form.bytes.getBytes()))
+        .isEqualTo(form.golden.replace(" ", ""));
+  }
+
+  @Test
+  void goldenForward() {
+    Buffer forward = Wire.forward(new byte[] {0x30, 0x02, 0x00, 0x00});
+
+    assertThat(forward.getBytes()).containsExactly(1, 0x30, 2, 0, 0);
+    assertThat(forward.getByte(Wire.FORWARD_AT)).isEqualTo((byte) 0x30);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void kindsHaveTheirOwnByte(Wire.Kind kind) {
+    Wire.Interest interest = new Wire.Interest(kind, "n", 1, 0, List.of());
+
+    List<Wire.Kind> byByte =
+        List.of(
+            Wire.Kind.CHANGES,
+            Wire.Kind.SNAPSHOT_FIRST,
+            Wire.Kind.SNAPSHOT_MORE,
+            Wire.Kind.SNAPSHOT_LAST,
+            Wire.Kind.SNAPSHOT_WHOLE);
+    assertThat(byByte.get(interest.encode().getByte(1))).isEqualTo(kind);
+    assertThat(Wire.Interest.decode(interest.encode())).isEqualTo(interest);
+  }
+
+  @ParameterizedTest
+  @MethodSource("forms")
+  void truncatedAnywhere(Form form) {
+    for (int length = 0; length < form.bytes.length(); length++) {
+      Buffer cut = form.bytes.getBuffer(0, length);
+      assertThatThrownBy(() -> form.decode.apply(cut))
+          .as("cut to %d bytes", length)
+          .isInstanceOf(RuntimeException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("forms")
+  void anotherVersion(Form form) {
+    for (byte version : new byte[] {0, 2, -1}) {
+      Buffer other = form.bytes.copy().setByte(0, version);
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> form.decode.apply(other))
+          .withMessageContaining("version " + version)
+          .withMessageContaining("known: 1");
+    }
+  }
+
+  @Test
+  void unknownKindAndWildCounts() {
+    Buffer kind = INTEREST.encode().setByte(1, (byte) 5);
+    assertThatIllegalArgumentException().isThrownBy(() -> Wire.Interest.decode(kind));
+    int countAt = INTEREST.encode().length() - 10 - 4;
+    for (int count : new int[] {3, 1 << 30, Integer.MAX_VALUE, -1}) {
+      Buffer more = INTEREST.encode().setInt(countAt, count);
+      assertThatThrownBy(() -> Wire.Interest.decode(more)).isInstanceOf(RuntimeException.class);
+    }
+  }
+
+  @Test
+  void roundTrips() {
+    Random random = new Random(1);
+    for (int i = 0; i < 2_000; i++) {
+      List<Wire.Change> changes =
+          random.ints(random.nextInt(5), 0, 65_536).mapToObj(WireTest::filter).toList();
+      Wire.Kind[] kinds = Wire.Kind.values();
+      Wire.Interest interest =
+          new Wire.Interest(
+              kinds[random.nextInt(kinds.length)],
+              "node-" + "é".repeat(random.nextInt(40)),
+              random.nextInt(65_536),
+              random.nextLong(),
+              changes);
+      Wire.Interest read = Wire.Interest.decode(interest.encode());
+      assertThat(read.kind()).isEqualTo(interest.kind());
+      assertThat(read.author()).isEqualTo(interest.author());
+      assertThat(read.loops()).isEqualTo(interest.loops());
+      assertThat(read.number()).isEqualTo(interest.number());
+      assertThat(read.changes()).hasSameSizeAs(changes);
+      for (int k = 0; k < changes.size(); k++) {
+        Wire.Change change = read.changes().get(k);
+        assertThat(Arrays.equals(change.filter(), changes.get(k).filter())).isTrue();
+        assertThat(change.added()).isEqualTo(changes.get(k).added());
+      }
+
+      Wire.Eviction eviction =
+          new Wire.Eviction("id" + "€".repeat(random.nextInt(999)), random.nextLong(), "n" + i);
+      assertThat(Wire.Eviction.decode(eviction.encode())).isEqualTo(eviction);
+    }
+    assertThat(Wire.isYes(Wire.verdict(true))).isTrue();
+    assertThat(Wire.isYes(Wire.verdict(false))).isFalse();
+  }
+
+  private static Wire.Change filter(int length) {
+    return new Wire.Change(new byte[length], length % 2 == 0);
+  }
+}
