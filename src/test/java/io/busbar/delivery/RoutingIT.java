@@ -19,6 +19,7 @@ import io.busbar.mqtt.PropertyWriter;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
+import io.busbar.testing.Await;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
@@ -86,17 +87,8 @@ class RoutingIT {
     return future.toCompletionStage().toCompletableFuture().get(20, TimeUnit.SECONDS);
   }
 
-  private void until(BooleanSupplier condition) throws Exception {
-    Promise<Void> promise = Promise.promise();
-    vertx.setPeriodic(
-        2,
-        timer -> {
-          if (condition.getAsBoolean()) {
-            vertx.cancelTimer(timer);
-            promise.complete();
-          }
-        });
-    await(promise.future());
+  private void until(BooleanSupplier condition) {
+    Await.until("the condition of the test", condition, () -> requests.get() + " requests");
   }
 
   /** A webhook on any free port that answers as told; gives its URL. */
