@@ -35,7 +35,7 @@ class ArchitectureTest {
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .importPackages("io.busbar");
 
-  private static final List<String> PURE = List.of("mqtt", "match", "policy", "session", "event");
+  private static final List<String> PURE = List.of("mqtt", "match", "policy", "session", "event", "shard");
 
   /** Which of our packages each package may use, besides itself; the root uses all. */
   private static final Map<String, List<String>> MAY_USE = mayUse();
@@ -46,6 +46,7 @@ class ArchitectureTest {
     for (String pure : List.of("match", "policy", "session", "event")) {
       table.put(pure, List.of("mqtt"));
     }
+    table.put("shard", List.of("mqtt", "match"));
     for (String base : List.of("bus", "config", "telemetry")) {
       table.put(base, PURE);
     }

@@ -1,0 +1,89 @@
+package io.busbar.shard;
+
+import java.util.List;
+
+/** An entry of the log: what a {@link Group} is told, in one order for all of its replicas. */
+public sealed interface Command {
+  /**
+   * A client connects under a session name.
+   *
+   * @param session the session name (the MQTT client id)
+   * @param owner the authentication name of the client
+   * @param cleanStart whether a session that is stored ends first
+   * @param expirySeconds Session Expiry Interval: 0 ends with the connection, 0xFFFFFFFF never. A
+   *     session that is not stored yet and has 0 is not stored: the outcome's epoch is 0.
+   * @param will published when the connection ends without a normal DISCONNECT, or null
+   * @param location where its bells ring
+   * @param window how many deliveries may be in flight: the oldest so many are never dropped
+   */
+  record Open(
+      String session,
+      String owner,
+      boolean cleanStart,
+      long expirySeconds,
+      Will will,
+      Location location,
+      int window)
+      implements Command {}
+
+  /**
+   * A stored session's connection ended.
+   *
+   * @param expirySeconds a new Session Expiry Interval, or -1 where it stays
+   * @param normal whether the client said DISCONNECT and does not want its will published
+   * @param sentUpTo all sequences below this one were sent at least once
+   */
+  record Close(String session, long epoch, long expirySeconds, boolean normal, long sentUpTo)
+      implements Command {}
+
+  /** Adds subscriptions, or replaces those of the same filter and share. */
+  record Subscribe(String session, long epoch, List<StoredSubscription> subscriptions)
+      implements Command {}
+
+  /** Removes subscriptions by their filters as sent, {@code $share/name/} included. */
+  record Unsubscribe(String session, long epoch, List<String> filters) implements Command {}
+
+  /**
+   * A message for every session that matches, and for the retained messages if it has that flag.
+   *
+   * @param packet an MQTT 5 PUBLISH, packet id 0; RETAIN set only if it is to be retained
+   * @param publisher the session name that published it, or null: for no-local
+   * @param picks members of shared subscriptions that were chosen to have it
+   */
+  record Publish(byte[] packet, String publisher, List<Pick> picks) implements Command {}
+
+  /**
+   * A shared subscription's part of a message.
+   *
+   * @param session the member that gets it, or null: no member is connected and the share keeps it
+   */
+  record Pick(String share, byte[] filter, String session) {}
+
+  /**
+   * Retained messages that a new subscription asked for.
+   *
+   * @param filter the subscription's filter: gone meanwhile, the messages are too
+   * @param packets MQTT 5 PUBLISH packets as the retained store keeps them; one whose topic has
+   *     another retained message by now is left out
+   * @param next where the reading goes on ({@link Retained.Page#next}), or null at the end
+   */
+  record Replay(String session, long epoch, String filter, List<byte[]> packets, byte[] next)
+      implements Command {}
+
+  /**
+   * Deliveries that came further.
+   *
+   * @param done sequences that are settled: PUBACK, PUBCOMP, or a PUBREC with an error
+   * @param released sequences whose PUBREC came: PUBREL may go out after this is committed
+   */
+  record Settle(String session, long epoch, long[] done, long[] released) implements Command {}
+
+  /** A QoS 2 packet identifier of the client is in use from now on, or ({@code !taken}) free. */
+  record Receive(String session, long epoch, int packetId, boolean taken) implements Command {}
+
+  /** Ends a session now, whoever has it: an operator's wish. */
+  record End(String session) implements Command {}
+
+  /** Time passes: sessions, wills and retained messages fall due. */
+  record Tick() implements Command {}
+}

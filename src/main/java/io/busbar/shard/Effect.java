@@ -1,0 +1,50 @@
+package io.busbar.shard;
+
+/** What a {@link Group} wants done outside after an entry was applied. */
+public sealed interface Effect {
+  /** A connected session has a new delivery. */
+  record Bell(Location location, String session, long epoch, Delivery delivery) implements Effect {}
+
+  /**
+   * A stored session ended: its subscriptions are gone.
+   *
+   * @param location where it was connected, or null
+   */
+  record Ended(String session, long epoch, Location location, Reason reason) implements Effect {}
+
+  /** Why a session ended. */
+  enum Reason {
+    EXPIRED,
+    CLEAN_START,
+    CLOSED,
+    OVERFLOW,
+    REQUESTED
+  }
+
+  /** A will is due. */
+  record WillDue(String session, String owner, byte[] packet) implements Effect {}
+
+  /**
+   * A message of a shared subscription lost its member and is to be given to another that is
+   * connected; if there is none, it comes back as a pick without a session.
+   *
+   * @param packet an MQTT 5 PUBLISH, packet id 0
+   */
+  record Repick(String share, byte[] filter, byte[] packet) implements Effect {}
+
+  /** The first subscription of a filter at QoS 1 or 2 came, or the last one went. */
+  record Interest(byte[] filter, boolean added) implements Effect {}
+
+  /** The first stored subscription of a share and filter came, or the last one went. */
+  record ShareInterest(String share, byte[] filter, boolean added) implements Effect {}
+
+  /** Deliveries that will not happen. */
+  record Lost(Loss loss, int deliveries) implements Effect {}
+
+  /** Why a delivery did not happen. */
+  enum Loss {
+    QUEUE_FULL,
+    EXPIRED,
+    SESSION_ENDED
+  }
+}

@@ -1,0 +1,47 @@
+package io.busbar.shard;
+
+import java.util.List;
+
+/** What a {@link Command} came to. */
+public sealed interface Outcome {
+  /**
+   * The connection may serve the session.
+   *
+   * @param present whether state from before is there (CONNACK's Session Present)
+   * @param epoch of this connection, to be given with every command; 0 for a session that is not
+   *     stored
+   * @param subscriptions those of the session; also of transient parts: granted QoS 0
+   * @param inbox its deliveries in order, those that were sent before first
+   * @param receiving its QoS 2 packet identifiers that are in use
+   * @param replays retained messages it has still to get: filter and where to go on
+   */
+  record Opened(
+      boolean present,
+      long epoch,
+      List<StoredSubscription> subscriptions,
+      List<Delivery> inbox,
+      List<Integer> receiving,
+      List<PendingReplay> replays)
+      implements Outcome {}
+
+  /** A reading of retained messages that is not at its end; {@code after} null at its start. */
+  record PendingReplay(StoredSubscription subscription, byte[] after) {}
+
+  /** Done. */
+  record Done() implements Outcome {}
+
+  /** For each subscription, whether one of this filter and share was there before. */
+  record Subscribed(List<Boolean> existed) implements Outcome {}
+
+  /** For each filter, the subscription that is removed, or null where there was none. */
+  record Unsubscribed(List<StoredSubscription> removed) implements Outcome {}
+
+  /** The message is in so many inboxes. */
+  record Published(int sessions) implements Outcome {}
+
+  /** A queue is full, and its owner wants the publisher to know: nobody has the message. */
+  record Refused() implements Outcome {}
+
+  /** The command's epoch is not the session's: another connection has it, or it has ended. */
+  record Stale() implements Outcome {}
+}
