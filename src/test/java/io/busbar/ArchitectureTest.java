@@ -35,7 +35,8 @@ class ArchitectureTest {
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .importPackages("io.busbar");
 
-  private static final List<String> PURE = List.of("mqtt", "match", "policy", "session", "event", "shard");
+  private static final List<String> PURE =
+      List.of("mqtt", "match", "policy", "session", "event", "shard");
 
   /** Which of our packages each package may use, besides itself; the root uses all. */
   private static final Map<String, List<String>> MAY_USE = mayUse();
@@ -50,7 +51,8 @@ class ArchitectureTest {
     for (String base : List.of("bus", "config", "telemetry")) {
       table.put(base, PURE);
     }
-    List<String> below = with(PURE, "bus", "config", "telemetry");
+    table.put("store", with(PURE, "bus", "config"));
+    List<String> below = with(PURE, "bus", "config", "telemetry", "store");
     for (String verticles : List.of("broker", "delivery", "api")) {
       table.put(verticles, below);
     }

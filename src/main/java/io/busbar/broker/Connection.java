@@ -3,12 +3,10 @@ package io.busbar.broker;
 import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Decoder;
-import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
-import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.ReasonCode;
-import io.busbar.session.Acks;
+import io.busbar.shard.Effect;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
@@ -62,7 +60,12 @@ final class Connection extends ChannelInboundHandlerAdapter {
   Connection(Loop loop, String remote) {
     this.loop = loop;
     this.broker = loop.broker;
-    this.outgoing = new Outgoing(loop, () -> pause(Pause.CHOKED));
+    this.outgoing =
+        new Outgoing(
+            loop,
+            () -> pause(Pause.CHOKED),
+            () -> end(ReasonCode.QUOTA_EXCEEDED, "its queue is full"),
+            this::drained);
     this.protocol = new Protocol(this, loop, remote);
     this.closeBy = loop.now + broker.limits.get(Limit.CONNECT_TIMEOUT) * 1_000;
   }
@@ -258,9 +261,20 @@ final class Connection extends ChannelInboundHandlerAdapter {
   // --- for the protocol, the loop and its streams ---
 
   /** The connection is open: how much the device is ready to take. */
-  void opened(int receiveMaximum, long maximumPacketSize) {
-    outgoing.opened(protocol.version(), receiveMaximum, maximumPacketSize);
+  void opened(Outgoing.Receiver receiver) {
+    outgoing.opened(protocol.version(), receiver);
     closeBy = Long.MAX_VALUE;
+  }
+
+  /** The device has taken what there was: more may come. */
+  void drained() {
+    protocol.drained();
+  }
+
+  /** A delivery is in the inbox of its session. */
+  void bell(Effect.Bell bell) {
+    protocol.bell(bell);
+    loop.schedule();
   }
 
   /** Messages and packets for the device. */
@@ -278,10 +292,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
     if (!ending) {
       protocol.sendAcks();
     }
-  }
-
-  void ack(Acks.Ack ack) {
-    Encoder.ack(out(), protocol.version(), Packet.PUBACK, ack.packetId(), ack.reason());
   }
 
   /** Ends the connection for a reason that is the server's. */

@@ -4,7 +4,9 @@ import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.config.Settings;
+import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.shard.Effect;
 import io.busbar.telemetry.Meter;
 import io.netty.channel.ChannelPipeline;
 import io.vertx.core.Future;
@@ -68,8 +70,23 @@ public final class ConnectionVerticle extends VerticleBase {
     loop.counters.busMessages++;
     Bus.Local body = message.body();
     if (body instanceof Bus.Handover handover) {
-      loop.handedOver(handover.packets(), 0, false);
+      loop.tick();
+      loop.dispatcher.handedOver(handover);
       message.reply(new Bus.Done(), Bus.local());
+    } else if (body instanceof Bus.Bells bells) {
+      loop.tick();
+      for (Effect.Bell bell : bells.bells()) {
+        Connection connection = loop.connection(bell.location().connection());
+        if (connection != null) {
+          connection.bell(bell);
+        }
+      }
+    } else if (body instanceof Bus.Wills wills) {
+      loop.tick();
+      wills.wills().forEach(this::will);
+    } else if (body instanceof Bus.Repicks repicks) {
+      loop.tick();
+      loop.dispatcher.repick(repicks);
     } else if (body instanceof Bus.Evict evict) {
       Connection connection = loop.connection(evict.connection());
       if (connection == null) {
@@ -79,7 +96,7 @@ public final class ConnectionVerticle extends VerticleBase {
         connection.end(evict.reason(), null);
       }
     } else if (body instanceof Bus.Members members) {
-      loop.members(members.nodes());
+      loop.dispatcher.members(members.nodes());
     } else if (body instanceof Bus.Listen) {
       listen()
           .onSuccess(ports -> message.reply(new Bus.Listening(ports), Bus.local()))
@@ -88,10 +105,16 @@ public final class ConnectionVerticle extends VerticleBase {
     loop.schedule();
   }
 
+  private void will(Effect.WillDue will) {
+    Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
+    loop.dispatcher.will(will.packet(), new Origin(publisher, MqttVersion.V5, null));
+  }
+
   private void onForward(Message<Buffer> message) {
     loop.counters.busMessages++;
     byte[] body = message.body().getBytes();
-    loop.handedOver(body, Wire.FORWARD_AT, true);
+    loop.tick();
+    loop.dispatcher.handedOver(body, Wire.FORWARD_AT, true);
     message.reply(Buffer.buffer());
   }
 

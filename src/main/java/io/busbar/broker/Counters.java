@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.LongAdder;
 @SuppressWarnings("EnumOrdinal") // an array of counts by reason, never stored
 final class Counters {
   final long[] received = new long[3];
-  final long[] sent = new long[2];
+  final long[] sent = new long[3];
   final long[] lost = new long[Loss.values().length];
   long bytesReceived;
   long bytesSent;
@@ -22,11 +22,11 @@ final class Counters {
   long forwardsReceived;
   long busMessages;
 
-  /** Change in QoS 1 deliveries that are queued or in flight. */
+  /** Change in QoS 1 and 2 deliveries that are queued or in flight. */
   long pending;
 
   private final LongAdder[] receivedMeters = new LongAdder[3];
-  private final LongAdder[] sentMeters = new LongAdder[2];
+  private final LongAdder[] sentMeters = new LongAdder[3];
   private final LongAdder bytesReceivedMeter;
   private final LongAdder bytesSentMeter;
   private final LongAdder matchedMeter;
@@ -43,7 +43,7 @@ final class Counters {
     for (int qos = 0; qos < 3; qos++) {
       receivedMeters[qos] = telemetry.adder(Meter.PUBLISHES_RECEIVED, String.valueOf(qos));
     }
-    for (int qos = 0; qos < 2; qos++) {
+    for (int qos = 0; qos < 3; qos++) {
       sentMeters[qos] = telemetry.adder(Meter.PUBLISHES_SENT, String.valueOf(qos));
     }
     bytesReceivedMeter = telemetry.adder(Meter.BYTES_RECEIVED);

@@ -10,9 +10,23 @@ sealed interface Destination {
   /**
    * A subscription of a connection of this node. Compared by identity.
    *
+   * @param filter without {@code $share/name/}
+   * @param share the share name, or null
    * @param qos the granted QoS
+   * @param id the subscription identifier, or 0
+   * @param session the session name if the session is stored: then its inbox has what is sent at
+   *     QoS 1 and 2; else null
    */
-  record Subscription(byte[] filter, int loop, Connection connection, int qos, boolean noLocal)
+  record Subscription(
+      byte[] filter,
+      String share,
+      int loop,
+      Connection connection,
+      int qos,
+      boolean noLocal,
+      boolean retainAsPublished,
+      int id,
+      String session)
       implements Destination, Bus.Subscriber {
     @Override
     public boolean equals(Object other) {
@@ -27,6 +41,37 @@ sealed interface Destination {
     @Override
     public String toString() {
       return "Subscription[" + Arrays.toString(filter) + "]";
+    }
+  }
+
+  /** Stored sessions that have subscriptions of a filter at QoS 1 or 2. Compared by the filter. */
+  record Stored(byte[] filter) implements Destination, Bus.Subscriber {
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Stored stored && Arrays.equals(stored.filter, filter);
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.hashCode(filter);
+    }
+  }
+
+  /**
+   * A shared subscription that stored sessions have: it keeps what no member can take now. Compared
+   * by share and filter.
+   */
+  record Pool(String share, byte[] filter) implements Destination, Bus.Subscriber {
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Pool pool
+          && pool.share.equals(share)
+          && Arrays.equals(pool.filter, filter);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * share.hashCode() + Arrays.hashCode(filter);
     }
   }
 

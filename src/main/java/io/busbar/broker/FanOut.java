@@ -27,7 +27,7 @@ final class FanOut {
   }
 
   /** Adds a message for a route's groups; those apart are served by the caller. */
-  void add(Publish publish, Route to) {
+  void add(Publish publish, Route to, Topic topic) {
     if (to != route) {
       emit();
       route = to;
@@ -35,7 +35,7 @@ final class FanOut {
     boolean full = false;
     for (int variant = 0; variant < blocks.length; variant++) {
       if (to.groups[variant] != null) {
-        blocks[variant].add(publish, variant, loop.now);
+        blocks[variant].add(publish, variant, topic, loop.now);
         full |= blocks[variant].bytes.readableBytes() > BLOCK_BYTES;
       }
     }
@@ -74,7 +74,10 @@ final class FanOut {
     ByteBuf bytes;
     int count;
 
-    /** How many of them are QoS 1. */
+    /** The topic of all of them. */
+    Topic topic;
+
+    /** How many of them are QoS 1 or 2. */
     int acknowledged;
 
     /** The size of the largest packet. */
@@ -85,9 +88,11 @@ final class FanOut {
 
     int[] packetIdAt = new int[64];
     int[] expiryAt = new int[64];
+    byte[] qosOf = new byte[64];
     long[] expiresAt = new long[64];
 
-    private void add(Publish publish, int variant, long now) {
+    private void add(Publish publish, int variant, Topic of, long now) {
+      topic = of;
       if (bytes == null) {
         bytes = ByteBufAllocator.DEFAULT.directBuffer(4096);
       }
@@ -95,11 +100,13 @@ final class FanOut {
         startAt = Arrays.copyOf(startAt, count * 2);
         packetIdAt = Arrays.copyOf(packetIdAt, count * 2);
         expiryAt = Arrays.copyOf(expiryAt, count * 2);
+        qosOf = Arrays.copyOf(qosOf, count * 2);
         expiresAt = Arrays.copyOf(expiresAt, count * 2);
       }
       int at = bytes.writerIndex();
       int qos = Math.min(publish.qos(), Route.qos(variant));
       startAt[count] = at;
+      qosOf[count] = (byte) qos;
       int idAt = publish.write(bytes, Route.version(variant), qos);
       packetIdAt[count] = idAt;
       expiryAt[count] = publish.writtenExpiryAt();

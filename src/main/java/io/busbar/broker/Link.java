@@ -2,6 +2,7 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
+import io.busbar.config.Limit;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
 import io.busbar.session.Acks;
@@ -19,31 +20,27 @@ import java.util.List;
  * dropped once that has lasted a second.
  */
 final class Link {
-  /** After this long without credit, in milliseconds, QoS 0 is dropped. */
-  private static final long PATIENCE = 1_000;
-
   /** How long the other side may take to say that it has a batch, in milliseconds. */
   private static final long TIMEOUT = 10_000;
 
   private final Loop loop;
   private final String address;
   private final boolean remote;
-  private final long credit;
+  private final Credit credit;
   private final ByteBuf batch = Unpooled.buffer(4096);
   private int messages;
   private List<Waiting> waiting = new ArrayList<>(0);
-  private final List<Connection> paused = new ArrayList<>(0);
-  private long onTheWay;
-  private long blockedSince = -1;
+  private List<Bus.Directed> directed = new ArrayList<>(0);
+  private int bytes;
 
   /** A publisher's acknowledgement that waits for this stream. */
   private record Waiting(Connection publisher, Acks.Ack ack) {}
 
-  Link(Loop loop, String address, boolean remote, long credit) {
+  Link(Loop loop, String address, boolean remote) {
     this.loop = loop;
     this.address = address;
     this.remote = remote;
-    this.credit = credit;
+    this.credit = new Credit(loop, loop.broker.limits.get(Limit.FORWARD_BYTES));
   }
 
   /**
@@ -53,27 +50,36 @@ final class Link {
    * @param ack what waits until the other side has the message, or null
    */
   void append(Publish publish, Connection publisher, Acks.Ack ack) {
-    if (blockedSince >= 0 && loop.now - blockedSince > PATIENCE && publish.qos() == 0) {
+    if (publish.qos() == 0 && credit.isExhausted()) {
       loop.counters.lost(Loss.NODE_BUSY, 1);
       return;
     }
-    if (messages == 0) {
-      loop.dirtyLinks.add(this);
-    }
-    publish.write(batch, MqttVersion.V5, publish.qos());
-    messages++;
+    int before = batch.readableBytes();
+    publish.write(batch, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
     if (ack != null) {
       ack.await();
       waiting.add(new Waiting(publisher, ack));
     }
-    if (onTheWay + batch.readableBytes() > credit) {
-      if (blockedSince < 0) {
-        blockedSince = loop.now;
-      }
-      if (publisher != null && publisher.pause(Connection.Pause.NO_CREDIT)) {
-        paused.add(publisher);
-      }
+    added(batch.readableBytes() - before, publisher);
+  }
+
+  /** Adds a message for one connection of the other loop, a member of a shared subscription. */
+  void direct(Publish publish, long connection, Share.Key share) {
+    ByteBuf one = Unpooled.buffer(publish.packetLength() + 8);
+    publish.write(one, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
+    byte[] packet = new byte[one.readableBytes()];
+    one.readBytes(packet);
+    directed.add(new Bus.Directed(packet, connection, share.name(), share.filter()));
+    added(packet.length, null);
+  }
+
+  private void added(int size, Connection publisher) {
+    if (messages++ == 0) {
+      loop.dirtyLinks.add(this);
+      loop.schedule();
     }
+    bytes += size;
+    credit.take(size, publisher);
   }
 
   /** Sends the turn's batch. */
@@ -81,18 +87,21 @@ final class Link {
     byte[] packets = new byte[batch.readableBytes()];
     batch.readBytes(packets);
     batch.clear();
-    if (batch.capacity() > 4 * credit) {
+    if (batch.capacity() > 4 * credit.limit()) {
       batch.capacity(4096);
     }
     final int sent = messages;
+    final int size = bytes;
     final List<Waiting> acks = waiting;
+    final List<Bus.Directed> one = directed;
     messages = 0;
+    bytes = 0;
     waiting = new ArrayList<>(0);
-    onTheWay += packets.length;
+    directed = new ArrayList<>(0);
     Future<?> taken =
         remote
             ? loop.bus.request(address, Wire.forward(packets), Bus.remote(TIMEOUT))
-            : loop.bus.request(address, new Bus.Handover(packets), Bus.local(TIMEOUT));
+            : loop.bus.request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT));
     if (remote) {
       loop.counters.forwardsSent += sent;
     }
@@ -108,33 +117,21 @@ final class Link {
                         sent,
                         outcome.cause().getMessage());
                   }
-                  taken(packets.length, acks);
+                  credit.give(size);
+                  taken(acks);
                 }));
   }
 
-  private void taken(int bytes, List<Waiting> acks) {
-    onTheWay -= bytes;
+  private static void taken(List<Waiting> acks) {
     for (Waiting one : acks) {
       if (one.ack.arrived()) {
         one.publisher.sendAcks();
       }
     }
-    if (blockedSince >= 0 && onTheWay <= credit / 2) {
-      blockedSince = -1;
-      resume();
-    }
   }
 
   /** Each second: a stream without credit for long lets its publishers on, but for QoS 0. */
   void sweep() {
-    if (blockedSince >= 0 && loop.now - blockedSince > PATIENCE) {
-      resume();
-    }
-  }
-
-  private void resume() {
-    List<Connection> waitingForCredit = new ArrayList<>(paused);
-    paused.clear();
-    waitingForCredit.forEach(publisher -> publisher.resume(Connection.Pause.NO_CREDIT));
+    credit.sweep();
   }
 }

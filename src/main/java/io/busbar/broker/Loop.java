@@ -1,18 +1,9 @@
 package io.busbar.broker;
 
-import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Decoder;
-import io.busbar.mqtt.MqttException;
-import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
-import io.busbar.mqtt.Topics;
-import io.busbar.session.Acks;
 import io.busbar.telemetry.LimitedLog;
-import io.busbar.telemetry.Loss;
-import io.busbar.telemetry.Meter;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoop;
 import io.vertx.core.eventbus.EventBus;
 import java.util.ArrayList;
@@ -52,14 +43,20 @@ final class Loop {
   /** Milliseconds of a clock that only goes forward, as of the turn's last look at it. */
   long now;
 
-  private final FanOut fanOut = new FanOut(this);
-  private final Publish handedOver = new Publish();
-  private final ByteBuf single = Unpooled.buffer(1024);
+  final Dispatcher dispatcher;
+  final Outbox outbox;
+
+  /** For messages that come out of the store. */
+  final Publish stored = new Publish();
+
+  private final List<Mailbox> settled = new ArrayList<>();
+  private final List<Mailbox> reading = new ArrayList<>();
+
+  /** So that shares of many topics do not all begin with the same member. */
+  private int shareTurn;
+
   private final List<Outgoing> dirty = new ArrayList<>();
-  private List<Bus.RoutedMessage> routed = new ArrayList<>();
   private final List<Map<Long, Connection>> connections = new ArrayList<>();
-  private final Link[] loopLinks;
-  private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
   private long serial;
   private boolean scheduled;
   private int turn;
@@ -71,7 +68,8 @@ final class Loop {
     this.eventLoop = eventLoop;
     this.counters = new Counters(broker.telemetry, broker.pendingDeliveries);
     this.limitedLog = new LimitedLog(LoggerFactory.getLogger(Connection.class));
-    this.loopLinks = new Link[broker.loops];
+    this.dispatcher = new Dispatcher(this);
+    this.outbox = new Outbox(this);
     this.topics =
         new Topic.Cache(
             TOPICS,
@@ -125,107 +123,7 @@ final class Loop {
     return connections.get((int) (key % SWEEPS));
   }
 
-  // --- messages ---
-
-  /** The route of a topic, as subscriptions are now. */
-  Route route(Topic topic) {
-    long generation = broker.index.generation(topic.stripes);
-    if (topic.route == null || topic.generation != generation) {
-      // the generation is read first: a change meanwhile makes the next message look again
-      Route.Builder builder = new Route.Builder(this);
-      broker.index.match(topic.name, 0, topic.name.length, builder::add);
-      topic.route = builder.build(isRouted(topic.name));
-      topic.generation = generation;
-    }
-    return topic.route;
-  }
-
-  private boolean isRouted(byte[] topic) {
-    for (byte[] filter : broker.routedFilters) {
-      if (Topics.matches(filter, topic, 0, topic.length)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** A message of a client of this loop, to everybody. */
-  void dispatch(Publish message, Route route, Connection publisher, Acks.Ack ack) {
-    deliver(message, route, publisher);
-    for (Link link : route.loops) {
-      link.append(message, publisher, null);
-    }
-    for (Link link : route.nodes) {
-      link.append(message, publisher, ack);
-    }
-    if (route.routed) {
-      routed(message, publisher);
-    }
-    schedule();
-  }
-
-  private void deliver(Publish message, Route route, Connection publisher) {
-    if (route.targets.length == 1) {
-      Route.Target target = route.targets[0];
-      fanOut.before(route);
-      if (!target.noLocal || target.connection != publisher) {
-        target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
-      }
-    } else if (route.targets.length > 1) {
-      fanOut.add(message, route);
-      for (Route.Target target : route.apart) {
-        if (target.connection != publisher) {
-          target.connection.outgoing().deliver(message, Math.min(message.qos(), target.qos));
-        }
-      }
-    }
-  }
-
-  private void routed(Publish message, Connection publisher) {
-    message.write(single, MqttVersion.V5, message.qos());
-    byte[] packet = new byte[single.readableBytes()];
-    single.readBytes(packet);
-    single.clear();
-    if (!broker.routeQueue.take(packet.length)) {
-      counters.lost(Loss.ROUTE_QUEUE_FULL, 1);
-      return;
-    }
-    routed.add(
-        new Bus.RoutedMessage(
-            publisher.publisher(), publisher.version(), packet, System.currentTimeMillis()));
-  }
-
-  /**
-   * Messages from another loop or node.
-   *
-   * @param packets a run of MQTT 5 PUBLISH packets
-   * @param fromNode whether they come from another node and so concern the other loops too
-   */
-  void handedOver(byte[] packets, int offset, boolean fromNode) {
-    tick();
-    try {
-      int at = offset;
-      while (at < packets.length) {
-        int end = at + Decoder.packetLength(packets, at, packets.length);
-        handedOver.parse(packets, at, end, MqttVersion.V5);
-        Topic topic = topics.find(packets, handedOver.topicOffset(), handedOver.topicLength());
-        Route route = route(topic);
-        deliver(handedOver, route, null);
-        if (fromNode) {
-          counters.forwardsReceived++;
-          for (Link link : route.loops) {
-            link.append(handedOver, null, null);
-          }
-        }
-        at = end;
-      }
-    } catch (MqttException e) {
-      // only a node with other limits or another version sends what this one refuses
-      limitedLog.warn("forwarded messages were refused: cause={}", e.getMessage());
-      broker.telemetry.count(Meter.PACKETS_REFUSED, "forward");
-    }
-    schedule();
-  }
+  // --- turns ---
 
   /** When a message expires on this loop's clock. */
   static long expiresAt(Publish message, long now) {
@@ -233,31 +131,27 @@ final class Loop {
     return seconds < 0 ? Long.MAX_VALUE : now + seconds * 1_000;
   }
 
-  Link linkToLoop(int loop) {
-    if (loopLinks[loop] == null) {
-      loopLinks[loop] =
-          new Link(this, Bus.loop(loop), false, broker.limits.get(Limit.FORWARD_BYTES));
-    }
-    return loopLinks[loop];
-  }
-
-  Link linkToNode(Destination.RemoteNode node) {
-    return nodeLinks.computeIfAbsent(
-        node,
-        n ->
-            new Link(
-                this,
-                Bus.nodeLoop(n.id(), id % n.loops()),
-                true,
-                broker.limits.get(Limit.FORWARD_BYTES)));
-  }
-
-  // --- turns ---
-
   /** Has a connection's buffer written at the end of the turn. */
   void markDirty(Outgoing outgoing) {
     dirty.add(outgoing);
     schedule();
+  }
+
+  /** Has what a mailbox settled told to the store at the end of the turn. */
+  void markSettled(Mailbox mailbox) {
+    settled.add(mailbox);
+    schedule();
+  }
+
+  /** Has a mailbox read on after that. */
+  void markReading(Mailbox mailbox) {
+    reading.add(mailbox);
+    schedule();
+  }
+
+  /** Where the next share begins to give its messages in turn. */
+  int nextShareTurn() {
+    return shareTurn++ & Integer.MAX_VALUE;
   }
 
   /** Has {@link #endTurn} run after the I/O that is ready now. */
@@ -270,20 +164,27 @@ final class Loop {
 
   private void endTurn() {
     scheduled = false;
-    fanOut.emit();
+    dispatcher.emit();
     // a flush may make room and so dirty another connection: no iterator
     for (int i = 0; i < dirty.size(); i++) {
       dirty.get(i).flush();
     }
     dirty.clear();
+    for (int i = 0; i < settled.size(); i++) {
+      settled.get(i).settle();
+    }
+    settled.clear();
+    // before the links: who hears of a message and asks for what is retained finds it there
+    outbox.send();
+    for (int i = 0; i < reading.size(); i++) {
+      reading.get(i).read();
+    }
+    reading.clear();
     for (int i = 0; i < dirtyLinks.size(); i++) {
       dirtyLinks.get(i).send();
     }
     dirtyLinks.clear();
-    if (!routed.isEmpty()) {
-      bus.send(Bus.ROUTING, new Bus.Routed(routed), Bus.local());
-      routed = new ArrayList<>();
-    }
+    dispatcher.send();
     counters.flush();
   }
 
@@ -298,17 +199,8 @@ final class Loop {
     if (turn != 0) {
       return;
     }
-    for (Link link : loopLinks) {
-      if (link != null) {
-        link.sweep();
-      }
-    }
-    List.copyOf(nodeLinks.values()).forEach(Link::sweep);
+    dispatcher.sweep();
+    outbox.sweep();
     limitedLog.sweep();
-  }
-
-  /** Forgets streams to nodes that left. */
-  void members(List<String> nodes) {
-    nodeLinks.keySet().removeIf(node -> !nodes.contains(node.id()));
   }
 }

@@ -34,6 +34,9 @@ public final class MatchingVerticle extends VerticleBase {
   /** How many subscriptions of this node each filter has; kept in a cluster only. */
   private final Map<String, Integer> own = new HashMap<>();
 
+  /** What this node put into the index, by itself. */
+  private final Map<Destination, Destination> known = new HashMap<>();
+
   private final Map<String, Peer> peers = new HashMap<>();
   private final Map<String, Author> authors = new HashMap<>();
   private final Promise<Void> complete = Promise.promise();
@@ -77,22 +80,36 @@ public final class MatchingVerticle extends VerticleBase {
     Bus.Local body = message.body();
     if (body instanceof Bus.Subscribe subscribe) {
       for (Bus.Subscriber subscriber : subscribe.subscribers()) {
-        broker.index.add(subscriber.filter(), (Destination) subscriber);
-        count(subscriber.filter(), 1);
+        put(subscriber, true);
       }
-      broker.localSubscriptions.addAndGet(subscribe.subscribers().size());
       reply(message);
     } else if (body instanceof Bus.Unsubscribe unsubscribe) {
       for (Bus.Subscriber subscriber : unsubscribe.subscribers()) {
-        broker.index.remove(subscriber.filter(), (Destination) subscriber);
-        count(subscriber.filter(), -1);
+        put(subscriber, false);
       }
-      broker.localSubscriptions.addAndGet(-unsubscribe.subscribers().size());
       // removing may be late on other nodes: they forward for nothing, which harms nobody
       peers.values().forEach(Peer::send);
       message.reply(new Bus.Done(), Bus.local());
     } else if (body instanceof Bus.Members now) {
       members(now.nodes());
+    }
+  }
+
+  private void put(Bus.Subscriber subscriber, boolean added) {
+    Destination destination = (Destination) subscriber;
+    if (added) {
+      broker.index.add(subscriber.filter(), known.computeIfAbsent(destination, d -> d));
+    } else {
+      // the index knows destinations by identity
+      Destination former = known.remove(destination);
+      if (former == null) {
+        return;
+      }
+      broker.index.remove(subscriber.filter(), former);
+    }
+    count(subscriber.filter(), added ? 1 : -1);
+    if (destination instanceof Destination.Subscription) {
+      broker.localSubscriptions.addAndGet(added ? 1 : -1);
     }
   }
 

@@ -9,13 +9,19 @@ import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Permit;
+import io.busbar.shard.Command;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.Will;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.handler.ssl.SslHandler;
+import java.nio.charset.StandardCharsets;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import javax.net.ssl.SSLPeerUnverifiedException;
 
@@ -37,6 +43,9 @@ final class Opening {
   private final Packet.Connect connect;
   private String clientId;
   private boolean assigned;
+  private long expirySeconds;
+  private Will will;
+  private List<Destination.Subscription> resumed = List.of();
   private boolean pending;
   private boolean closed;
   private long epoch = -1;
@@ -54,25 +63,16 @@ final class Opening {
   }
 
   void begin() {
+    clientId = connect.clientId();
     String error = null;
     ReasonCode reason = null;
     boolean v5 = connect.version() == MqttVersion.V5;
-    clientId = connect.clientId();
     if (connect.properties().authenticationMethod() != null) {
       reason = ReasonCode.BAD_AUTHENTICATION_METHOD;
       error = "enhanced authentication is not available";
-    } else if (connect.will() != null) {
-      reason = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR;
-      error = "will messages are not available";
-    } else if (!v5 && !connect.cleanStart()) {
-      if (clientId.isEmpty()) {
-        reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
-        error = "an empty client id needs clean session [MQTT-3.1.3-8]";
-      } else {
-        // 3.1.1 has no way to say that a session will not be kept: better none than a broken one
-        reason = ReasonCode.SERVER_UNAVAILABLE;
-        error = "stored sessions are not available (allowed: clean session 1)";
-      }
+    } else if (!v5 && !connect.cleanStart() && clientId.isEmpty()) {
+      reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
+      error = "an empty client id needs clean session [MQTT-3.1.3-8]";
     } else if (ByteBufUtil.utf8Bytes(clientId) > broker.limits.get(Limit.CLIENT_ID_BYTES)) {
       reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
       error =
@@ -87,11 +87,63 @@ final class Opening {
       refuse(reason, error);
       return;
     }
+    try {
+      prepareWill();
+    } catch (MqttException e) {
+      refuse(e.reason(), "will: " + e.getMessage());
+      return;
+    }
     if (clientId.isEmpty()) {
       clientId = "auto-" + UUID.randomUUID();
       assigned = true;
     }
+    long most = broker.limits.get(Limit.SESSION_EXPIRY);
+    long asked =
+        v5
+            ? connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0)
+            : connect.cleanStart() ? 0 : most;
+    expirySeconds = Math.min(asked, most);
     authenticate();
+  }
+
+  /** Judges the will by the rules of a PUBLISH. */
+  private void prepareWill() throws MqttException {
+    Packet.Will asked = connect.will();
+    if (asked == null) {
+      return;
+    }
+    long maximumQos = broker.limits.get(Limit.MAXIMUM_QOS);
+    if (asked.qos() > maximumQos) {
+      throw new MqttException(
+          ReasonCode.QOS_NOT_SUPPORTED,
+          "QoS %d (allowed: at most %d)".formatted(asked.qos(), maximumQos));
+    }
+    byte[] packet = asked.publish();
+    if (asked.retain()) {
+      if (broker.limits.get(Limit.RETAIN_AVAILABLE) == 0) {
+        throw new MqttException(ReasonCode.RETAIN_NOT_SUPPORTED, "RETAIN is not available");
+      }
+      if (packet.length > broker.limits.get(Limit.RETAINED_BYTES)) {
+        throw new MqttException(
+            ReasonCode.QUOTA_EXCEEDED,
+            "retained, it has more than %s = %d bytes"
+                .formatted(Limit.RETAINED_BYTES.key(), broker.limits.get(Limit.RETAINED_BYTES)));
+      }
+    }
+    byte[] name = asked.topic().getBytes(StandardCharsets.UTF_8);
+    loop.topics.find(name, 0, name.length);
+    long delay = asked.properties().number(Property.WILL_DELAY_INTERVAL, 0);
+    will = new Will(packet, Math.min(delay, broker.limits.get(Limit.WILL_DELAY)));
+  }
+
+  /** The will, or null. */
+  Will will() {
+    return will;
+  }
+
+  /** The Session Expiry Interval as granted. */
+  long expirySeconds() {
+    return expirySeconds;
   }
 
   private void authenticate() {
@@ -127,8 +179,23 @@ final class Opening {
   }
 
   private void open(Bus.Authenticated known) {
-    String name = known.permit().authenticationName();
-    Bus.Open request = new Bus.Open(clientId, name, loop.id, connection.key());
+    if (will != null) {
+      Optional<String> why = whyNoWill(known.permit(), connect.will().topic());
+      if (why.isPresent()) {
+        refuse(ReasonCode.NOT_AUTHORIZED, "will: " + why.get());
+        return;
+      }
+    }
+    Bus.Open request =
+        new Bus.Open(
+            clientId,
+            known.permit().authenticationName(),
+            loop.id,
+            connection.key(),
+            connect.cleanStart(),
+            expirySeconds,
+            will,
+            window());
     loop.bus
         .<Bus.Local>request(Bus.SESSION, request, Bus.local(SESSION_TIMEOUT))
         .onComplete(
@@ -145,17 +212,66 @@ final class Opening {
                           refuse(refused.reason(), refused.text());
                         }
                       } else {
-                        epoch = ((Bus.Opened) reply.result().body()).epoch();
-                        if (closed) {
-                          release();
-                        } else {
-                          accept(known);
-                        }
+                        opened(known, (Bus.Opened) reply.result().body());
                       }
                     }));
   }
 
-  private void accept(Bus.Authenticated known) {
+  private static Optional<String> whyNoWill(Permit permit, String topic) {
+    return topic.startsWith("$")
+        ? Optional.of("topics that begin with $ are the server's own")
+        : permit.whyNotPublish(topic);
+  }
+
+  /** QoS 1 and 2 messages to the client that may be in flight. */
+  private int window() {
+    long asked = connect.properties().number(Property.RECEIVE_MAXIMUM, 65_535);
+    return (int) Math.min(asked, broker.limits.get(Limit.INFLIGHT));
+  }
+
+  private void opened(Bus.Authenticated known, Bus.Opened opened) {
+    epoch = opened.epoch();
+    Outcome.Opened stored = opened.session().epoch() == 0 ? null : opened.session();
+    if (closed) {
+      release();
+      if (stored != null) {
+        // the client is gone: as if its connection had ended after CONNACK
+        loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
+      }
+      return;
+    }
+    List<Destination.Subscription> direct =
+        stored == null ? List.of() : Subscriptions.of(stored, loop, connection, clientId);
+    if (direct.isEmpty()) {
+      accept(known, stored);
+      return;
+    }
+    // what the session's inbox does not hold, QoS 0, comes from the index of this node
+    loop.bus
+        .<Bus.Local>request(Bus.MATCHING, new Bus.Subscribe(direct), Bus.local(SESSION_TIMEOUT))
+        .onComplete(
+            reply ->
+                loop.execute(
+                    () -> {
+                      loop.counters.busMessages++;
+                      if (closed) {
+                        loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
+                        loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
+                      } else if (reply.failed()) {
+                        refuse(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions are not known");
+                      } else {
+                        resumed = direct;
+                        accept(known, stored);
+                      }
+                    }));
+  }
+
+  /** The subscriptions that were in the index before CONNACK. */
+  List<Destination.Subscription> resumed() {
+    return resumed;
+  }
+
+  private void accept(Bus.Authenticated known, Outcome.Opened stored) {
     settled();
     PropertyWriter properties = new PropertyWriter();
     long keepAlive = connect.keepAlive();
@@ -168,34 +284,52 @@ final class Opening {
       describe(properties);
     }
     var asked = connect.properties();
+    long aliases =
+        Math.min(
+            asked.number(Property.TOPIC_ALIAS_MAXIMUM, 0),
+            broker.limits.get(Limit.ASSIGNED_ALIASES));
     connection.opened(
-        (int) asked.number(Property.RECEIVE_MAXIMUM, 65_535),
-        asked.number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE));
-    Encoder.connack(connection.out(), connect.version(), false, ReasonCode.SUCCESS, properties);
+        new Outgoing.Receiver(
+            window(),
+            asked.number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE),
+            (int) aliases,
+            stored != null));
+    boolean present = stored != null && stored.present();
+    Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
-    protocol.opened(this, known.permit(), publisher, keepAlive);
+    protocol.opened(known.permit(), publisher, keepAlive, stored);
     connection.resume(Connection.Pause.OPENING);
   }
 
   /** What this server offers, in CONNACK (section 3.2.2.3). */
   private void describe(PropertyWriter properties) {
-    if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) > 0) {
-      properties.number(Property.SESSION_EXPIRY_INTERVAL, 0);
+    if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) != expirySeconds) {
+      properties.number(Property.SESSION_EXPIRY_INTERVAL, expirySeconds);
     }
     if (assigned) {
       properties.string(Property.ASSIGNED_CLIENT_IDENTIFIER, clientId);
     }
     properties
         .number(Property.RECEIVE_MAXIMUM, broker.limits.get(Limit.RECEIVE_MAXIMUM))
-        .number(Property.MAXIMUM_QOS, 1)
-        .number(Property.RETAIN_AVAILABLE, 0)
         .number(Property.MAXIMUM_PACKET_SIZE, broker.limits.get(Limit.PACKET_BYTES))
-        .number(Property.TOPIC_ALIAS_MAXIMUM, broker.limits.get(Limit.TOPIC_ALIASES))
-        .number(Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE, 0)
-        .number(Property.SHARED_SUBSCRIPTION_AVAILABLE, 0);
+        .number(Property.TOPIC_ALIAS_MAXIMUM, broker.limits.get(Limit.TOPIC_ALIASES));
+    if (broker.limits.get(Limit.MAXIMUM_QOS) < 2) {
+      properties.number(Property.MAXIMUM_QOS, broker.limits.get(Limit.MAXIMUM_QOS));
+    }
+    withhold(properties, Limit.RETAIN_AVAILABLE, Property.RETAIN_AVAILABLE);
+    withhold(
+        properties, Limit.SUBSCRIPTION_IDENTIFIERS, Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE);
+    withhold(properties, Limit.SHARED_SUBSCRIPTIONS, Property.SHARED_SUBSCRIPTION_AVAILABLE);
     if (connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE) >= 256) {
       properties.user("durability", "memory");
+    }
+  }
+
+  /** Says that a feature is not available; that it is needs no saying. */
+  private void withhold(PropertyWriter properties, Limit feature, int property) {
+    if (broker.limits.get(feature) == 0) {
+      properties.number(property, 0);
     }
   }
 

@@ -1,16 +1,27 @@
 package io.busbar.broker;
 
 import io.busbar.config.Limit;
+import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Publish;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.session.AliasAssigner;
 import io.busbar.session.Inflight;
 import io.busbar.session.SendQueue;
+import io.busbar.shard.Delivery;
 import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.WriteBufferWaterMark;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 /**
  * What is on its way to one device: the turn's buffer, the messages in flight and those that wait.
@@ -31,9 +42,20 @@ final class Outgoing {
   private final long queueLimit;
   private final SendQueue queue;
   private final Runnable choked;
+  private final Runnable overflowed;
+  private final Runnable drained;
   private ChannelHandlerContext ctx;
   private MqttVersion version = MqttVersion.V3_1_1;
   private Inflight inflight;
+  private AliasAssigner aliases;
+  private boolean isStored;
+
+  /** What shared subscriptions chose this device for and it has not settled, by identifier. */
+  private Map<Integer, Handed> handed = new LinkedHashMap<>(0);
+
+  /** Topics of messages since a page of retained messages was asked for, or null. */
+  private Set<ByteBuffer> live;
+
   private long largestToSend = Long.MAX_VALUE;
   private ByteBuf out;
   private int lastOut = 256;
@@ -45,10 +67,14 @@ final class Outgoing {
    * What goes to one device.
    *
    * @param choked told when more waits than deliveries alone can make: answers that are not read
+   * @param overflowed told when the queue is full and the device is to be disconnected for it
+   * @param drained told when nothing waits any more and more may be sent
    */
-  Outgoing(Loop loop, Runnable choked) {
+  Outgoing(Loop loop, Runnable choked, Runnable overflowed, Runnable drained) {
     this.loop = loop;
     this.choked = choked;
+    this.overflowed = overflowed;
+    this.drained = drained;
     this.broker = loop.broker;
     this.outboundLimit = broker.limits.get(Limit.OUTBOUND_BYTES);
     this.queueLimit = broker.limits.get(Limit.QUEUE_BYTES);
@@ -63,10 +89,32 @@ final class Outgoing {
   }
 
   /** The device is let in: what it speaks and how much it is ready to take. */
-  void opened(MqttVersion speaks, int receiveMaximum, long maximumPacketSize) {
+  void opened(MqttVersion speaks, Receiver receiver) {
     version = speaks;
-    inflight = new Inflight(Math.min(receiveMaximum, broker.limits.intValue(Limit.INFLIGHT)));
-    largestToSend = maximumPacketSize;
+    inflight = new Inflight(receiver.window());
+    largestToSend = receiver.maximumPacketSize();
+    isStored = receiver.stored();
+    if (receiver.aliases() > 0) {
+      aliases = new AliasAssigner(receiver.aliases());
+    }
+  }
+
+  /**
+   * How much a device is ready to take.
+   *
+   * @param window QoS 1 and 2 messages in flight
+   * @param maximumPacketSize bytes
+   * @param aliases topic aliases that may be assigned
+   * @param stored whether its session is stored: then nothing is queued here
+   */
+  record Receiver(int window, long maximumPacketSize, int aliases, boolean stored) {}
+
+  /** A message that a shared subscription chose the device for, as another member would get it. */
+  private record Handed(Share.Key share, byte[] packet) {}
+
+  /** Whether its packets differ from those of others because topics get aliases. */
+  boolean assignsAliases() {
+    return aliases != null;
   }
 
   /** The client's Maximum Packet Size. */
@@ -90,11 +138,33 @@ final class Outgoing {
       out.release();
       out = null;
     }
-    int undelivered = queue.size() + (inflight == null ? 0 : inflight.count());
-    loop.counters.lost(Loss.SESSION_ENDED, undelivered);
-    loop.counters.pending -= undelivered;
+    if (!isStored) {
+      int undelivered = queue.size() + (inflight == null ? 0 : inflight.count());
+      int handedOn = handOn();
+      loop.counters.lost(Loss.SESSION_ENDED, undelivered - handedOn);
+      loop.counters.settled += handedOn;
+      loop.counters.pending -= undelivered;
+    }
     broker.outbound.give(accounted);
     accounted = 0;
+  }
+
+  /** Gives what shared subscriptions chose this device for to others; returns how many. */
+  private int handOn() {
+    List<Handed> originals = new ArrayList<>(handed.values());
+    handed = Map.of();
+    while (queue.size() > 0) {
+      if (queue.peek().tag() instanceof Handed original) {
+        originals.add(original);
+      }
+      queue.remove();
+    }
+    if (!originals.isEmpty()) {
+      // later: the message that is being dispatched now is read from the same bytes
+      loop.execute(
+          () -> originals.forEach(one -> loop.dispatcher.repick(one.share(), one.packet())));
+    }
+    return originals.size();
   }
 
   /** The turn's buffer; it is written when the turn ends. */
@@ -109,46 +179,95 @@ final class Outgoing {
     return out;
   }
 
-  /** Sends a message, or queues it, or enters it in the ledger. */
-  void deliver(Publish message, int qos) {
+  /**
+   * Sends a message, or queues it, or enters it in the ledger.
+   *
+   * @param retain the RETAIN flag that the device gets
+   * @param ids the subscription identifiers that it gets
+   * @param share the shared subscription that chose it, or null
+   */
+  void deliver(Publish message, Topic topic, int qos, boolean retain, int[] ids, Share.Key share) {
     if (ended) {
       return;
     }
+    if (live != null) {
+      live.add(ByteBuffer.wrap(topic.name));
+    }
     Counters counters = loop.counters;
     counters.matched++;
-    if (largestToSend != Long.MAX_VALUE && message.writtenLength(version, qos) > largestToSend) {
+    if (largestToSend != Long.MAX_VALUE
+        && message.writtenLength(version, qos, ids) > largestToSend) {
       counters.lost(Loss.TOO_LARGE, 1);
     } else if (qos == 0) {
       if (isCongested()) {
         counters.lost(Loss.SLOW_RECEIVER, 1);
       } else {
-        message.write(buffer(), version, 0);
+        write(message, topic, 0, retain, ids);
         counters.sent[0]++;
       }
     } else {
       counters.pending++;
+      byte[] original = share == null ? null : copy(message);
       if (canSend()) {
-        ByteBuf to = buffer();
-        int packetIdAt = message.write(to, version, 1);
-        to.setShort(packetIdAt, inflight.acquire());
-        counters.sent[1]++;
+        int packetIdAt = write(message, topic, qos, retain, ids);
+        int packetId = inflight.acquire(qos);
+        out.setShort(packetIdAt, packetId);
+        counters.sent[qos]++;
+        keep(packetId, qos, original == null ? null : new Handed(share, original));
       } else {
-        ByteBuf copy = Unpooled.buffer(message.writtenLength(version, 1));
-        int packetIdAt = message.write(copy, version, 1);
+        ByteBuf copy = Unpooled.buffer(message.writtenLength(version, qos, ids));
+        int packetIdAt = message.write(copy, version, qos, retain, ids);
         enqueue(
             new SendQueue.Message(
                 copy.array(),
                 packetIdAt,
                 message.writtenExpiryAt(),
-                Loop.expiresAt(message, loop.now)));
+                Loop.expiresAt(message, loop.now),
+                share == null ? null : new Handed(share, original)));
       }
     }
+  }
+
+  /** QoS 2 that was sent is never given to another member [MQTT-4.8.2-6]. */
+  private void keep(int packetId, int qos, Handed original) {
+    if (original != null && qos == 1) {
+      handed.put(packetId, original);
+    }
+  }
+
+  /** Writes a message to the device, under an alias where it has one. */
+  private int write(Publish message, Topic topic, int qos, boolean retain, int[] ids) {
+    ByteBuf to = buffer();
+    if (aliases != null && isRoomForAlias(message, qos, ids)) {
+      int alias = aliases.assign(topic.name, topic.hash);
+      if (alias != 0) {
+        return message.write(to, qos, retain, ids, Math.abs(alias), alias < 0);
+      }
+    }
+    return message.write(to, version, qos, retain, ids);
+  }
+
+  /** An alias that is set up makes the packet larger. */
+  private boolean isRoomForAlias(Publish message, int qos, int[] ids) {
+    return largestToSend == Long.MAX_VALUE
+        || message.writtenLength(version, qos, ids) + 5 <= largestToSend;
+  }
+
+  private static byte[] copy(Publish message) {
+    ByteBuf copy = Unpooled.buffer(message.packetLength() + 8);
+    message.write(copy, MqttVersion.V5, message.qos(), message.retain(), Route.NO_IDS);
+    byte[] packet = new byte[copy.readableBytes()];
+    copy.readBytes(packet);
+    return packet;
   }
 
   /** Sends a block of messages that other connections get too. */
   void deliver(FanOut.Block block) {
     if (ended) {
       return;
+    }
+    if (live != null) {
+      live.add(ByteBuffer.wrap(block.topic.name));
     }
     boolean whole =
         block.largest <= largestToSend
@@ -164,7 +283,6 @@ final class Outgoing {
     Counters counters = loop.counters;
     counters.matched += block.count;
     counters.pending += block.acknowledged;
-    counters.sent[1] += block.acknowledged;
     counters.sent[0] += block.count - block.acknowledged;
     if (block.acknowledged == 0 && block.bytes.readableBytes() >= SHARED_BLOCK_BYTES) {
       if (out != null) {
@@ -186,7 +304,9 @@ final class Outgoing {
     if (block.acknowledged > 0) {
       for (int i = 0; i < block.count; i++) {
         if (block.packetIdAt[i] >= 0) {
-          to.setShort(base + block.packetIdAt[i], inflight.acquire());
+          int qos = block.qosOf[i];
+          to.setShort(base + block.packetIdAt[i], inflight.acquire(qos));
+          counters.sent[qos]++;
         }
       }
     }
@@ -214,26 +334,44 @@ final class Outgoing {
         ByteBuf to = buffer();
         int base = to.writerIndex();
         to.writeBytes(block.bytes, start, length);
-        to.setShort(base + packetIdAt, inflight.acquire());
-        counters.sent[1]++;
+        to.setShort(base + packetIdAt, inflight.acquire(block.qosOf[i]));
+        counters.sent[block.qosOf[i]]++;
       } else {
         byte[] packet = new byte[length];
         block.bytes.getBytes(start, packet);
         int expiryAt = block.expiryAt[i] < 0 ? -1 : block.expiryAt[i] - start;
-        enqueue(new SendQueue.Message(packet, packetIdAt, expiryAt, block.expiresAt[i]));
+        enqueue(new SendQueue.Message(packet, packetIdAt, expiryAt, block.expiresAt[i], null));
       }
     }
   }
 
+  /** Whether a QoS 1 or 2 message would be sent now. */
   private boolean canSend() {
     return queue.size() == 0 && inflight.room() > 0 && !isCongested();
   }
 
+  /** Whether it takes a message without queueing it. */
+  boolean isReady() {
+    return !ended && canSend();
+  }
+
+  /** How many QoS 1 and 2 messages may be sent before one is settled. */
+  int room() {
+    return inflight.room();
+  }
+
   private void enqueue(SendQueue.Message message) {
     long most = broker.outbound.isExceeded() ? queueLimit / SQUEEZE : queueLimit;
-    int dropped = queue.add(message, most);
-    loop.counters.lost(Loss.QUEUE_FULL, dropped);
-    loop.counters.pending -= dropped;
+    switch (broker.limits.overflow()) {
+      case DROP_OLDEST -> dropped(queue.add(message, most));
+      case DROP_NEWEST, REFUSE -> dropped(queue.offer(message, most) ? 0 : 1);
+      case END_SESSION -> {
+        if (!queue.offer(message, most)) {
+          dropped(1);
+          overflowed.run();
+        }
+      }
+    }
     if (!dirty) {
       // the turn's end accounts for what waits
       dirty = true;
@@ -241,17 +379,77 @@ final class Outgoing {
     }
   }
 
-  /** The device has a message; false if none of this identifier is in flight. */
+  private void dropped(int messages) {
+    loop.counters.lost(Loss.QUEUE_FULL, messages);
+    loop.counters.pending -= messages;
+  }
+
+  /** PUBACK: false if no QoS 1 message of this identifier is in flight. */
   boolean acknowledged(int packetId) {
-    if (!inflight.release(packetId)) {
-      return false;
-    }
+    return inflight.acknowledged(packetId) && settled(packetId);
+  }
+
+  /** PUBREC that is no error: false if no QoS 2 message of this identifier is in flight. */
+  boolean received(int packetId) {
+    return inflight.received(packetId);
+  }
+
+  /** PUBREC that is an error: false if no QoS 2 message of this identifier is in flight. */
+  boolean rejected(int packetId) {
+    return inflight.rejected(packetId) && settled(packetId);
+  }
+
+  /** PUBCOMP: false if no QoS 2 message of this identifier was received. */
+  boolean completed(int packetId) {
+    return inflight.completed(packetId) && settled(packetId);
+  }
+
+  private boolean settled(int packetId) {
     loop.counters.settled++;
     loop.counters.pending--;
-    if (queue.size() > 0) {
-      drain();
-    }
+    handed.remove(packetId);
+    drain();
     return true;
+  }
+
+  /**
+   * Sends a message of a stored session under the identifier that its inbox gave it.
+   *
+   * @param secondsLeft of its Message Expiry Interval, if it has one
+   * @return false if nothing can be sent now
+   */
+  boolean send(Publish message, Delivery delivery, long secondsLeft) {
+    if (ended || !canSend()) {
+      return false;
+    }
+    ByteBuf to = buffer();
+    int at = to.writerIndex();
+    int packetIdAt = message.write(to, version, delivery.qos(), delivery.retain(), delivery.ids());
+    if (message.writtenExpiryAt() >= 0) {
+      to.setInt(message.writtenExpiryAt(), (int) secondsLeft);
+    }
+    if (delivery.sent()) {
+      to.setByte(at, to.getByte(at) | 0x08);
+    }
+    to.setShort(packetIdAt, delivery.packetId());
+    inflight.take(delivery.packetId(), delivery.qos());
+    loop.counters.sent[delivery.qos()]++;
+    return true;
+  }
+
+  /** Sends PUBREL for a message that was received before the session was resumed. */
+  boolean release(int packetId) {
+    if (ended || !canSend() || !inflight.take(packetId, 2)) {
+      return false;
+    }
+    inflight.received(packetId);
+    Encoder.ack(buffer(), version, Packet.PUBREL, packetId, ReasonCode.SUCCESS);
+    return true;
+  }
+
+  /** Remembers, from now on, which topics the device gets messages of; forgets that with null. */
+  void watch(Set<ByteBuffer> topics) {
+    live = topics;
   }
 
   /** Sends what waits, as far as there is room for it. */
@@ -268,8 +466,14 @@ final class Outgoing {
       ByteBuf to = buffer();
       int base = to.writerIndex();
       to.writeBytes(message.packet());
-      to.setShort(base + message.packetIdAt(), inflight.acquire());
-      loop.counters.sent[1]++;
+      int qos = message.qos();
+      int packetId = inflight.acquire(qos);
+      to.setShort(base + message.packetIdAt(), packetId);
+      loop.counters.sent[qos]++;
+      keep(packetId, qos, (Handed) message.tag());
+    }
+    if (!ended && queue.size() == 0 && !isCongested()) {
+      drained.run();
     }
   }
 

@@ -9,12 +9,11 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
-import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Permit;
-import io.busbar.session.Acks;
-import io.busbar.session.TopicAliases;
-import io.busbar.telemetry.Loss;
+import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
+import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
 import java.util.Locale;
@@ -23,14 +22,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a device's packets mean, from CONNECT to DISCONNECT: checks them, asks the verticles that
- * decide, and tells the {@link Connection} what to send. PUBLISH is answered here and now; the
- * opening is {@link Opening}'s, subscriptions are {@link Subscriptions}'.
+ * decide, and tells the {@link Connection} what to send. The opening is {@link Opening}'s, what it
+ * publishes {@link Publishing}'s, subscriptions are {@link Subscriptions}'.
  */
 final class Protocol {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
-
-  /** How many topics a connection remembers that it may publish to; a power of two. */
-  private static final int REMEMBERED = 8;
 
   /** What may come next from the device. */
   private enum State {
@@ -49,14 +45,22 @@ final class Protocol {
 
   private Opening opening;
   private Bus.Publisher publisher;
-  private Permit permit;
+  private Origin origin;
   private boolean problemInformation = true;
   private long silence = Long.MAX_VALUE;
-  private TopicAliases aliases;
+  private Publishing publishing;
   private Subscriptions subscriptions;
-  private final Acks acks = new Acks();
-  private Topic lastTopic;
-  private Topic[] permitted;
+
+  /** The stored session's inbox; null while the session is not stored. */
+  private Mailbox mailbox;
+
+  private Replay replay;
+
+  /** Whether the client ended the connection and wants no will published. */
+  private boolean isNormal;
+
+  /** The Session Expiry Interval of its DISCONNECT, or -1. */
+  private long lastExpiry = -1;
 
   Protocol(Connection connection, Loop loop, String remote) {
     this.connection = connection;
@@ -102,10 +106,11 @@ final class Protocol {
   void packet(byte[] buffer, int start, int end) throws MqttException {
     int type = (buffer[start] & 0xf0) >> 4;
     if (type == Packet.PUBLISH && state == State.OPEN) {
-      publish(buffer, start, end);
+      publishing.publish(buffer, start, end);
       return;
     }
     Packet packet = loop.decoder.decode(buffer, start, end, version);
+    checkUserProperties(packet);
     if (state == State.NEW) {
       Packet.Connect connect = (Packet.Connect) packet;
       version = connect.version();
@@ -124,135 +129,10 @@ final class Protocol {
     } else if (packet instanceof Packet.Ping ping && ping.type() == Packet.PINGREQ) {
       Encoder.pingresp(connection.out());
     } else if (packet instanceof Packet.Disconnect disconnect) {
-      if (disconnect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) > 0) {
-        // every session here was opened with an interval of 0
-        throw new MqttException(
-            ReasonCode.PROTOCOL_ERROR,
-            "DISCONNECT raises the session expiry interval from 0 [MQTT-3.14.2-2]");
-      }
-      endReason = "client_disconnect";
-      connection.end();
+      disconnect(disconnect);
     } else {
       throw new MqttException(
           ReasonCode.PROTOCOL_ERROR, "a client may not send packet type " + type + " now");
-    }
-  }
-
-  // --- PUBLISH ---
-
-  private void publish(byte[] buffer, int start, int end) throws MqttException {
-    Publish publish = loop.publish;
-    publish.parse(buffer, start, end, version);
-    int qos = publish.qos();
-    if (qos > 1) {
-      throw new MqttException(
-          ReasonCode.QOS_NOT_SUPPORTED, "PUBLISH with QoS 2 (allowed: 0 and 1)");
-    }
-    if (publish.retain()) {
-      throw new MqttException(
-          ReasonCode.RETAIN_NOT_SUPPORTED, "PUBLISH with RETAIN, which is not available");
-    }
-    if (qos > 0 && publish.packetId() == 0) {
-      throw new MqttException(ReasonCode.PROTOCOL_ERROR, "packet identifier is 0 [MQTT-2.2.1-3]");
-    }
-    if (publish.userPropertiesBytes() > broker.limits.get(Limit.USER_PROPERTIES_BYTES)) {
-      throw new MqttException(
-          ReasonCode.QUOTA_EXCEEDED,
-          "user properties have %d bytes (allowed: %s = %d)"
-              .formatted(
-                  publish.userPropertiesBytes(),
-                  Limit.USER_PROPERTIES_BYTES.key(),
-                  broker.limits.get(Limit.USER_PROPERTIES_BYTES)));
-    }
-    aliases.apply(publish);
-    byte[] name = publish.topicArray();
-    int at = publish.topicOffset();
-    int length = publish.topicLength();
-    Topic topic = lastTopic;
-    if (topic == null || !topic.is(name, at, length)) {
-      topic = loop.topics.find(name, at, length);
-      lastTopic = topic;
-    }
-    loop.counters.received[qos]++;
-    if (!isPermitted(topic)) {
-      denied(publish, topic);
-      return;
-    }
-    if (qos == 1 && acks.size() >= broker.limits.get(Limit.RECEIVE_MAXIMUM)) {
-      throw new MqttException(
-          ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
-          "%d messages wait for their PUBACK (allowed: %s)"
-              .formatted(acks.size() + 1, broker.limits.get(Limit.RECEIVE_MAXIMUM)));
-    }
-    Route route = loop.route(topic);
-    if (route.isEmpty()) {
-      loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
-    }
-    Acks.Ack waiting = null;
-    if (qos == 1 && route.nodes.length > 0) {
-      waiting = acks.owe(publish.packetId(), ReasonCode.SUCCESS);
-    }
-    int packetId = publish.packetId();
-    loop.dispatch(publish, route, connection, waiting);
-    if (qos == 1 && waiting == null) {
-      acknowledge(
-          packetId, route.isEmpty() ? ReasonCode.NO_MATCHING_SUBSCRIBERS : ReasonCode.SUCCESS);
-    }
-  }
-
-  private void acknowledge(int packetId, ReasonCode reason) {
-    if (acks.isEmpty()) {
-      Encoder.ack(connection.out(), version, Packet.PUBACK, packetId, reason);
-    } else {
-      acks.owe(packetId, reason);
-    }
-  }
-
-  void sendAcks() {
-    acks.settle(connection::ack);
-  }
-
-  private boolean isPermitted(Topic topic) {
-    int place = topic.hash & (REMEMBERED - 1);
-    if (permitted == null) {
-      permitted = new Topic[REMEMBERED];
-    }
-    if (permitted[place] == topic) {
-      return true;
-    }
-    // topics that begin with $ are the server's own (section 4.7.2)
-    if (topic.name[0] != '$' && permit.mayPublish(topic.name, 0, topic.name.length)) {
-      permitted[place] = topic;
-      return true;
-    }
-    return false;
-  }
-
-  private void denied(Publish publish, Topic topic) throws MqttException {
-    String name = publish.topic();
-    String why =
-        topic.name[0] == '$'
-            ? "topics that begin with $ are the server's own"
-            : permit.whyNotPublish(name).orElse("denied");
-    loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
-    broker.telemetry.count(Meter.DENIALS, "publish");
-    loop.limitedLog.warn(
-        "publish denied: client={} topic={} reason={}", publisher.authenticationName(), name, why);
-    if (publish.qos() == 0 || version != MqttVersion.V5) {
-      // no packet can say so: QoS 0 has no answer, 3.1.1 no negative one
-      throw new MqttException(ReasonCode.NOT_AUTHORIZED, why);
-    }
-    if (acks.isEmpty()) {
-      PropertyWriter properties = new PropertyWriter();
-      explain(properties, why, 3);
-      Encoder.ack(
-          connection.out(),
-          Packet.PUBACK,
-          publish.packetId(),
-          ReasonCode.NOT_AUTHORIZED,
-          properties);
-    } else {
-      acks.owe(publish.packetId(), ReasonCode.NOT_AUTHORIZED);
     }
   }
 
@@ -275,43 +155,95 @@ final class Protocol {
     }
   }
 
-  private void ack(Packet.Ack ack) {
+  private void checkUserProperties(Packet packet) throws MqttException {
+    if (!packet.properties().userProperties().isEmpty()
+        && broker.limits.get(Limit.USER_PROPERTIES) == 0) {
+      throw new MqttException(
+          ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+          "user properties are allowed in PUBLISH and wills only");
+    }
+  }
+
+  private void disconnect(Packet.Disconnect disconnect) throws MqttException {
+    long expiry = disconnect.properties().number(Property.SESSION_EXPIRY_INTERVAL, -1);
+    if (expiry > 0 && opening.expirySeconds() == 0) {
+      throw new MqttException(
+          ReasonCode.PROTOCOL_ERROR,
+          "DISCONNECT raises the session expiry interval from 0 [MQTT-3.14.2-2]");
+    }
+    lastExpiry = Math.min(expiry, broker.limits.get(Limit.SESSION_EXPIRY));
+    isNormal = disconnect.reason() == ReasonCode.SUCCESS;
+    endReason = "client_disconnect";
+    connection.end();
+  }
+
+  // --- acknowledgements ---
+
+  private void ack(Packet.Ack ack) throws MqttException {
+    int id = ack.packetId();
+    Outgoing outgoing = connection.outgoing();
     switch (ack.type()) {
       case Packet.PUBACK -> {
-        if (!connection.outgoing().acknowledged(ack.packetId())) {
-          broker.telemetry.count(
-              Meter.PACKETS_REFUSED, tag(ReasonCode.PACKET_IDENTIFIER_NOT_FOUND));
+        if (ack.reason().isError() && broker.limits.get(Limit.NEGATIVE_ACKS) == 0) {
+          throw new MqttException(
+              ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+              "PUBACK with reason 0x%02x (allowed: success)".formatted(ack.reason().code()));
+        }
+        settled(id, outgoing.acknowledged(id));
+      }
+      case Packet.PUBREC -> {
+        if (ack.reason().isError()) {
+          settled(id, outgoing.rejected(id));
+        } else if (!outgoing.received(id)) {
+          refusedAck();
+          release(id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
+        } else if (mailbox == null) {
+          release(id, ReasonCode.SUCCESS);
+        } else {
+          mailbox.received(id);
         }
       }
-      case Packet.PUBREC ->
-          Encoder.ack(
-              connection.out(),
-              version,
-              Packet.PUBREL,
-              ack.packetId(),
-              ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
-      case Packet.PUBREL ->
-          Encoder.ack(
-              connection.out(),
-              version,
-              Packet.PUBCOMP,
-              ack.packetId(),
-              ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
-      default -> {} // PUBCOMP: nothing of QoS 2 is in flight that it could end
+      case Packet.PUBREL -> publishing.released(id);
+      default -> settled(id, outgoing.completed(id));
     }
+  }
+
+  private void release(int packetId, ReasonCode reason) {
+    Encoder.ack(connection.out(), version, Packet.PUBREL, packetId, reason);
+  }
+
+  private void settled(int packetId, boolean wasInFlight) {
+    if (!wasInFlight) {
+      refusedAck();
+    } else if (mailbox != null) {
+      mailbox.settled(packetId);
+    }
+  }
+
+  /** An acknowledgement of nothing that is in flight. */
+  void refusedAck() {
+    broker.telemetry.count(Meter.PACKETS_REFUSED, tag(ReasonCode.PACKET_IDENTIFIER_NOT_FOUND));
   }
 
   // --- opening and end ---
 
-  /** The device is let in. */
-  void opened(Opening done, Permit rights, Bus.Publisher who, long keepAliveSeconds) {
-    permit = rights;
+  /**
+   * The device is let in.
+   *
+   * @param stored its session in the store, or null if it ends with the connection
+   */
+  void opened(Permit rights, Bus.Publisher who, long keepAliveSeconds, Outcome.Opened stored) {
     publisher = who;
     problemInformation =
-        done.connect().properties().number(Property.REQUEST_PROBLEM_INFORMATION, 1) == 1;
+        opening.connect().properties().number(Property.REQUEST_PROBLEM_INFORMATION, 1) == 1;
     silence = keepAliveSeconds == 0 ? Long.MAX_VALUE : keepAliveSeconds * 1_500;
-    aliases = new TopicAliases(broker.limits.intValue(Limit.TOPIC_ALIASES));
-    subscriptions = new Subscriptions(this, permit);
+    if (stored != null) {
+      mailbox = new Mailbox(loop, connection, who.clientId(), stored.epoch());
+    }
+    origin = new Origin(who, version, connection);
+    replay = new Replay(loop, connection, mailbox);
+    publishing = new Publishing(this, rights, origin, mailbox);
+    subscriptions = new Subscriptions(this, rights, mailbox, replay);
     state = State.OPEN;
     broker.telemetry.count(Meter.CONNECTS, "success");
     LOG.debug(
@@ -319,6 +251,28 @@ final class Protocol {
         who.authenticationName(),
         who.clientId(),
         remote);
+    if (stored != null) {
+      publishing.resumed(stored);
+      subscriptions.resumed(stored, opening.resumed());
+      mailbox.advance();
+    }
+  }
+
+  /** The device has taken what there was: more may come. */
+  void drained() {
+    if (mailbox != null) {
+      mailbox.advance();
+    }
+    if (replay != null) {
+      replay.advance();
+    }
+  }
+
+  /** A delivery is in the inbox of the connection's session. */
+  void bell(Effect.Bell bell) {
+    if (mailbox != null) {
+      mailbox.bell(bell.epoch(), bell.delivery());
+    }
   }
 
   /** Answers a packet that the standard or a limit forbids. */
@@ -388,11 +342,23 @@ final class Protocol {
   /** The channel is closed. */
   void closed() {
     broker.telemetry.count(Meter.DISCONNECTS, endReason);
-    if (opening != null) {
-      opening.closed();
-    }
     if (subscriptions != null) {
       subscriptions.closed();
+    }
+    if (mailbox != null) {
+      mailbox.settle();
+      loop.outbox.add(
+          new Command.Close(
+              mailbox.session(), mailbox.epoch(), lastExpiry, isNormal, mailbox.sentUpTo()));
+      // at once: whoever takes the session over finds it as it was left
+      loop.outbox.send();
+    } else if (state == State.OPEN && opening.will() != null && !isNormal) {
+      Origin gone = new Origin(publisher, MqttVersion.V5, null);
+      byte[] will = opening.will().packet();
+      loop.execute(() -> loop.dispatcher.will(will, gone));
+    }
+    if (opening != null) {
+      opening.closed();
     }
   }
 
@@ -401,6 +367,11 @@ final class Protocol {
     if (state == State.OPEN && now - lastRead > silence) {
       end(ReasonCode.KEEP_ALIVE_TIMEOUT, "nothing came for one and a half times the keep alive");
     }
+  }
+
+  /** Sends the acknowledgements that have nothing to wait for any more. */
+  void sendAcks() {
+    publishing.sendAcks();
   }
 
   MqttVersion version() {

@@ -2,7 +2,17 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
+import io.busbar.config.Limit;
+import io.busbar.config.Limits;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.shard.Bounds;
+import io.busbar.shard.Command;
+import io.busbar.shard.Delivery;
+import io.busbar.shard.Location;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.Retained;
+import io.busbar.store.MemoryStore;
+import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -16,13 +26,17 @@ import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Owns the session names of this node: which connection has which, under which epoch. Whoever opens
- * a session gets its name after the connection that had it, here or on another node, is closed.
+ * Owns the sessions of this node. Of each name: which connection has it, under which epoch; whoever
+ * opens a session gets its name after the connection that had it, here or on another node, is
+ * closed. And the store: its entries come here from the loops, its effects go out from here.
  * Deployed as a worker.
  */
 public final class SessionVerticle extends VerticleBase {
   /** How long a loop may take to close a connection, and another node to answer, in ms. */
   private static final long TIMEOUT = 6_000;
+
+  /** How often the store is asked for what is due, in ms. */
+  private static final long TICK = 100;
 
   private final Broker broker;
   private final boolean clustered;
@@ -30,6 +44,14 @@ public final class SessionVerticle extends VerticleBase {
   private List<String> members;
   private LongAdder busMessages;
   private long lastEpoch;
+  private Store store;
+  private Effects effects;
+  private long ticks;
+
+  /** As of the last tick, for the meters. */
+  private volatile int stored;
+
+  private volatile int retained;
 
   /** Who has a session name. */
   private record Holder(long epoch, String authenticationName, int loop, long connection) {}
@@ -44,6 +66,11 @@ public final class SessionVerticle extends VerticleBase {
   @Override
   public Future<?> start() {
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "session");
+    effects = new Effects(vertx.eventBus(), broker);
+    store = new MemoryStore(bounds(), System::currentTimeMillis, effects);
+    broker.telemetry.gauge(Meter.SESSIONS_STORED, () -> stored);
+    broker.telemetry.gauge(Meter.RETAINED, () -> retained);
+    ticks = vertx.setPeriodic(TICK, t -> tick());
     Future<Void> local =
         vertx.eventBus().<Bus.Local>localConsumer(Bus.SESSION, this::onLocal).completion();
     if (!clustered) {
@@ -57,10 +84,54 @@ public final class SessionVerticle extends VerticleBase {
             .completion());
   }
 
+  private Bounds bounds() {
+    Limits limits = broker.limits;
+    return new Bounds(
+        limits.intValue(Limit.QUEUE_MESSAGES),
+        limits.get(Limit.QUEUE_BYTES),
+        broker.limits.overflow(),
+        limits.intValue(Limit.STORED_SESSIONS),
+        limits.intValue(Limit.RETAINED_MESSAGES),
+        limits.get(Limit.RETAINED_TOTAL_BYTES));
+  }
+
+  @Override
+  public Future<?> stop() {
+    vertx.cancelTimer(ticks);
+    return Future.succeededFuture();
+  }
+
+  private void tick() {
+    store.tick();
+    effects.send();
+    stored = store.sessions();
+    retained = store.retainedMessages();
+  }
+
+  /** Entries of a loop: the reply comes when the index knows what they changed of it. */
+  private void append(Message<Bus.Local> message, Bus.Append batch) {
+    List<Outcome> outcomes = new ArrayList<>(batch.commands().size());
+    for (Command command : batch.commands()) {
+      store.append(command, outcomes::add);
+    }
+    effects
+        .send()
+        .onSuccess(done -> message.reply(new Bus.Appended(outcomes), Bus.local()))
+        .onFailure(e -> message.fail(1, "the index did not answer"));
+  }
+
   private void onLocal(Message<Bus.Local> message) {
     busMessages.increment();
     Bus.Local body = message.body();
-    if (body instanceof Bus.Open open) {
+    if (body instanceof Bus.Append batch) {
+      append(message, batch);
+    } else if (body instanceof Bus.ReadInbox read) {
+      List<Delivery> page = store.inbox(read.session(), read.epoch(), read.from(), read.most());
+      message.reply(new Bus.InboxPage(page), Bus.local());
+    } else if (body instanceof Bus.ReadRetained read) {
+      Retained.Page page = store.retained(read.filter(), read.after());
+      message.reply(new Bus.RetainedPage(page), Bus.local());
+    } else if (body instanceof Bus.Open open) {
       open(open).onComplete(reply -> message.reply(reply.result(), Bus.local()));
     } else if (body instanceof Bus.Closed closed) {
       Holder holder = holders.get(closed.clientId());
@@ -104,7 +175,7 @@ public final class SessionVerticle extends VerticleBase {
                       && evicted.stream().allMatch(Future::result)
                       && holder.equals(holders.get(open.clientId()));
               if (won) {
-                return Future.succeededFuture(new Bus.Opened(holder.epoch));
+                return store(open, holder);
               }
               holders.remove(open.clientId(), holder);
               return Future.succeededFuture(
@@ -115,6 +186,34 @@ public final class SessionVerticle extends VerticleBase {
                           ReasonCode.SERVER_UNAVAILABLE,
                           "the connection that has the session name could not be closed"));
             });
+  }
+
+  /** Opens the session in the store, which knows whether there is one to resume. */
+  private Future<Bus.Local> store(Bus.Open open, Holder holder) {
+    Promise<Bus.Local> answer = Promise.promise();
+    Command command =
+        new Command.Open(
+            open.clientId(),
+            broker.settings.accessForAll() ? "" : open.authenticationName(),
+            open.cleanStart(),
+            open.expirySeconds(),
+            open.will(),
+            new Location(broker.nodeId, open.loop(), open.connection()),
+            open.window());
+    store.append(
+        command,
+        outcome -> {
+          if (outcome instanceof Outcome.Opened opened) {
+            answer.complete(new Bus.Opened(holder.epoch, opened));
+          } else {
+            holders.remove(open.clientId(), holder);
+            answer.complete(
+                new Bus.Refused(
+                    ReasonCode.QUOTA_EXCEEDED,
+                    "the session is another client's, or there are as many as there may be"));
+          }
+        });
+    return effects.send().compose(done -> answer.future());
   }
 
   private Future<Boolean> evict(Holder holder) {

@@ -12,6 +12,9 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.mqtt.Topics;
 import io.busbar.mqtt.Utf8;
 import io.busbar.policy.Permit;
+import io.busbar.shard.Command;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.StoredSubscription;
 import io.busbar.telemetry.Meter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -32,95 +35,208 @@ final class Subscriptions {
   private static final String SHARE = "$share/";
 
   private final Protocol protocol;
+  private final Loop loop;
   private final Permit permit;
-  private final Map<String, Destination.Subscription> byFilter = new HashMap<>(4);
+
+  /** The stored session, or null. */
+  private final Mailbox mailbox;
+
+  private final Replay replay;
+  private final Map<String, Destination.Subscription> byName = new HashMap<>(4);
   private int requests;
 
-  Subscriptions(Protocol protocol, Permit permit) {
+  Subscriptions(Protocol protocol, Permit permit, Mailbox mailbox, Replay replay) {
     this.protocol = protocol;
+    this.loop = protocol.loop;
     this.permit = permit;
+    this.mailbox = mailbox;
+    this.replay = replay;
+  }
+
+  // --- stored sessions ---
+
+  /** What a resumed session's subscriptions are in the index. */
+  static List<Destination.Subscription> of(
+      Outcome.Opened stored, Loop loop, Connection connection, String session) {
+    return stored.subscriptions().stream()
+        .map(subscription -> destination(subscription, loop, connection, session))
+        .toList();
+  }
+
+  private static Destination.Subscription destination(
+      StoredSubscription subscription, Loop loop, Connection connection, String session) {
+    return new Destination.Subscription(
+        subscription.filter(),
+        subscription.share(),
+        loop.id,
+        connection,
+        subscription.qos(),
+        subscription.noLocal(),
+        subscription.retainAsPublished(),
+        subscription.id(),
+        session);
+  }
+
+  /** The session is resumed; its subscriptions are in the index already. */
+  void resumed(Outcome.Opened stored, List<Destination.Subscription> direct) {
+    for (int i = 0; i < direct.size(); i++) {
+      byName.put(stored.subscriptions().get(i).name(), direct.get(i));
+    }
+    stored.replays().forEach(pending -> replay.add(pending.subscription(), pending.after()));
+    replay.advance();
+  }
+
+  // --- SUBSCRIBE ---
+
+  /** A SUBSCRIBE on its way to its SUBACK. */
+  private static final class Asked {
+    final List<ReasonCode> codes = new ArrayList<>();
+    final List<StoredSubscription> granted = new ArrayList<>();
+    final List<Destination.Subscription> added = new ArrayList<>();
+    final List<Destination.Subscription> replaced = new ArrayList<>();
+    final List<Boolean> existed = new ArrayList<>();
+    String why;
   }
 
   void subscribe(Packet.Subscribe packet) throws MqttException {
-    if (packet.properties().has(Property.SUBSCRIPTION_IDENTIFIER)) {
+    int id = (int) packet.properties().number(Property.SUBSCRIPTION_IDENTIFIER, 0);
+    if (id != 0 && limit(Limit.SUBSCRIPTION_IDENTIFIERS) == 0) {
       throw new MqttException(
           ReasonCode.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
           "SUBSCRIBE with a subscription identifier, which is not available");
     }
-    List<ReasonCode> codes = new ArrayList<>(packet.filters().size());
-    List<Destination.Subscription> added = new ArrayList<>();
-    List<Destination.Subscription> replaced = new ArrayList<>();
-    boolean tooMany =
-        packet.filters().size() > protocol.broker.limits.get(Limit.FILTERS_PER_SUBSCRIBE);
-    String why = null;
+    Asked asked = new Asked();
     for (Packet.Filter filter : packet.filters()) {
       requireUtf8(filter.filter());
       String name = new String(filter.filter(), StandardCharsets.UTF_8);
+      StoredSubscription subscription = parse(filter, name, id);
       ReasonCode code = ReasonCode.QUOTA_EXCEEDED;
-      if (tooMany) {
-        why = limitText(Limit.FILTERS_PER_SUBSCRIBE);
+      if (packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE)) {
+        asked.why = limitText(Limit.FILTERS_PER_SUBSCRIBE);
       } else {
-        code = judge(filter, name);
-        if (code == ReasonCode.QUOTA_EXCEEDED) {
-          why = limitText(Limit.SUBSCRIPTIONS);
-        } else if (code == ReasonCode.NOT_AUTHORIZED) {
-          why = permit.whyNotSubscribe(name).orElse("denied");
-          protocol.broker.telemetry.count(Meter.DENIALS, "subscribe");
-          protocol.loop.limitedLog.warn(
-              "subscribe denied: client={} filter={} reason={}",
-              protocol.publisher().authenticationName(),
-              name,
-              why);
-        }
+        code = judge(subscription, asked);
       }
+      asked.codes.add(code);
       if (!code.isError()) {
-        Destination.Subscription subscription =
-            new Destination.Subscription(
-                filter.filter(),
-                protocol.loop.id,
-                protocol.connection,
-                code.code(),
-                filter.noLocal());
-        Destination.Subscription old = byFilter.put(name, subscription);
-        added.add(subscription);
-        if (old != null) {
-          replaced.add(old);
-        }
+        grant(subscription, asked);
       }
-      codes.add(code);
     }
-    String text = why;
-    if (added.isEmpty()) {
-      suback(packet.packetId(), codes, text);
-      return;
+    if (asked.granted.isEmpty()) {
+      suback(packet.packetId(), asked.codes, asked.why);
+    } else if (mailbox == null) {
+      index(packet.packetId(), asked);
+    } else {
+      store(packet.packetId(), asked);
     }
-    request(new Bus.Subscribe(added), () -> suback(packet.packetId(), codes, text));
-    // after the new ones, on the same address: at no moment is there none
-    remove(replaced);
   }
 
-  private ReasonCode judge(Packet.Filter filter, String name) throws MqttException {
-    byte[] bytes = filter.filter();
-    int levels = protocol.broker.limits.intValue(Limit.TOPIC_LEVELS);
+  /** A filter as sent, with what is granted; its filter is null if its share has no valid form. */
+  private StoredSubscription parse(Packet.Filter filter, String name, int id) throws MqttException {
+    String share = null;
+    byte[] inner = filter.filter();
     if (name.startsWith(SHARE)) {
       if (filter.noLocal()) {
         throw new MqttException(
             ReasonCode.PROTOCOL_ERROR, "no-local on a shared subscription [MQTT-3.8.3-4]");
       }
+      int slash = name.indexOf('/', SHARE.length());
+      share = slash < 0 ? "" : name.substring(SHARE.length(), slash);
+      boolean valid = !share.isEmpty() && share.indexOf('+') < 0 && share.indexOf('#') < 0;
+      inner = valid ? name.substring(slash + 1).getBytes(StandardCharsets.UTF_8) : null;
+    }
+    int qos = (int) Math.min(filter.qos(), limit(Limit.MAXIMUM_QOS));
+    return new StoredSubscription(
+        name,
+        share,
+        inner,
+        qos,
+        filter.noLocal(),
+        filter.retainAsPublished(),
+        filter.retainHandling(),
+        id);
+  }
+
+  private ReasonCode judge(StoredSubscription asked, Asked all) {
+    byte[] filter = asked.filter();
+    if (asked.share() != null && limit(Limit.SHARED_SUBSCRIPTIONS) == 0) {
       return ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
     }
-    if (Topics.filterError(bytes, 0, bytes.length, levels) != null
-        || bytes.length > protocol.broker.limits.get(Limit.TOPIC_BYTES)) {
+    if (filter == null
+        || Topics.filterError(filter, 0, filter.length, (int) limit(Limit.TOPIC_LEVELS)) != null
+        || filter.length > limit(Limit.TOPIC_BYTES)) {
       return ReasonCode.TOPIC_FILTER_INVALID;
     }
-    if (!permit.maySubscribe(bytes)) {
+    if (!permit.maySubscribe(filter)) {
+      String name = new String(filter, StandardCharsets.UTF_8);
+      all.why = permit.whyNotSubscribe(name).orElse("denied");
+      protocol.broker.telemetry.count(Meter.DENIALS, "subscribe");
+      loop.limitedLog.warn(
+          "subscribe denied: client={} filter={} reason={}",
+          protocol.publisher().authenticationName(),
+          name,
+          all.why);
       return ReasonCode.NOT_AUTHORIZED;
     }
-    if (!byFilter.containsKey(name)
-        && byFilter.size() >= protocol.broker.limits.get(Limit.SUBSCRIPTIONS)) {
+    if (!byName.containsKey(asked.name()) && byName.size() >= limit(Limit.SUBSCRIPTIONS)) {
+      all.why = limitText(Limit.SUBSCRIPTIONS);
       return ReasonCode.QUOTA_EXCEEDED;
     }
-    return filter.qos() == 0 ? ReasonCode.SUCCESS : ReasonCode.GRANTED_QOS_1;
+    return ReasonCode.granted(asked.qos());
+  }
+
+  private void grant(StoredSubscription subscription, Asked asked) {
+    String session = mailbox == null ? null : mailbox.session();
+    Destination.Subscription destination =
+        destination(subscription, loop, protocol.connection, session);
+    Destination.Subscription old = byName.put(subscription.name(), destination);
+    asked.granted.add(subscription);
+    asked.added.add(destination);
+    asked.existed.add(old != null);
+    if (old != null) {
+      asked.replaced.add(old);
+    }
+  }
+
+  /** The store has a stored session's subscriptions before the index has them. */
+  private void store(int packetId, Asked asked) {
+    wait(1);
+    loop.outbox.add(
+        new Command.Subscribe(mailbox.session(), mailbox.epoch(), asked.granted),
+        0,
+        null,
+        outcome -> {
+          wait(-1);
+          if (outcome == null) {
+            protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+          } else if (outcome instanceof Outcome.Subscribed) {
+            index(packetId, asked);
+          }
+        });
+  }
+
+  private void index(int packetId, Asked asked) {
+    request(
+        new Bus.Subscribe(asked.added),
+        () -> {
+          suback(packetId, asked.codes, asked.why);
+          replay(asked);
+        });
+    // after the new ones, on the same address: at no moment is there none
+    remove(asked.replaced);
+  }
+
+  private void replay(Asked asked) {
+    for (int i = 0; i < asked.granted.size(); i++) {
+      StoredSubscription subscription = asked.granted.get(i);
+      boolean wanted =
+          subscription.retainHandling() == 0
+              || (subscription.retainHandling() == 1 && !asked.existed.get(i));
+      if (wanted && subscription.share() == null) {
+        replay.remove(subscription.name());
+        replay.add(subscription, null);
+      }
+    }
+    replay.advance();
   }
 
   private void suback(int packetId, List<ReasonCode> codes, String why) {
@@ -132,8 +248,8 @@ final class Subscriptions {
   void unsubscribe(Packet.Unsubscribe packet) throws MqttException {
     List<ReasonCode> codes = new ArrayList<>();
     List<Destination.Subscription> gone = new ArrayList<>();
-    boolean tooMany =
-        packet.filters().size() > protocol.broker.limits.get(Limit.FILTERS_PER_SUBSCRIBE);
+    List<String> names = new ArrayList<>();
+    boolean tooMany = packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE);
     if (tooMany && protocol.version() != MqttVersion.V5) {
       throw new MqttException(ReasonCode.QUOTA_EXCEEDED, limitText(Limit.FILTERS_PER_SUBSCRIBE));
     }
@@ -143,41 +259,65 @@ final class Subscriptions {
         codes.add(ReasonCode.QUOTA_EXCEEDED);
         continue;
       }
-      Destination.Subscription old = byFilter.remove(new String(filter, StandardCharsets.UTF_8));
+      String name = new String(filter, StandardCharsets.UTF_8);
+      Destination.Subscription old = byName.remove(name);
       codes.add(old == null ? ReasonCode.NO_SUBSCRIPTION_EXISTED : ReasonCode.SUCCESS);
       if (old != null) {
         gone.add(old);
+        names.add(name);
+        replay.remove(name);
       }
     }
     if (gone.isEmpty()) {
       unsuback(packet.packetId(), codes);
       return;
     }
-    request(new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
+    Runnable remove =
+        () -> request(new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
+    if (mailbox == null) {
+      remove.run();
+      return;
+    }
+    wait(1);
+    loop.outbox.add(
+        new Command.Unsubscribe(mailbox.session(), mailbox.epoch(), names),
+        0,
+        null,
+        outcome -> {
+          wait(-1);
+          if (outcome == null) {
+            protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+          } else {
+            remove.run();
+          }
+        });
   }
 
   /** Has the matching verticle change the index, then answers the device. */
   private void request(Bus.Local change, Runnable answer) {
-    if (++requests >= REQUESTS) {
-      // the bus has no bound of its own
-      protocol.connection.pause(Connection.Pause.SUBSCRIBING);
-    }
-    protocol
-        .loop
-        .bus
+    wait(1);
+    loop.bus
         .request(Bus.MATCHING, change, Bus.local(TIMEOUT))
-        .onComplete(reply -> protocol.loop.execute(() -> changed(reply.failed(), answer)));
+        .onComplete(reply -> loop.execute(() -> changed(reply.failed(), answer)));
   }
 
   private void changed(boolean failed, Runnable answer) {
-    requests--;
-    protocol.loop.counters.busMessages++;
+    loop.counters.busMessages++;
     if (failed) {
       protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions could not be changed");
     } else if (!protocol.connection.isEnding()) {
       answer.run();
     }
-    if (requests == 0) {
+    wait(-1);
+  }
+
+  /** One more request, or one less, is not answered. */
+  private void wait(int change) {
+    requests += change;
+    if (requests >= REQUESTS) {
+      // the bus has no bound of its own
+      protocol.connection.pause(Connection.Pause.SUBSCRIBING);
+    } else if (requests == 0) {
       protocol.connection.resume(Connection.Pause.SUBSCRIBING);
     }
   }
@@ -188,13 +328,13 @@ final class Subscriptions {
   }
 
   void closed() {
-    remove(new ArrayList<>(byFilter.values()));
-    byFilter.clear();
+    remove(new ArrayList<>(byName.values()));
+    byName.clear();
   }
 
   private void remove(List<Destination.Subscription> old) {
     if (!old.isEmpty()) {
-      protocol.loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(old), Bus.local());
+      loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(old), Bus.local());
     }
   }
 
@@ -207,7 +347,10 @@ final class Subscriptions {
   }
 
   private String limitText(Limit limit) {
-    return "more than %s = %d %s"
-        .formatted(limit.key(), protocol.broker.limits.get(limit), limit.unit());
+    return "more than %s = %d %s".formatted(limit.key(), limit(limit), limit.unit());
+  }
+
+  private long limit(Limit limit) {
+    return protocol.broker.limits.get(limit);
   }
 }

@@ -3,6 +3,12 @@ package io.busbar.bus;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Permit;
+import io.busbar.shard.Command;
+import io.busbar.shard.Delivery;
+import io.busbar.shard.Effect;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.Retained;
+import io.busbar.shard.Will;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
@@ -23,12 +29,16 @@ import java.util.List;
  *   authorization     Authenticate               Authenticated|Refused  AuthorizationVerticle
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
+ *   session           Append                     Appended               SessionVerticle
+ *   session           ReadRetained               RetainedPage           SessionVerticle
+ *   session           ReadInbox                  InboxPage              SessionVerticle
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
  *   session           Members                    -                      SessionVerticle
  *   loop.N            Handover, Evict            Done                   ConnectionVerticle
  *   loop.N            Listen                     Listening              ConnectionVerticle
  *   loop.N            Members                    -                      ConnectionVerticle
+ *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
  *   routing           Routed                     -                      RoutingVerticle
  *
  *   node address      message                    reply                  taken by
@@ -129,12 +139,59 @@ public final class Bus {
    * Takes a session name for a connection, whoever held it is closed first.
    *
    * @param connection identifies the connection on its loop
+   * @param expirySeconds Session Expiry Interval: 0 for a session that ends with the connection
+   * @param will of a session that is to be stored, or null
+   * @param window how many messages to the client may be in flight
    */
-  public record Open(String clientId, String authenticationName, int loop, long connection)
+  public record Open(
+      String clientId,
+      String authenticationName,
+      int loop,
+      long connection,
+      boolean cleanStart,
+      long expirySeconds,
+      Will will,
+      int window)
       implements Local {}
 
-  /** The name is the connection's. */
-  public record Opened(long epoch) implements Local {}
+  /**
+   * The name is the connection's.
+   *
+   * @param epoch of the name, for {@link Closed}
+   * @param session the stored session; its epoch is 0 if the session is not stored
+   */
+  public record Opened(long epoch, Outcome.Opened session) implements Local {}
+
+  /** Entries for the store, in order; each has its outcome in the reply. */
+  public record Append(List<Command> commands) implements Local {}
+
+  /** What the entries came to, in their order, when all of them are safe. */
+  public record Appended(List<Outcome> outcomes) implements Local {}
+
+  /**
+   * Asks for retained messages.
+   *
+   * @param after where the page before ended, or null
+   */
+  public record ReadRetained(byte[] filter, byte[] after) implements Local {}
+
+  /** Some of them. */
+  public record RetainedPage(Retained.Page page) implements Local {}
+
+  /** Asks for a stored session's deliveries from a sequence on. */
+  public record ReadInbox(String session, long epoch, long from, int most) implements Local {}
+
+  /** Some of them. */
+  public record InboxPage(List<Delivery> deliveries) implements Local {}
+
+  /** Stored sessions that are connected on a loop have new deliveries. */
+  public record Bells(List<Effect.Bell> bells) implements Local {}
+
+  /** Wills to be published. */
+  public record Wills(List<Effect.WillDue> wills) implements Local {}
+
+  /** Messages of shared subscriptions that need another member. */
+  public record Repicks(List<Effect.Repick> repicks) implements Local {}
 
   /** A connection ended; ignored if the name has passed to a later epoch. */
   public record Closed(String clientId, long epoch) implements Local {}
@@ -176,9 +233,17 @@ public final class Bus {
   /**
    * Messages from one event loop for another of the same node.
    *
-   * @param packets a run of MQTT 5 PUBLISH packets, packet ids 0, in order
+   * @param packets a run of MQTT 5 PUBLISH packets, packet ids 0, in order, for all that match
+   * @param directed messages of shared subscriptions for one connection each
    */
-  public record Handover(byte[] packets) implements Local {}
+  public record Handover(byte[] packets, List<Directed> directed) implements Local {}
+
+  /**
+   * A message of a shared subscription for the member that was chosen.
+   *
+   * @param packet one MQTT 5 PUBLISH, packet id 0
+   */
+  public record Directed(byte[] packet, long connection, String share, byte[] filter) {}
 
   // --- routing ---
 

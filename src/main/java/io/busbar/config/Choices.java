@@ -16,11 +16,11 @@ final class Choices {
     return Collections.unmodifiableMap(choices);
   }
 
-  /** The constants of an enumeration, in lower case. */
+  /** The constants of an enumeration, in lower case and with hyphens. */
   static <E extends Enum<E>> Map<String, E> of(Class<E> type) {
     Map<String, E> choices = new LinkedHashMap<>();
     for (E constant : type.getEnumConstants()) {
-      choices.put(constant.name().toLowerCase(Locale.ROOT), constant);
+      choices.put(constant.name().toLowerCase(Locale.ROOT).replace('_', '-'), constant);
     }
     return Collections.unmodifiableMap(choices);
   }

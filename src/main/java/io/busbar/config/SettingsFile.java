@@ -4,6 +4,7 @@ import io.busbar.config.Settings.Address;
 import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
 import io.busbar.config.Settings.Protocol;
+import io.busbar.shard.Bounds.Overflow;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
@@ -97,7 +98,7 @@ public final class SettingsFile {
             root.has("namespace") ? path(root, "namespace", file) : home.resolve("namespace.yaml")),
         false,
         root.whole("loops", 0, MAX_LOOPS, 0),
-        new Limits(profile, limits(root)));
+        limits(root, profile));
   }
 
   private static List<Listener> defaultListeners(Path home) {
@@ -216,19 +217,25 @@ public final class SettingsFile {
         dns);
   }
 
-  private static Map<Limit, Long> limits(Section root) {
-    Map<Limit, Long> values = new EnumMap<>(Limit.class);
-    Optional<Section> limits = root.section("limits");
-    if (limits.isPresent()) {
-      Section section = limits.get();
-      section.only(Arrays.stream(Limit.values()).map(Limit::key).toArray(String[]::new));
-      for (Limit limit : Limit.values()) {
-        section
-            .whole(limit.key(), limit.least(), limit.most(), limit.unit())
-            .ifPresent(value -> values.put(limit, value));
-      }
+  private static Limits limits(Section root, Profile profile) {
+    Optional<Section> given = root.section("limits");
+    if (given.isEmpty()) {
+      return new Limits(profile, Map.of());
     }
-    return values;
+    Section section = given.get();
+    List<String> keys = new ArrayList<>();
+    Arrays.stream(Limit.values()).map(Limit::key).forEach(keys::add);
+    keys.add("queue-overflow");
+    section.only(keys.toArray(String[]::new));
+    Map<Limit, Long> values = new EnumMap<>(Limit.class);
+    for (Limit limit : Limit.values()) {
+      section
+          .whole(limit.key(), limit.least(), limit.most(), limit.unit())
+          .ifPresent(value -> values.put(limit, value));
+    }
+    Overflow overflow =
+        section.choice("queue-overflow", Choices.of(Overflow.class), Limits.overflow(profile));
+    return new Limits(profile, values, overflow);
   }
 
   private static Address address(Section section, String host, int port) {

@@ -1,5 +1,6 @@
 package io.busbar.mqtt;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -125,20 +126,41 @@ public final class Decoder {
     final String clientId = in.string("client id");
     Packet.Will will = null;
     if (hasWill) {
+      int propertiesAt = in.position;
       Properties willProperties = v5 ? Properties.read(in, Property.WILL) : Properties.NONE;
+      byte[] ofMessage = messageProperties(propertiesAt, in.position);
       int at = in.stringAt("will topic");
       String error = Topics.nameError(in.buffer, at, in.position - at, Integer.MAX_VALUE);
       if (error != null) {
         throw new MqttException(ReasonCode.TOPIC_NAME_INVALID, "will: " + error);
       }
       String topic = new String(in.buffer, at, in.position - at, StandardCharsets.UTF_8);
-      will = new Packet.Will(willQos, willRetain, topic, in.binary(), willProperties);
+      will = new Packet.Will(willQos, willRetain, topic, in.binary(), ofMessage, willProperties);
     }
     String userName = hasUserName ? in.string("user name") : null;
     byte[] password = hasPassword ? in.binary() : null;
     boolean cleanStart = (flags & 0x02) != 0;
     return new Packet.Connect(
         version, cleanStart, keepAlive, clientId, will, userName, password, properties);
+  }
+
+  /** What a will's properties hold of its message: all but the Will Delay Interval. */
+  private byte[] messageProperties(int at, int end) throws MqttException {
+    if (at == end) {
+      return new byte[0];
+    }
+    Reader scan = new Reader().of(in.buffer, at, end);
+    scan.variable();
+    ByteArrayOutputStream kept = new ByteArrayOutputStream();
+    while (scan.position < end) {
+      int from = scan.position;
+      int id = scan.variable();
+      scan.skip(Property.type(id));
+      if (id != Property.WILL_DELAY_INTERVAL) {
+        kept.write(in.buffer, from, scan.position - from);
+      }
+    }
+    return kept.toByteArray();
   }
 
   private Packet connack(boolean v5) throws MqttException {

@@ -1,5 +1,8 @@
 package io.busbar.mqtt;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -7,6 +10,11 @@ import java.util.List;
  * Publish}.
  */
 public sealed interface Packet {
+  /** Its properties; none in 3.1.1. */
+  default Properties properties() {
+    return Properties.NONE;
+  }
+
   /** Packet types (section 2.1.2). */
   int CONNECT = 1;
 
@@ -45,8 +53,40 @@ public sealed interface Packet {
       Properties properties)
       implements Packet {}
 
-  /** The will of a CONNECT (sections 3.1.2.5 to 3.1.3.4). */
-  record Will(int qos, boolean retain, String topic, byte[] payload, Properties properties) {}
+  /**
+   * The will of a CONNECT (sections 3.1.2.5 to 3.1.3.4).
+   *
+   * @param messageProperties the properties of the message, as a PUBLISH carries them
+   * @param properties all of them, the Will Delay Interval too
+   */
+  record Will(
+      int qos,
+      boolean retain,
+      String topic,
+      byte[] payload,
+      byte[] messageProperties,
+      Properties properties) {
+
+    /** The will message as an MQTT 5 PUBLISH with its QoS and RETAIN, packet identifier 0. */
+    public byte[] publish() {
+      byte[] name = topic.getBytes(StandardCharsets.UTF_8);
+      int length = 2 + name.length + (qos > 0 ? 2 : 0) + payload.length + messageProperties.length;
+      ByteBuf out = Unpooled.buffer(length + 10);
+      out.writeByte((PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0));
+      Variable.write(out, length + Variable.size(messageProperties.length));
+      out.writeShort(name.length);
+      out.writeBytes(name);
+      if (qos > 0) {
+        out.writeShort(0);
+      }
+      Variable.write(out, messageProperties.length);
+      out.writeBytes(messageProperties);
+      out.writeBytes(payload);
+      byte[] packet = new byte[out.readableBytes()];
+      out.readBytes(packet);
+      return packet;
+    }
+  }
 
   /** CONNACK (section 3.2), as clients read it; the return code of 3.1.1 stands in {@code code}. */
   record Connack(boolean sessionPresent, int code, Properties properties) implements Packet {}

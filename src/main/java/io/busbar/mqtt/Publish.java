@@ -16,6 +16,7 @@ import java.util.Map;
  */
 public final class Publish {
   private static final int ABSENT = -1;
+  private static final int[] NO_IDS = {};
 
   private final Reader in = new Reader();
   private byte[] buffer;
@@ -239,6 +240,11 @@ public final class Publish {
     return expirySeconds;
   }
 
+  /** Where the four bytes of the Message Expiry Interval stand in {@link #array}, or -1. */
+  public int expiryOffset() {
+    return expiryAt;
+  }
+
   /** Whether the payload is said to be UTF-8. */
   public boolean payloadFormatUtf8() {
     return payloadFormat == 1;
@@ -275,16 +281,11 @@ public final class Publish {
       in.of(buffer, propertiesAt, propertiesEnd);
       while (in.position < in.end) {
         int id = in.u8();
-        switch (Property.type(id)) {
-          case BYTE -> in.position++;
-          case TWO_BYTE -> in.position += 2;
-          case FOUR_BYTE -> in.position += 4;
-          case VARIABLE -> in.variable();
-          case STRING, BINARY -> in.binaryAt();
-          case PAIR -> {
-            String name = in.string("user property name");
-            pairs.add(Map.entry(name, in.string("user property value")));
-          }
+        if (id == Property.USER_PROPERTY) {
+          String name = in.string("user property name");
+          pairs.add(Map.entry(name, in.string("user property value")));
+        } else {
+          in.skip(Property.type(id));
         }
       }
     } catch (MqttException e) {
@@ -303,16 +304,20 @@ public final class Publish {
     return ((buffer[at - 2] & 0xff) << 8) | (buffer[at - 1] & 0xff);
   }
 
-  /** Bytes of the packet that {@link #write} makes. */
-  public int writtenLength(MqttVersion to, int qos) {
-    int remaining = remainingLength(to, qos);
+  /**
+   * Bytes of the packet that {@link #write} makes.
+   *
+   * @param subscriptionIds as given to it
+   */
+  public int writtenLength(MqttVersion to, int qos, int[] subscriptionIds) {
+    int remaining = remainingLength(to, qos, topicLength, addedLength(subscriptionIds));
     return 1 + Variable.size(remaining) + remaining;
   }
 
-  private int remainingLength(MqttVersion to, int qos) {
-    int length = 2 + topicLength + (qos > 0 ? 2 : 0) + payloadLength();
+  private int remainingLength(MqttVersion to, int qos, int topicBytes, int addedProperties) {
+    int length = 2 + topicBytes + (qos > 0 ? 2 : 0) + payloadLength();
     if (to == MqttVersion.V5) {
-      int properties = propertiesLength();
+      int properties = propertiesLength() + addedProperties;
       length += Variable.size(properties) + properties;
     }
     return length;
@@ -320,6 +325,14 @@ public final class Publish {
 
   private int propertiesLength() {
     return propertiesEnd - propertiesAt - (topicAlias == 0 ? 0 : 3);
+  }
+
+  private static int addedLength(int[] subscriptionIds) {
+    int length = 0;
+    for (int id : subscriptionIds) {
+      length += 1 + Variable.size(id);
+    }
+    return length;
   }
 
   /**
@@ -341,18 +354,59 @@ public final class Publish {
       out.setShort(idAt, 0);
       return idAt;
     }
+    return write(out, to, qos, false, NO_IDS, 0, topicLength);
+  }
+
+  /**
+   * Writes the message as {@link #write(ByteBuf, MqttVersion, int)} does, with what a subscription
+   * adds to it.
+   *
+   * @param subscriptionIds left out for 3.1.1
+   */
+  public int write(ByteBuf out, MqttVersion to, int qos, boolean retain, int[] subscriptionIds) {
+    if (subscriptionIds.length == 0) {
+      int at = out.writerIndex();
+      int idAt = write(out, to, qos);
+      if (retain) {
+        out.setByte(at, out.getByte(at) | 0x01);
+      }
+      return idAt;
+    }
+    return write(out, to, qos, retain, subscriptionIds, 0, topicLength);
+  }
+
+  /**
+   * Writes the message for an MQTT 5 client under a topic alias (section 3.3.2.3.4).
+   *
+   * @param known whether the client knows the alias: then the topic is left out
+   */
+  public int write(
+      ByteBuf out, int qos, boolean retain, int[] subscriptionIds, int alias, boolean known) {
+    int topicBytes = known ? 0 : topicLength;
+    return write(out, MqttVersion.V5, qos, retain, subscriptionIds, alias, topicBytes);
+  }
+
+  private int write(
+      ByteBuf out,
+      MqttVersion to,
+      int qos,
+      boolean retain,
+      int[] subscriptionIds,
+      int alias,
+      int topicBytes) {
+    int added = addedLength(subscriptionIds) + (alias == 0 ? 0 : 3);
     writtenExpiryAt = ABSENT;
-    out.writeByte((Packet.PUBLISH << 4) | (qos << 1));
-    Variable.write(out, remainingLength(to, qos));
-    out.writeShort(topicLength);
-    out.writeBytes(topic, topicAt, topicLength);
+    out.writeByte((Packet.PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0));
+    Variable.write(out, remainingLength(to, qos, topicBytes, added));
+    out.writeShort(topicBytes);
+    out.writeBytes(topic, topicAt, topicBytes);
     int idAt = -1;
     if (qos > 0) {
       idAt = out.writerIndex();
       out.writeShort(0);
     }
     if (to == MqttVersion.V5) {
-      Variable.write(out, propertiesLength());
+      Variable.write(out, propertiesLength() + added);
       if (expiryAt != ABSENT) {
         int before = topicAlias != 0 && aliasAt < expiryAt ? 3 : 0;
         writtenExpiryAt = out.writerIndex() + expiryAt - propertiesAt - before;
@@ -362,6 +416,14 @@ public final class Publish {
       } else {
         out.writeBytes(buffer, propertiesAt, aliasAt - propertiesAt);
         out.writeBytes(buffer, aliasAt + 3, propertiesEnd - aliasAt - 3);
+      }
+      for (int id : subscriptionIds) {
+        out.writeByte(Property.SUBSCRIPTION_IDENTIFIER);
+        Variable.write(out, id);
+      }
+      if (alias != 0) {
+        out.writeByte(Property.TOPIC_ALIAS);
+        out.writeShort(alias);
       }
     }
     out.writeBytes(buffer, payloadAt, end - payloadAt);

@@ -40,6 +40,21 @@ final class Reader {
     return value;
   }
 
+  /** Goes past the value of a property that was found valid before. */
+  void skip(Property.Type type) throws MqttException {
+    switch (type) {
+      case BYTE -> position++;
+      case TWO_BYTE -> position += 2;
+      case FOUR_BYTE -> position += 4;
+      case VARIABLE -> variable();
+      case STRING, BINARY -> binaryAt();
+      case PAIR -> {
+        binaryAt();
+        binaryAt();
+      }
+    }
+  }
+
   /** An unsigned 32-bit value. */
   long u32() throws MqttException {
     return ((long) u16() << 16) | u16();

@@ -70,6 +70,15 @@ public enum ReasonCode {
     return code;
   }
 
+  /** The code of a subscription that is granted a QoS. */
+  public static ReasonCode granted(int qos) {
+    return switch (qos) {
+      case 0 -> SUCCESS;
+      case 1 -> GRANTED_QOS_1;
+      default -> GRANTED_QOS_2;
+    };
+  }
+
   /** Whether the code tells of a failure (0x80 and above). */
   public boolean isError() {
     return code >= 0x80;

@@ -5,19 +5,27 @@ import java.util.ArrayDeque;
 import java.util.function.Consumer;
 
 /**
- * Acknowledgements owed to a publisher, sent in the order of its PUBLISH packets [MQTT-4.6.0-2],
- * however the events they wait for come in. Empty while nothing has to be waited for.
+ * PUBACKs and PUBRECs owed to a publisher, sent in the order of its PUBLISH packets [MQTT-4.6.0-2]
+ * [MQTT-4.6.0-3], however the events they wait for come in. Empty while nothing has to be waited
+ * for.
  */
 public final class Acks {
-  /** One PUBACK that waits. */
+  /** One that waits. */
   public static final class Ack {
+    private final int qos;
     private final int packetId;
-    private final ReasonCode reason;
+    private ReasonCode reason;
     private int waitsFor;
 
-    private Ack(int packetId, ReasonCode reason) {
+    private Ack(int qos, int packetId, ReasonCode reason) {
+      this.qos = qos;
       this.packetId = packetId;
       this.reason = reason;
+    }
+
+    /** The QoS of the PUBLISH: 1 is answered with PUBACK, 2 with PUBREC. */
+    public int qos() {
+      return qos;
     }
 
     /** The packet identifier of the PUBLISH. */
@@ -39,31 +47,50 @@ public final class Acks {
     public boolean arrived() {
       return --waitsFor == 0;
     }
+
+    /** What was awaited came to something else than success. */
+    public void failed(ReasonCode why) {
+      reason = why;
+    }
   }
 
   private final ArrayDeque<Ack> owed = new ArrayDeque<>(0);
+  private int acknowledgements;
 
   /** Whether nothing is owed: an acknowledgement that waits for nothing may go out at once. */
   public boolean isEmpty() {
     return owed.isEmpty();
   }
 
-  /** How many are owed. */
-  public int size() {
-    return owed.size();
+  /** How many PUBACKs are owed. */
+  public int acknowledgements() {
+    return acknowledgements;
   }
 
-  /** Owes an acknowledgement behind those that are owed already. */
-  public Ack owe(int packetId, ReasonCode reason) {
-    Ack ack = new Ack(packetId, reason);
+  /** Whether the PUBREC of a packet identifier is owed. */
+  public boolean owesReceived(int packetId) {
+    for (Ack ack : owed) {
+      if (ack.qos == 2 && ack.packetId == packetId) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Owes an acknowledgement of a QoS 1 or 2 message behind those that are owed already. */
+  public Ack owe(int qos, int packetId, ReasonCode reason) {
+    Ack ack = new Ack(qos, packetId, reason);
     owed.add(ack);
+    acknowledgements += qos == 1 ? 1 : 0;
     return ack;
   }
 
   /** Takes out, in order, those that wait for nothing and for no earlier one. */
   public void settle(Consumer<Ack> send) {
     while (!owed.isEmpty() && owed.peek().waitsFor == 0) {
-      send.accept(owed.remove());
+      Ack ack = owed.remove();
+      acknowledgements -= ack.qos == 1 ? 1 : 0;
+      send.accept(ack);
     }
   }
 }

@@ -3,8 +3,8 @@ package io.busbar.session;
 import java.util.ArrayDeque;
 
 /**
- * QoS 1 messages that wait for room in flight or in the socket: bounded in messages and bytes, the
- * oldest dropped first. Each is kept as the packet that this client will get.
+ * QoS 1 and 2 messages that wait for room in flight or in the socket: bounded in messages and
+ * bytes, the oldest dropped first. Each is kept as the packet that this client will get.
  */
 public final class SendQueue {
   /** What a message costs besides its bytes, so that empty ones are not free. */
@@ -18,8 +18,14 @@ public final class SendQueue {
    * @param expiryAt where the Message Expiry Interval stands, or -1 if the packet has none
    * @param expiresAt when the message expires, in milliseconds of the caller's clock, or
    *     Long.MAX_VALUE
+   * @param tag what the caller wants to know when it is sent, or null
    */
-  public record Message(byte[] packet, int packetIdAt, int expiryAt, long expiresAt) {
+  public record Message(byte[] packet, int packetIdAt, int expiryAt, long expiresAt, Object tag) {
+    /** The QoS that it is sent at. */
+    public int qos() {
+      return (packet[0] >> 1) & 0x03;
+    }
+
     /** Sets the Message Expiry Interval to what is left of it [MQTT-3.3.2-6]. */
     public void countDown(long now) {
       if (expiryAt >= 0) {
@@ -55,6 +61,21 @@ public final class SendQueue {
       dropped++;
     }
     return dropped;
+  }
+
+  /**
+   * Adds a message at the end if there is room for it.
+   *
+   * @param maxBytes how many bytes may wait
+   * @return whether it was added
+   */
+  public boolean offer(Message message, long maxBytes) {
+    if (messages.size() >= maxMessages || bytes + cost(message) > maxBytes) {
+      return false;
+    }
+    messages.add(message);
+    bytes += cost(message);
+    return true;
   }
 
   /** The oldest message, or null. */

@@ -48,9 +48,11 @@ public sealed interface Command {
    *
    * @param packet an MQTT 5 PUBLISH, packet id 0; RETAIN set only if it is to be retained
    * @param publisher the session name that published it, or null: for no-local
+   * @param all whether every session that matches gets it; else only the picks do
    * @param picks members of shared subscriptions that were chosen to have it
    */
-  record Publish(byte[] packet, String publisher, List<Pick> picks) implements Command {}
+  record Publish(byte[] packet, String publisher, boolean all, List<Pick> picks)
+      implements Command {}
 
   /**
    * A shared subscription's part of a message.

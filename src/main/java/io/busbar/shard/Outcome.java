@@ -10,8 +10,7 @@ public sealed interface Outcome {
    * @param present whether state from before is there (CONNACK's Session Present)
    * @param epoch of this connection, to be given with every command; 0 for a session that is not
    *     stored
-   * @param subscriptions those of the session; also of transient parts: granted QoS 0
-   * @param inbox its deliveries in order, those that were sent before first
+   * @param subscriptions those of the session
    * @param receiving its QoS 2 packet identifiers that are in use
    * @param replays retained messages it has still to get: filter and where to go on
    */
@@ -19,7 +18,6 @@ public sealed interface Outcome {
       boolean present,
       long epoch,
       List<StoredSubscription> subscriptions,
-      List<Delivery> inbox,
       List<Integer> receiving,
       List<PendingReplay> replays)
       implements Outcome {}

@@ -20,10 +20,13 @@ public enum Meter {
   DELIVERIES_MATCHED(
       "busbar.deliveries.matched",
       Kind.COUNTER,
-      "messages times matching sessions of this node: settled, sent, queued, in flight or lost"),
-  DELIVERIES_SETTLED("busbar.deliveries.settled", Kind.COUNTER, "QoS 1 deliveries acknowledged"),
+      "messages times matching sessions of this node: settled, sent, handed on, queued, in flight or lost"),
+  DELIVERIES_SETTLED(
+      "busbar.deliveries.settled",
+      Kind.COUNTER,
+      "QoS 1 and 2 deliveries settled, or handed on to another member of a share"),
   DELIVERIES_PENDING(
-      "busbar.deliveries.pending", Kind.GAUGE, "QoS 1 deliveries queued or in flight"),
+      "busbar.deliveries.pending", Kind.GAUGE, "QoS 1 and 2 deliveries queued or in flight"),
   OUTBOUND_PENDING(
       "busbar.outbound.pending.bytes",
       Kind.GAUGE,
@@ -31,6 +34,8 @@ public enum Meter {
   LOST("busbar.lost", Kind.COUNTER, "messages not delivered: the loss ledger", "reason"),
   SUBSCRIPTIONS("busbar.subscriptions", Kind.GAUGE, "subscriptions of this node's connections"),
   FILTERS("busbar.filters", Kind.GAUGE, "distinct filters in the index, other nodes' included"),
+  SESSIONS_STORED("busbar.sessions.stored", Kind.GAUGE, "stored sessions, connected or not"),
+  RETAINED("busbar.retained", Kind.GAUGE, "retained messages"),
   NODES("busbar.nodes", Kind.GAUGE, "nodes in the cluster, this one included"),
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),

@@ -58,7 +58,7 @@ class DecoderFuzzTest {
     for (MqttVersion to : MqttVersion.values()) {
       out.clear();
       publish.write(out, to, 1);
-      assertThat(out.readableBytes()).isEqualTo(publish.writtenLength(to, 1));
+      assertThat(out.readableBytes()).isEqualTo(publish.writtenLength(to, 1, new int[0]));
     }
   }
 

@@ -221,7 +221,7 @@ class PublishTest {
     final int expiryAt = publish.writtenExpiryAt();
 
     int end = out.writerIndex();
-    assertThat(end - start).isEqualTo(publish.writtenLength(to, qos));
+    assertThat(end - start).isEqualTo(publish.writtenLength(to, qos, new int[0]));
     byte[] bytes = ByteBufUtil.getBytes(out, 0, end);
     assertThat(Decoder.packetLength(bytes, start, end)).isEqualTo(end - start);
     again.parse(bytes, start, end, to);

@@ -18,9 +18,9 @@ class AcksTest {
 
   @Test
   void laterOnesWaitForEarlierOnes() {
-    Acks.Ack first = acks.owe(1, ReasonCode.SUCCESS);
-    Acks.Ack second = acks.owe(2, ReasonCode.NOT_AUTHORIZED);
-    acks.owe(3, ReasonCode.SUCCESS);
+    Acks.Ack first = acks.owe(1, 1, ReasonCode.SUCCESS);
+    Acks.Ack second = acks.owe(1, 2, ReasonCode.NOT_AUTHORIZED);
+    acks.owe(1, 3, ReasonCode.SUCCESS);
     first.await();
     first.await();
     second.await();
@@ -29,7 +29,7 @@ class AcksTest {
     assertThat(first.arrived()).isFalse();
     settle();
     assertThat(sent).isEmpty();
-    assertThat(acks.size()).isEqualTo(3);
+    assertThat(acks.acknowledgements()).isEqualTo(3);
     assertThat(first.arrived()).isTrue();
     settle();
 
@@ -53,7 +53,7 @@ class AcksTest {
     int owed = 0;
     for (int i = 0; i < 20_000; i++) {
       if (random.nextInt(3) == 0) {
-        Acks.Ack ack = acks.owe(owed++, ReasonCode.SUCCESS);
+        Acks.Ack ack = acks.owe(1, owed++, ReasonCode.SUCCESS);
         for (int events = random.nextInt(3); events > 0; events--) {
           ack.await();
           waiting.add(ack);
@@ -62,7 +62,7 @@ class AcksTest {
         waiting.remove(random.nextInt(waiting.size())).arrived();
       }
       settle();
-      assertThat(sent.size() + acks.size()).isEqualTo(owed);
+      assertThat(sent.size() + acks.acknowledgements()).isEqualTo(owed);
     }
     waiting.forEach(Acks.Ack::arrived);
     settle();

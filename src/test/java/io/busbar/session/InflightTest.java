@@ -21,15 +21,15 @@ class InflightTest {
     Set<Integer> used = new TreeSet<>();
     for (int i = 0; i < limit; i++) {
       assertThat(inflight.room()).isEqualTo(limit - i);
-      int id = inflight.acquire();
+      int id = inflight.acquire(1);
       assertThat(id).isBetween(1, limit);
       assertThat(used.add(id)).isTrue();
     }
 
     assertThat(inflight.room()).isZero();
     assertThat(inflight.count()).isEqualTo(limit);
-    assertThatIllegalStateException().isThrownBy(inflight::acquire);
-    used.forEach(id -> assertThat(inflight.release(id)).isTrue());
+    assertThatIllegalStateException().isThrownBy(() -> inflight.acquire(1));
+    used.forEach(id -> assertThat(inflight.acknowledged(id)).isTrue());
     assertThat(inflight.count()).isZero();
   }
 
@@ -37,13 +37,13 @@ class InflightTest {
   void releaseOfWhatIsNotInUse() {
     Inflight inflight = new Inflight(10);
 
-    assertThat(inflight.release(1)).isFalse();
-    int id = inflight.acquire();
+    assertThat(inflight.acknowledged(1)).isFalse();
+    int id = inflight.acquire(1);
     for (int unknown : new int[] {0, -1, 2, 10, 11, 64, 65, 65_535, Integer.MIN_VALUE}) {
-      assertThat(inflight.release(unknown)).isFalse();
+      assertThat(inflight.acknowledged(unknown)).isFalse();
     }
-    assertThat(inflight.release(id)).isTrue();
-    assertThat(inflight.release(id)).isFalse();
+    assertThat(inflight.acknowledged(id)).isTrue();
+    assertThat(inflight.acknowledged(id)).isFalse();
     assertThat(inflight.count()).isZero();
   }
 
@@ -52,9 +52,9 @@ class InflightTest {
     Inflight inflight = new Inflight(64);
     List<Integer> ids = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
-      int id = inflight.acquire();
+      int id = inflight.acquire(1);
       ids.add(id);
-      inflight.release(id);
+      inflight.acknowledged(id);
     }
 
     for (int i = 0; i < ids.size(); i++) {
@@ -75,12 +75,12 @@ class InflightTest {
           filling = !filling;
         }
         if (model.size() < limit && random.nextInt(4) < (filling ? 3 : 1)) {
-          int id = inflight.acquire();
+          int id = inflight.acquire(1);
           assertThat(id <= limit && id > 0 && model.add(id)).as("identifier %d", id).isTrue();
         } else {
           Integer id = model.ceiling(1 + random.nextInt(limit));
           int released = id == null || random.nextInt(9) == 0 ? 1 + random.nextInt(limit) : id;
-          if (inflight.release(released) != model.remove(released)) {
+          if (inflight.acknowledged(released) != model.remove(released)) {
             throw new AssertionError("release of " + released + " in " + model);
           }
         }

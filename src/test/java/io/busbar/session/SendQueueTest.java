@@ -14,7 +14,7 @@ class SendQueueTest {
   private static final int OVERHEAD = 64;
 
   private static Message message(int bytes) {
-    return new Message(new byte[bytes], 0, -1, Long.MAX_VALUE);
+    return new Message(new byte[bytes], 0, -1, Long.MAX_VALUE, null);
   }
 
   @Test
@@ -89,7 +89,7 @@ class SendQueueTest {
   @CsvSource({"0, 5", "1, 5", "999, 5", "1000, 4", "4001, 1", "4999, 1", "5000, 0", "9000, 0"})
   void countsDownTheExpiry(long now, int left) {
     byte[] packet = {9, 9, 9, 9, 9, 9, 9};
-    new Message(packet, 0, 2, 5_000).countDown(now);
+    new Message(packet, 0, 2, 5_000, null).countDown(now);
 
     assertThat(packet).containsExactly(9, 9, 0, 0, 0, left, 9);
   }
@@ -97,7 +97,7 @@ class SendQueueTest {
   @Test
   void countsDownTheLongestExpiry() {
     byte[] packet = new byte[4];
-    new Message(packet, 0, 0, 4_294_967_295_000L).countDown(0);
+    new Message(packet, 0, 0, 4_294_967_295_000L, null).countDown(0);
 
     assertThat(packet).containsOnly(0xff);
   }
@@ -105,7 +105,7 @@ class SendQueueTest {
   @Test
   void leavesAloneWhatDoesNotExpire() {
     byte[] packet = {9, 9, 9, 9, 9};
-    new Message(packet, 0, -1, Long.MAX_VALUE).countDown(1);
+    new Message(packet, 0, -1, Long.MAX_VALUE, null).countDown(1);
 
     assertThat(packet).containsOnly(9);
   }

@@ -7,6 +7,7 @@ import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
@@ -289,6 +290,80 @@ public final class RawClient implements AutoCloseable {
         out -> Encoder.connect(out, version, clientId, true, keepAlive, null, null, properties));
   }
 
+  /** A will of a CONNECT; its properties are left out in 3.1.1. */
+  public record Will(
+      String topic, String payload, int qos, boolean retain, PropertyWriter properties) {
+    /** At QoS 0, without properties. */
+    public static Will of(String topic, String payload) {
+      return new Will(topic, payload, 0, false, new PropertyWriter());
+    }
+  }
+
+  /** A CONNECT with or without clean start, and with a will or null. */
+  public byte[] connectPacket(
+      String clientId, boolean cleanStart, PropertyWriter properties, Will will) {
+    ByteBuf body = Unpooled.buffer();
+    prefixed(body, "MQTT");
+    body.writeByte(version.level());
+    int flags = cleanStart ? 0x02 : 0;
+    if (will != null) {
+      flags |= 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0);
+    }
+    body.writeByte(flags);
+    body.writeShort(0);
+    properties(body, properties);
+    prefixed(body, clientId);
+    if (will != null) {
+      properties(body, will.properties);
+      prefixed(body, will.topic);
+      prefixed(body, will.payload);
+    }
+    return bytes(
+        out -> {
+          out.writeByte(0x10);
+          int length = body.readableBytes();
+          while (length >= 0x80) {
+            out.writeByte((length & 0x7f) | 0x80);
+            length >>>= 7;
+          }
+          out.writeByte(length);
+          out.writeBytes(body);
+        });
+  }
+
+  private void properties(ByteBuf out, PropertyWriter properties) {
+    if (v5()) {
+      // as SUBSCRIBE writes them, after its first four bytes
+      byte[] packet = bytes(b -> Encoder.suback(b, MqttVersion.V5, 0, List.of(), properties));
+      int at = 1;
+      while (packet[at] < 0) {
+        at++;
+      }
+      out.writeBytes(packet, at + 3, packet.length - at - 3);
+    }
+  }
+
+  private static void prefixed(ByteBuf out, String text) {
+    byte[] utf8 = utf8(text);
+    out.writeShort(utf8.length);
+    out.writeBytes(utf8);
+  }
+
+  /** Connects without clean start, with a session expiry interval in MQTT 5, and is let in. */
+  public Packet.Connack resume(String clientId, long expirySeconds) throws IOException {
+    return resume(clientId, expirySeconds, null);
+  }
+
+  /** The same with a will. */
+  public Packet.Connack resume(String clientId, long expirySeconds, Will will) throws IOException {
+    PropertyWriter properties =
+        new PropertyWriter().number(Property.SESSION_EXPIRY_INTERVAL, expirySeconds);
+    send(connectPacket(clientId, false, properties, will));
+    Packet.Connack connack = read(Packet.Connack.class);
+    assertThat(connack.code()).as("code of CONNACK").isZero();
+    return connack;
+  }
+
   /** Connects and is let in. */
   public Packet.Connack connect(String clientId) throws IOException {
     return connect(clientId, new PropertyWriter());
@@ -323,6 +398,47 @@ public final class RawClient implements AutoCloseable {
   public Packet.Suback unsubscribe(List<String> filters) throws IOException {
     send(bytes(out -> Encoder.unsubscribe(out, version, 8, filters, new PropertyWriter())));
     return read(Packet.Suback.class);
+  }
+
+  /** Retains a message at QoS 1, and the next packet is its PUBACK. */
+  public ReasonCode retain(String topic, String payload, PropertyWriter properties)
+      throws IOException {
+    byte[] packet = publishPacket(topic, 1, 9, payload, properties);
+    packet[0] |= 0x01;
+    send(packet);
+    return read(Packet.Ack.class).reason();
+  }
+
+  /** Retains a message at QoS 1, and the next packet is its PUBACK. */
+  public ReasonCode retain(String topic, String payload) throws IOException {
+    return retain(topic, payload, new PropertyWriter());
+  }
+
+  /** Publishes at QoS 2 to the end of the exchange; the reason of the PUBREC. */
+  public ReasonCode publishExactly(String topic, String payload, int id) throws IOException {
+    send(publishPacket(topic, 2, id, payload, new PropertyWriter()));
+    Packet.Ack received = expectAck(Packet.PUBREC, id);
+    if (!received.reason().isError()) {
+      sendAck(Packet.PUBREL, id);
+      assertThat(expectAck(Packet.PUBCOMP, id).reason()).isEqualTo(ReasonCode.SUCCESS);
+    }
+    return received.reason();
+  }
+
+  /** The next packet is this acknowledgement. */
+  public Packet.Ack expectAck(int type, int id) throws IOException {
+    Packet.Ack ack = read(Packet.Ack.class);
+    assertThat(ack.type()).as("type of the acknowledgement").isEqualTo(type);
+    assertThat(ack.packetId()).isEqualTo(id);
+    return ack;
+  }
+
+  /** Takes a QoS 2 message to the end of the exchange. */
+  public void complete(Publish message) throws IOException {
+    int id = message.packetId();
+    sendAck(Packet.PUBREC, id);
+    expectAck(Packet.PUBREL, id);
+    sendAck(Packet.PUBCOMP, id);
   }
 
   /** A PUBLISH. */

@@ -58,6 +58,11 @@ record Case(String id, Set<MqttVersion> versions, Body body) {
       return version == MqttVersion.V5;
     }
 
+    /** Ends a session that is stored, so that nothing of it is left for the next case. */
+    void forget(String clientId) throws IOException {
+      connected(clientId).send(new byte[] {(byte) 0xe0, 0});
+    }
+
     /** A client that has sent nothing yet. */
     RawClient open() throws IOException {
       return node.open(transport, version);

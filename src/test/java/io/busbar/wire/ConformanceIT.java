@@ -17,7 +17,15 @@ class ConformanceIT {
   @RegisterExtension static final TestNode NODE = TestNode.with(2, Profile.OPEN, Map.of());
 
   static Stream<Case.Run> runs() {
-    return Stream.of(ConnectCases.TABLE, SubscribeCases.TABLE, PublishCases.TABLE)
+    return Stream.of(
+            ConnectCases.TABLE,
+            SubscribeCases.TABLE,
+            PublishCases.TABLE,
+            ExactlyOnceCases.TABLE,
+            RetainCases.TABLE,
+            WillCases.TABLE,
+            SessionCases.TABLE,
+            SharedCases.TABLE)
         .flatMap(List::stream)
         .flatMap(one -> one.runs().stream());
   }

@@ -119,22 +119,6 @@ final class PublishCases {
                 ended(wire, "32 04 0001 74 00", ReasonCode.MALFORMED_PACKET);
               }),
           both(
-              "QoS 2 is not available: 0x9B",
-              wire -> {
-                RawClient client = wire.connected("qos2");
-                client.send(client.publishPacket("t", 2, 1, "x", NONE));
-                client.expectEnd(ReasonCode.QOS_NOT_SUPPORTED);
-              }),
-          both(
-              "retained messages are not available: 0x9A",
-              wire -> {
-                RawClient client = wire.connected("retain");
-                byte[] packet = client.publishPacket("t", 0, 0, "x", NONE);
-                packet[0] |= 0x01;
-                client.send(packet);
-                client.expectEnd(ReasonCode.RETAIN_NOT_SUPPORTED);
-              }),
-          both(
               "MQTT-3.3.2-2, MQTT-1.5.4-1, MQTT-1.5.4-2 topic names that are not valid",
               wire -> {
                 topic(wire, "t/+", ReasonCode.TOPIC_NAME_INVALID);

@@ -1,0 +1,380 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.mqtt.Decoder;
+import io.busbar.mqtt.MqttException;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Publish;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.mqtt.Topics;
+import io.busbar.session.Acks;
+import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
+import io.busbar.shard.Outcome;
+import io.busbar.telemetry.Loss;
+import io.busbar.telemetry.Meter;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Gives the messages of one event loop to all who get them: subscribers of this loop, a member of
+ * each shared subscription, the store, other loops and nodes, webhooks.
+ */
+final class Dispatcher {
+  private static final List<Command.Pick> NO_PICKS = List.of();
+
+  private final Loop loop;
+  private final Broker broker;
+  private final FanOut fanOut;
+  private final Publish handedOver = new Publish();
+  private final ByteBuf single = Unpooled.buffer(1024);
+  private final Link[] loopLinks;
+  private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
+  private List<Bus.RoutedMessage> routed = new ArrayList<>();
+
+  Dispatcher(Loop loop) {
+    this.loop = loop;
+    this.broker = loop.broker;
+    this.fanOut = new FanOut(loop);
+    this.loopLinks = new Link[broker.loops];
+  }
+
+  /** The route of a topic, as subscriptions are now. */
+  Route route(Topic topic) {
+    long generation = broker.index.generation(topic.stripes);
+    if (topic.route == null || topic.generation != generation) {
+      // the generation is read first: a change meanwhile makes the next message look again
+      Route.Builder builder = new Route.Builder(loop);
+      broker.index.match(topic.name, 0, topic.name.length, builder::add);
+      topic.route = builder.build(isRouted(topic.name));
+      topic.generation = generation;
+    }
+    return topic.route;
+  }
+
+  private boolean isRouted(byte[] topic) {
+    for (byte[] filter : broker.routedFilters) {
+      if (Topics.matches(filter, topic, 0, topic.length)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // --- from a client ---
+
+  /**
+   * Sends a message on its way.
+   *
+   * @param message the packet as parsed, its topic resolved; its RETAIN flag set if it is to be
+   *     retained
+   * @param ack what waits until all who promise it have the message, or null
+   */
+  void dispatch(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
+    deliver(message, topic, route, origin.connection());
+    List<Command.Pick> picks = route.shares.length == 0 ? NO_PICKS : share(message, topic, route);
+    boolean isQueued = message.qos() > 0 && (route.stored || !picks.isEmpty());
+    if (isQueued || message.retain()) {
+      store(message, origin, true, picks, ack);
+    }
+    for (Link link : route.loops) {
+      link.append(message, origin.connection(), null);
+    }
+    for (Link link : route.nodes) {
+      link.append(message, origin.connection(), ack);
+    }
+    if (route.routed) {
+      routed(message, origin);
+    }
+    loop.schedule();
+  }
+
+  private void deliver(Publish message, Topic topic, Route route, Connection publisher) {
+    if (route.targets.length == 1) {
+      fanOut.before(route);
+      deliver(message, topic, route.targets[0], publisher);
+    } else if (route.targets.length > 1) {
+      fanOut.add(message, route, topic);
+      for (Route.Target target : route.apart) {
+        deliver(message, topic, target, publisher);
+      }
+    }
+  }
+
+  private static void deliver(
+      Publish message, Topic topic, Route.Target target, Connection publisher) {
+    boolean own = target.connection == publisher;
+    int qos = Math.min(message.qos(), own ? target.ownQos : target.qos);
+    // what a stored session gets at QoS 1 and 2 comes out of its inbox
+    if (qos == 0 || (qos > 0 && !target.stored)) {
+      boolean retain = target.retainAsPublished && message.retain();
+      int[] ids = own ? target.ownIds : target.ids;
+      target.connection.outgoing().deliver(message, topic, qos, retain, ids, null);
+    }
+  }
+
+  // --- shared subscriptions ---
+
+  private List<Command.Pick> share(Publish message, Topic topic, Route route) {
+    List<Command.Pick> picks = NO_PICKS;
+    for (Share share : route.shares) {
+      Command.Pick pick = share(message, topic, share);
+      if (pick != null) {
+        picks = picks.isEmpty() ? new ArrayList<>(1) : picks;
+        picks.add(pick);
+      }
+    }
+    return picks;
+  }
+
+  /** Gives a message to a member, or says what the store has to do with it. */
+  private Command.Pick share(Publish message, Topic topic, Share share) {
+    Destination.Subscription member = share.pick(loop.id);
+    if (member == null) {
+      if (share.isStored() && message.qos() > 0) {
+        return new Command.Pick(share.key.name(), share.key.filter(), null);
+      }
+      loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
+      return null;
+    }
+    if (member.session() != null && Math.min(message.qos(), member.qos()) > 0) {
+      return new Command.Pick(share.key.name(), share.key.filter(), member.session());
+    }
+    if (member.loop() == loop.id) {
+      deliver(message, topic, member, share.key);
+    } else {
+      linkToLoop(member.loop()).direct(message, member.connection().key(), share.key);
+    }
+    return null;
+  }
+
+  private void deliver(
+      Publish message, Topic topic, Destination.Subscription member, Share.Key share) {
+    int[] ids = member.id() == 0 ? Route.NO_IDS : new int[] {member.id()};
+    boolean retain = member.retainAsPublished() && message.retain();
+    int qos = Math.min(message.qos(), member.qos());
+    member.connection().outgoing().deliver(message, topic, qos, retain, ids, share);
+  }
+
+  /** A message that another loop chose a member of this one for. */
+  private void directed(Bus.Directed directed) throws MqttException {
+    byte[] packet = directed.packet();
+    Topic topic = parse(packet, 0, packet.length);
+    Share.Key key = new Share.Key(directed.share(), directed.filter());
+    Share share = find(route(topic), key);
+    Connection connection = loop.connection(directed.connection());
+    Destination.Subscription member =
+        share == null || connection == null || connection.isEnding() ? null : share.of(connection);
+    if (member == null) {
+      repick(key, packet);
+    } else {
+      deliver(handedOver, topic, member, key);
+    }
+  }
+
+  /** Finds another member for a message of one that is gone. */
+  void repick(Share.Key key, byte[] packet) {
+    try {
+      Topic topic = parse(packet, 0, packet.length);
+      Share share = find(route(topic), key);
+      Command.Pick pick = null;
+      if (share == null) {
+        // the last member is gone: nobody is left to hand it on to
+        loop.counters.matched++;
+        loop.counters.lost(Loss.SESSION_ENDED, 1);
+      } else {
+        pick = share(handedOver, topic, share);
+      }
+      if (pick != null) {
+        store(handedOver, null, false, List.of(pick), null);
+      }
+    } catch (MqttException e) {
+      refused(e);
+    }
+  }
+
+  void repick(Bus.Repicks repicks) {
+    for (Effect.Repick one : repicks.repicks()) {
+      repick(new Share.Key(one.share(), one.filter()), one.packet());
+    }
+  }
+
+  private static Share find(Route route, Share.Key key) {
+    for (Share share : route.shares) {
+      if (share.key.equals(key)) {
+        return share;
+      }
+    }
+    return null;
+  }
+
+  // --- the store ---
+
+  private void store(
+      Publish message, Origin origin, boolean all, List<Command.Pick> picks, Acks.Ack ack) {
+    byte[] packet = copy(message, all && message.retain());
+    String session = origin == null ? null : origin.publisher().clientId();
+    Connection publisher = origin == null ? null : origin.connection();
+    if (ack != null) {
+      ack.await();
+    }
+    loop.outbox.add(
+        new Command.Publish(packet, session, all, picks),
+        packet.length,
+        publisher,
+        outcome -> stored(outcome, publisher, ack));
+  }
+
+  private void stored(Outcome outcome, Connection publisher, Acks.Ack ack) {
+    if (outcome instanceof Outcome.Published published) {
+      loop.counters.matched += published.sessions();
+      loop.counters.pending += published.sessions();
+    } else if (outcome == null) {
+      if (publisher != null) {
+        publisher.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+      }
+      return;
+    } else {
+      loop.counters.lost(Loss.QUEUE_FULL, 1);
+      if (ack != null) {
+        ack.failed(ReasonCode.QUOTA_EXCEEDED);
+      }
+    }
+    if (ack != null && ack.arrived()) {
+      publisher.sendAcks();
+    }
+  }
+
+  private byte[] copy(Publish message, boolean retain) {
+    message.write(single, MqttVersion.V5, message.qos(), retain, Route.NO_IDS);
+    byte[] packet = new byte[single.readableBytes()];
+    single.readBytes(packet);
+    single.clear();
+    return packet;
+  }
+
+  private void routed(Publish message, Origin origin) {
+    byte[] packet = copy(message, false);
+    if (!broker.routeQueue.take(packet.length)) {
+      loop.counters.lost(Loss.ROUTE_QUEUE_FULL, 1);
+      return;
+    }
+    routed.add(
+        new Bus.RoutedMessage(
+            origin.publisher(), origin.version(), packet, System.currentTimeMillis()));
+  }
+
+  // --- from other loops and nodes ---
+
+  /** Messages from another loop. */
+  void handedOver(Bus.Handover handover) {
+    handedOver(handover.packets(), 0, false);
+    for (Bus.Directed directed : handover.directed()) {
+      try {
+        directed(directed);
+      } catch (MqttException e) {
+        refused(e);
+      }
+    }
+  }
+
+  /**
+   * Messages from another loop or node.
+   *
+   * @param packets a run of MQTT 5 PUBLISH packets
+   * @param fromNode whether they come from another node and so concern the other loops too
+   */
+  void handedOver(byte[] packets, int offset, boolean fromNode) {
+    try {
+      int at = offset;
+      while (at < packets.length) {
+        int end = at + Decoder.packetLength(packets, at, packets.length);
+        Topic topic = parse(packets, at, end);
+        Route route = route(topic);
+        deliver(handedOver, topic, route, null);
+        if (fromNode) {
+          loop.counters.forwardsReceived++;
+          List<Command.Pick> picks = share(handedOver, topic, route);
+          if (handedOver.qos() > 0 && (route.stored || !picks.isEmpty())) {
+            store(handedOver, null, true, picks, null);
+          }
+          for (Link link : route.loops) {
+            link.append(handedOver, null, null);
+          }
+        }
+        at = end;
+      }
+    } catch (MqttException e) {
+      refused(e);
+    }
+    loop.schedule();
+  }
+
+  private Topic parse(byte[] packets, int at, int end) throws MqttException {
+    handedOver.parse(packets, at, end, MqttVersion.V5);
+    return loop.topics.find(packets, handedOver.topicOffset(), handedOver.topicLength());
+  }
+
+  private void refused(MqttException e) {
+    // only a node with other limits or another version sends what this one refuses
+    loop.limitedLog.warn("forwarded messages were refused: cause={}", e.getMessage());
+    broker.telemetry.count(Meter.PACKETS_REFUSED, "forward");
+  }
+
+  /** Publishes a will: as if its client had. */
+  void will(byte[] packet, Origin origin) {
+    try {
+      Topic topic = parse(packet, 0, packet.length);
+      Route route = route(topic);
+      if (route.isEmpty() && !handedOver.retain()) {
+        loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
+      }
+      dispatch(handedOver, topic, route, origin, null);
+    } catch (MqttException e) {
+      refused(e);
+    }
+  }
+
+  // --- streams and turns ---
+
+  Link linkToLoop(int to) {
+    if (loopLinks[to] == null) {
+      loopLinks[to] = new Link(loop, Bus.loop(to), false);
+    }
+    return loopLinks[to];
+  }
+
+  Link linkToNode(Destination.RemoteNode node) {
+    return nodeLinks.computeIfAbsent(
+        node, n -> new Link(loop, Bus.nodeLoop(n.id(), loop.id % n.loops()), true));
+  }
+
+  /** What gathers for many subscribers goes into their buffers. */
+  void emit() {
+    fanOut.emit();
+  }
+
+  /** The end of a turn: what it gathered for webhooks. */
+  void send() {
+    if (!routed.isEmpty()) {
+      loop.bus.send(Bus.ROUTING, new Bus.Routed(routed), Bus.local());
+      routed = new ArrayList<>();
+    }
+  }
+
+  /** Each second. */
+  void sweep() {
+    Arrays.stream(loopLinks).filter(link -> link != null).forEach(Link::sweep);
+    List.copyOf(nodeLinks.values()).forEach(Link::sweep);
+  }
+
+  /** Forgets streams to nodes that left. */
+  void members(List<String> nodes) {
+    nodeLinks.keySet().removeIf(node -> !nodes.contains(node.id()));
+  }
+}

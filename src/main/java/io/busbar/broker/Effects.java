@@ -1,0 +1,122 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.shard.Effect;
+import io.busbar.telemetry.Loss;
+import io.busbar.telemetry.Meter;
+import io.vertx.core.Future;
+import io.vertx.core.eventbus.EventBus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+
+/**
+ * What the store's entries want done: gathered while they are applied, then sent, each kind in one
+ * message per receiver. For the session verticle's thread.
+ */
+final class Effects implements Consumer<Effect> {
+  /** How long the index may take to know an interest, in milliseconds. */
+  private static final long TIMEOUT = 30_000;
+
+  /** The loop that publishes wills and finds new members of shared subscriptions. */
+  private static final int ANY_LOOP = 0;
+
+  private final EventBus bus;
+  private final Broker broker;
+  private final LongAdder handedOn;
+  private final List<List<Effect.Bell>> bells = new ArrayList<>();
+  private List<Effect.WillDue> wills = new ArrayList<>();
+  private List<Effect.Repick> repicks = new ArrayList<>();
+  private List<Bus.Local> interest = new ArrayList<>();
+
+  Effects(EventBus bus, Broker broker) {
+    this.bus = bus;
+    this.broker = broker;
+    this.handedOn = broker.telemetry.adder(Meter.DELIVERIES_SETTLED);
+    for (int i = 0; i < broker.loops; i++) {
+      bells.add(new ArrayList<>());
+    }
+  }
+
+  @Override
+  public void accept(Effect effect) {
+    if (effect instanceof Effect.Bell bell) {
+      bells.get(bell.location().loop()).add(bell);
+    } else if (effect instanceof Effect.WillDue will) {
+      wills.add(will);
+    } else if (effect instanceof Effect.Repick repick) {
+      repicks.add(repick);
+      handedOn.increment();
+      settled(1);
+    } else if (effect instanceof Effect.Interest changed) {
+      interest(new Destination.Stored(changed.filter()), changed.added());
+    } else if (effect instanceof Effect.ShareInterest changed) {
+      interest(new Destination.Pool(changed.share(), changed.filter()), changed.added());
+    } else if (effect instanceof Effect.Lost lost) {
+      broker.telemetry.lost(loss(lost.loss()), lost.deliveries());
+      settled(lost.deliveries());
+    } else if (effect instanceof Effect.Ended ended) {
+      ended(ended);
+    }
+  }
+
+  /** Deliveries that are not pending in an inbox any more. */
+  private void settled(int deliveries) {
+    broker.pendingDeliveries.add(-deliveries);
+  }
+
+  private static Loss loss(Effect.Loss loss) {
+    return switch (loss) {
+      case QUEUE_FULL -> Loss.QUEUE_FULL;
+      case EXPIRED -> Loss.EXPIRED;
+      case SESSION_ENDED -> Loss.SESSION_ENDED;
+    };
+  }
+
+  private void interest(Bus.Subscriber destination, boolean added) {
+    List<Bus.Subscriber> one = List.of(destination);
+    interest.add(added ? new Bus.Subscribe(one) : new Bus.Unsubscribe(one));
+  }
+
+  private void ended(Effect.Ended ended) {
+    if (ended.location() != null && ended.reason() != Effect.Reason.CLEAN_START) {
+      ReasonCode reason =
+          ended.reason() == Effect.Reason.OVERFLOW
+              ? ReasonCode.QUOTA_EXCEEDED
+              : ReasonCode.ADMINISTRATIVE_ACTION;
+      bus.send(
+          Bus.loop(ended.location().loop()),
+          new Bus.Evict(ended.location().connection(), reason),
+          Bus.local());
+    }
+  }
+
+  /** Sends what was gathered; completes when the index knows what changed of it. */
+  Future<Void> send() {
+    for (int loop = 0; loop < bells.size(); loop++) {
+      if (!bells.get(loop).isEmpty()) {
+        bus.send(Bus.loop(loop), new Bus.Bells(bells.get(loop)), Bus.local());
+        bells.set(loop, new ArrayList<>());
+      }
+    }
+    if (!wills.isEmpty()) {
+      bus.send(Bus.loop(ANY_LOOP), new Bus.Wills(wills), Bus.local());
+      wills = new ArrayList<>();
+    }
+    if (!repicks.isEmpty()) {
+      bus.send(Bus.loop(ANY_LOOP), new Bus.Repicks(repicks), Bus.local());
+      repicks = new ArrayList<>();
+    }
+    if (interest.isEmpty()) {
+      return Future.succeededFuture();
+    }
+    List<Future<?>> known = new ArrayList<>();
+    for (Bus.Local change : interest) {
+      known.add(bus.request(Bus.MATCHING, change, Bus.local(TIMEOUT)));
+    }
+    interest = new ArrayList<>();
+    return Future.all(known).mapEmpty();
+  }
+}

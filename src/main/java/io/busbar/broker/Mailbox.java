@@ -1,0 +1,234 @@
+package io.busbar.broker;
+
+import io.busbar.bus.Bus;
+import io.busbar.mqtt.Encoder;
+import io.busbar.mqtt.MqttException;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.shard.Command;
+import io.busbar.shard.Delivery;
+import io.busbar.telemetry.Loss;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A connection's side of a stored session's inbox. A delivery comes with its bell and is sent if it
+ * is the next and there is room; else it stays in the inbox and is read when there is. What the
+ * device settled is told to the store once a turn.
+ */
+final class Mailbox {
+  /** Deliveries read at once. */
+  private static final int PAGE = 256;
+
+  /** How long the store may take to answer a reading, in milliseconds. */
+  private static final long TIMEOUT = 30_000;
+
+  private static final long[] NONE = {};
+
+  private final Loop loop;
+  private final Connection connection;
+  private final Outgoing outgoing;
+  private final String session;
+  private final long epoch;
+
+  /** The sequence after the last one that was sent. */
+  private long next;
+
+  /** The sequence of the last bell. */
+  private long rung = -1;
+
+  private boolean isBehind = true;
+  private boolean isReading;
+  private long[] done = NONE;
+  private int doneCount;
+  private long[] released = NONE;
+  private int releasedCount;
+
+  Mailbox(Loop loop, Connection connection, String session, long epoch) {
+    this.loop = loop;
+    this.connection = connection;
+    this.outgoing = connection.outgoing();
+    this.session = session;
+    this.epoch = epoch;
+  }
+
+  String session() {
+    return session;
+  }
+
+  long epoch() {
+    return epoch;
+  }
+
+  /** All sequences below were sent at least once. */
+  long sentUpTo() {
+    return next;
+  }
+
+  /** Whether everything in the inbox was sent, as far as is known here. */
+  boolean isEmpty() {
+    return !isBehind;
+  }
+
+  /** A new delivery is in the inbox. */
+  void bell(long ofEpoch, Delivery delivery) {
+    if (ofEpoch != epoch || connection.isEnding()) {
+      return;
+    }
+    rung = delivery.sequence();
+    if (!isBehind && delivery.sequence() == next && send(delivery)) {
+      return;
+    }
+    isBehind |= delivery.sequence() >= next;
+    advance();
+  }
+
+  /** Reads on at the end of the turn, if there is something to read and room to send it. */
+  void advance() {
+    if (isBehind && !isReading && !connection.isEnding() && outgoing.isReady()) {
+      isReading = true;
+      loop.markReading(this);
+    }
+  }
+
+  /** The end of the turn: what was settled in it has made room in the inbox. */
+  void read() {
+    int most = Math.min(PAGE, outgoing.room());
+    loop.bus
+        .<Bus.Local>request(
+            Bus.SESSION, new Bus.ReadInbox(session, epoch, next, most), Bus.local(TIMEOUT))
+        .onComplete(
+            reply ->
+                loop.execute(
+                    () -> {
+                      loop.counters.busMessages++;
+                      isReading = false;
+                      if (reply.failed()) {
+                        connection.end(
+                            ReasonCode.SERVER_UNAVAILABLE, "the inbox could not be read");
+                      } else {
+                        read(((Bus.InboxPage) reply.result().body()).deliveries(), most);
+                      }
+                    }));
+  }
+
+  private void read(List<Delivery> page, int most) {
+    for (Delivery delivery : page) {
+      if (connection.isEnding() || !send(delivery)) {
+        return;
+      }
+    }
+    isBehind = page.size() == most || rung >= next;
+    if (isBehind) {
+      advance();
+    } else {
+      connection.drained();
+    }
+  }
+
+  /** Sends a delivery or settles one that must not be sent; false if there is no room. */
+  private boolean send(Delivery delivery) {
+    if (delivery.sequence() < next) {
+      return true;
+    }
+    if (delivery.released()) {
+      if (!outgoing.release(delivery.packetId())) {
+        return false;
+      }
+      next = delivery.sequence() + 1;
+      return true;
+    }
+    byte[] packet = delivery.packet();
+    try {
+      loop.stored.parse(packet, 0, packet.length, MqttVersion.V5);
+    } catch (MqttException e) {
+      throw new IllegalStateException("a packet that was stored", e);
+    }
+    long left = delivery.expiresAt() - System.currentTimeMillis();
+    if (left <= 0) {
+      lose(delivery, Loss.EXPIRED);
+    } else if (loop.stored.writtenLength(connection.version(), delivery.qos(), delivery.ids())
+        > outgoing.largestToSend()) {
+      lose(delivery, Loss.TOO_LARGE);
+    } else if (!outgoing.send(loop.stored, delivery, (left + 999) / 1_000)) {
+      return false;
+    }
+    next = delivery.sequence() + 1;
+    return true;
+  }
+
+  private void lose(Delivery delivery, Loss loss) {
+    loop.counters.lost(loss, 1);
+    loop.counters.pending--;
+    done(delivery.sequence());
+  }
+
+  // --- what the device settles ---
+
+  /** A delivery is settled: PUBACK, PUBCOMP or a PUBREC that is an error. */
+  void settled(int packetId) {
+    done(sequence(packetId));
+    advance();
+  }
+
+  /** A PUBREC came; PUBREL follows when the store knows. */
+  void received(int packetId) {
+    mark();
+    if (releasedCount == released.length) {
+      released = Arrays.copyOf(released, Math.max(8, releasedCount * 2));
+    }
+    released[releasedCount++] = sequence(packetId);
+  }
+
+  private void done(long sequence) {
+    mark();
+    if (doneCount == done.length) {
+      done = Arrays.copyOf(done, Math.max(8, doneCount * 2));
+    }
+    done[doneCount++] = sequence;
+  }
+
+  private void mark() {
+    if (doneCount + releasedCount == 0) {
+      loop.markSettled(this);
+    }
+  }
+
+  /** The sequence that an identifier in flight stands for: fewer than 65535 are in flight. */
+  private long sequence(int packetId) {
+    long last = next - 1;
+    return last - Math.floorMod(last - (packetId - 1), (long) Delivery.IDENTIFIERS);
+  }
+
+  /** The end of the turn, or of the connection: tells the store. */
+  void settle() {
+    if (doneCount + releasedCount == 0) {
+      return;
+    }
+    final long[] received = Arrays.copyOf(released, releasedCount);
+    Command.Settle settle =
+        new Command.Settle(session, epoch, Arrays.copyOf(done, doneCount), received);
+    doneCount = 0;
+    releasedCount = 0;
+    loop.outbox.add(
+        settle,
+        0,
+        null,
+        outcome -> {
+          if (outcome == null) {
+            connection.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+          } else if (!connection.isEnding()) {
+            for (long sequence : received) {
+              int packetId = (int) (1 + sequence % Delivery.IDENTIFIERS);
+              Encoder.ack(
+                  connection.out(),
+                  connection.version(),
+                  Packet.PUBREL,
+                  packetId,
+                  ReasonCode.SUCCESS);
+            }
+          }
+        });
+  }
+}

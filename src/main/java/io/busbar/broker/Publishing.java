@@ -1,0 +1,291 @@
+package io.busbar.broker;
+
+import io.busbar.config.Limit;
+import io.busbar.mqtt.Encoder;
+import io.busbar.mqtt.MqttException;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.PropertyWriter;
+import io.busbar.mqtt.Publish;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Permit;
+import io.busbar.session.Acks;
+import io.busbar.session.Received;
+import io.busbar.session.TopicAliases;
+import io.busbar.shard.Command;
+import io.busbar.shard.Outcome;
+import io.busbar.telemetry.Loss;
+import io.busbar.telemetry.Meter;
+
+/**
+ * What a device publishes: PUBLISH is judged and dispatched here and now, and answered when all who
+ * promise it have it; QoS 2 messages exactly once, by their packet identifiers.
+ */
+final class Publishing {
+  /** How many topics a connection remembers that it may publish to; a power of two. */
+  private static final int REMEMBERED = 8;
+
+  private final Protocol protocol;
+  private final Connection connection;
+  private final Loop loop;
+  private final Broker broker;
+  private final MqttVersion version;
+  private final Permit permit;
+  private final Origin origin;
+
+  /** The stored session, or null. */
+  private final Mailbox mailbox;
+
+  private final int maximumQos;
+  private final int receiveMaximum;
+  private final TopicAliases aliases;
+  private final Received received = new Received();
+  private final Acks acks = new Acks();
+  private Topic lastTopic;
+  private Topic[] permitted;
+
+  Publishing(Protocol protocol, Permit permit, Origin origin, Mailbox mailbox) {
+    this.protocol = protocol;
+    this.connection = protocol.connection;
+    this.loop = protocol.loop;
+    this.broker = protocol.broker;
+    this.version = protocol.version();
+    this.permit = permit;
+    this.origin = origin;
+    this.mailbox = mailbox;
+    this.maximumQos = broker.limits.intValue(Limit.MAXIMUM_QOS);
+    this.receiveMaximum = broker.limits.intValue(Limit.RECEIVE_MAXIMUM);
+    this.aliases = new TopicAliases(broker.limits.intValue(Limit.TOPIC_ALIASES));
+  }
+
+  /** The session is resumed: packet identifiers of QoS 2 messages that are in use. */
+  void resumed(Outcome.Opened session) {
+    session.receiving().forEach(received::add);
+  }
+
+  void publish(byte[] buffer, int start, int end) throws MqttException {
+    Publish publish = loop.publish;
+    publish.parse(buffer, start, end, version);
+    int qos = publish.qos();
+    check(publish, qos);
+    aliases.apply(publish);
+    byte[] name = publish.topicArray();
+    int at = publish.topicOffset();
+    int length = publish.topicLength();
+    Topic topic = lastTopic;
+    if (topic == null || !topic.is(name, at, length)) {
+      topic = loop.topics.find(name, at, length);
+      lastTopic = topic;
+    }
+    int packetId = publish.packetId();
+    if (qos == 2 && received.has(packetId)) {
+      again(packetId);
+      return;
+    }
+    loop.counters.received[qos]++;
+    if (!isPermitted(topic)) {
+      denied(publish, topic);
+      return;
+    }
+    if (qos > 0 && acks.acknowledgements() + received.count() >= receiveMaximum) {
+      throw new MqttException(
+          ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
+          "%d messages are not settled (allowed: %d)"
+              .formatted(acks.acknowledgements() + received.count() + 1, receiveMaximum));
+    }
+    Route route = loop.dispatcher.route(topic);
+    boolean isUnheard = route.isEmpty();
+    if (isUnheard) {
+      loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
+    }
+    if (qos == 0) {
+      loop.dispatcher.dispatch(publish, topic, route, origin, null);
+      return;
+    }
+    ReasonCode reason =
+        isUnheard && !publish.retain() ? ReasonCode.NO_MATCHING_SUBSCRIBERS : ReasonCode.SUCCESS;
+    boolean waits = qos == 2 || route.waits || publish.retain() || !acks.isEmpty();
+    Acks.Ack ack = waits ? acks.owe(qos, packetId, reason) : null;
+    if (qos == 2) {
+      receive(packetId, ack);
+    }
+    loop.dispatcher.dispatch(publish, topic, route, origin, ack);
+    if (ack == null) {
+      Encoder.ack(connection.out(), version, Packet.PUBACK, packetId, reason);
+    } else {
+      sendAcks();
+    }
+  }
+
+  private void check(Publish publish, int qos) throws MqttException {
+    if (qos > maximumQos) {
+      throw new MqttException(
+          ReasonCode.QOS_NOT_SUPPORTED,
+          "PUBLISH with QoS %d (allowed: at most %d)".formatted(qos, maximumQos));
+    }
+    if (publish.retain()) {
+      checkRetain(publish);
+    }
+    if (qos > 0 && publish.packetId() == 0) {
+      throw new MqttException(ReasonCode.PROTOCOL_ERROR, "packet identifier is 0 [MQTT-2.2.1-3]");
+    }
+    if (publish.userPropertiesBytes() > broker.limits.get(Limit.USER_PROPERTIES_BYTES)) {
+      throw new MqttException(
+          ReasonCode.QUOTA_EXCEEDED,
+          "user properties have %d bytes (allowed: %s = %d)"
+              .formatted(
+                  publish.userPropertiesBytes(),
+                  Limit.USER_PROPERTIES_BYTES.key(),
+                  broker.limits.get(Limit.USER_PROPERTIES_BYTES)));
+    }
+  }
+
+  private void checkRetain(Publish publish) throws MqttException {
+    if (broker.limits.get(Limit.RETAIN_AVAILABLE) == 0) {
+      throw new MqttException(
+          ReasonCode.RETAIN_NOT_SUPPORTED, "PUBLISH with RETAIN, which is not available");
+    }
+    if (publish.packetLength() > broker.limits.get(Limit.RETAINED_BYTES)) {
+      throw new MqttException(
+          ReasonCode.PACKET_TOO_LARGE,
+          "message to be retained has %d bytes (allowed: %s = %d)"
+              .formatted(
+                  publish.packetLength(),
+                  Limit.RETAINED_BYTES.key(),
+                  broker.limits.get(Limit.RETAINED_BYTES)));
+    }
+  }
+
+  // --- QoS 2 ---
+
+  /** The same message again: it is not delivered again [MQTT-4.3.3-10]. */
+  private void again(int packetId) {
+    if (!acks.owesReceived(packetId)) {
+      acks.owe(2, packetId, ReasonCode.SUCCESS);
+      sendAcks();
+    }
+  }
+
+  /** The identifier is in use: known to the store before PUBREC if the session is stored. */
+  private void receive(int packetId, Acks.Ack ack) {
+    received.add(packetId);
+    if (mailbox != null) {
+      ack.await();
+      receive(packetId, true, () -> arrived(ack));
+    }
+  }
+
+  private void arrived(Acks.Ack ack) {
+    if (ack.arrived()) {
+      connection.sendAcks();
+    }
+  }
+
+  private void receive(int packetId, boolean taken, Runnable then) {
+    loop.outbox.add(
+        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, taken),
+        0,
+        null,
+        outcome -> {
+          if (outcome == null) {
+            connection.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+          } else {
+            then.run();
+          }
+        });
+  }
+
+  /** PUBREL: the identifier is free again. */
+  void released(int packetId) {
+    if (!received.remove(packetId)) {
+      protocol.refusedAck();
+      complete(packetId, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
+    } else if (mailbox == null) {
+      complete(packetId, ReasonCode.SUCCESS);
+    } else {
+      receive(
+          packetId,
+          false,
+          () -> {
+            if (!connection.isEnding()) {
+              complete(packetId, ReasonCode.SUCCESS);
+            }
+          });
+    }
+  }
+
+  private void complete(int packetId, ReasonCode reason) {
+    Encoder.ack(connection.out(), version, Packet.PUBCOMP, packetId, reason);
+  }
+
+  // --- answers ---
+
+  void sendAcks() {
+    acks.settle(this::send);
+  }
+
+  private void send(Acks.Ack ack) {
+    if (ack.reason().isError()) {
+      if (version != MqttVersion.V5) {
+        // its PUBACK and PUBREC can only say yes
+        connection.end(ack.reason(), null);
+        return;
+      }
+      if (ack.qos() == 2 && received.remove(ack.packetId()) && mailbox != null) {
+        // the exchange ends here: no PUBREL follows
+        receive(ack.packetId(), false, () -> {});
+      }
+    }
+    int type = ack.qos() == 1 ? Packet.PUBACK : Packet.PUBREC;
+    Encoder.ack(connection.out(), version, type, ack.packetId(), ack.reason());
+  }
+
+  // --- rights ---
+
+  private boolean isPermitted(Topic topic) {
+    int place = topic.hash & (REMEMBERED - 1);
+    if (permitted == null) {
+      permitted = new Topic[REMEMBERED];
+    }
+    if (permitted[place] == topic) {
+      return true;
+    }
+    // topics that begin with $ are the server's own (section 4.7.2)
+    if (topic.name[0] != '$' && permit.mayPublish(topic.name, 0, topic.name.length)) {
+      permitted[place] = topic;
+      return true;
+    }
+    return false;
+  }
+
+  private void denied(Publish publish, Topic topic) throws MqttException {
+    String name = publish.topic();
+    String why =
+        topic.name[0] == '$'
+            ? "topics that begin with $ are the server's own"
+            : permit.whyNotPublish(name).orElse("denied");
+    loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
+    broker.telemetry.count(Meter.DENIALS, "publish");
+    loop.limitedLog.warn(
+        "publish denied: client={} topic={} reason={}",
+        origin.publisher().authenticationName(),
+        name,
+        why);
+    if (publish.qos() == 0 || version != MqttVersion.V5) {
+      // no packet can say so: QoS 0 has no answer, 3.1.1 no negative one
+      throw new MqttException(ReasonCode.NOT_AUTHORIZED, why);
+    }
+    if (acks.isEmpty()) {
+      PropertyWriter properties = new PropertyWriter();
+      protocol.explain(properties, why, 3);
+      Encoder.ack(
+          connection.out(),
+          publish.qos() == 1 ? Packet.PUBACK : Packet.PUBREC,
+          publish.packetId(),
+          ReasonCode.NOT_AUTHORIZED,
+          properties);
+    } else {
+      acks.owe(publish.qos(), publish.packetId(), ReasonCode.NOT_AUTHORIZED);
+    }
+  }
+}

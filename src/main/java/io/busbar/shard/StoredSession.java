@@ -1,0 +1,84 @@
+package io.busbar.shard;
+
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** The record of a stored session. */
+final class StoredSession {
+  static final long NEVER = Long.MAX_VALUE;
+
+  /** The Session Expiry Interval of a session that does not expire. */
+  static final long FOR_EVER = 0xffff_ffffL;
+
+  final String name;
+  final String owner;
+  final Map<String, StoredSubscription> subscriptions = new LinkedHashMap<>(2);
+
+  /** What stands in the index for those that are not shared, by name. */
+  final Map<String, Member> members = new HashMap<>(2);
+
+  final Inbox inbox = new Inbox();
+
+  /** QoS 2 packet identifiers of the client that are in use. */
+  final TreeSet<Integer> receiving = new TreeSet<>();
+
+  /** Retained messages that are still to come, by the name of their subscription. */
+  final Map<String, byte[]> replays = new LinkedHashMap<>(0);
+
+  long epoch;
+  long expirySeconds;
+  int window;
+
+  /** Where it is connected, or null. */
+  Location location;
+
+  /** Published unless the connection ends normally; null when it was or is not to be. */
+  Will will;
+
+  /** When the will and the end are due while it is not connected. */
+  long willAt = NEVER;
+
+  long endAt = NEVER;
+
+  /** Under which time it stands among the due ones, or NEVER. */
+  long scheduledAt = NEVER;
+
+  /** A subscription in the index, known by identity. */
+  record Member(StoredSession session, StoredSubscription subscription) {
+    @Override
+    public boolean equals(Object other) {
+      return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(this);
+    }
+  }
+
+  StoredSession(String name, String owner) {
+    this.name = name;
+    this.owner = owner;
+  }
+
+  /** How many deliveries may be in flight now. */
+  int openWindow() {
+    return location == null ? 0 : window;
+  }
+
+  /** The connection is gone: from now on time runs. */
+  void closed(long now) {
+    location = null;
+    endAt = expirySeconds == FOR_EVER ? NEVER : now + expirySeconds * 1_000;
+    willAt = will == null ? NEVER : now + Math.min(will.delaySeconds(), expirySeconds) * 1_000;
+  }
+
+  void opened(Location where, int mostInFlight) {
+    location = where;
+    window = mostInFlight;
+    endAt = NEVER;
+    willAt = NEVER;
+  }
+}
