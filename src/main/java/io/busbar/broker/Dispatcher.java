@@ -240,6 +240,8 @@ final class Dispatcher {
       }
       return;
     } else {
+      // refused as a whole: one row, whoever would have had it
+      loop.counters.matched++;
       loop.counters.lost(Loss.QUEUE_FULL, 1);
       if (ack != null) {
         ack.failed(ReasonCode.QUOTA_EXCEEDED);

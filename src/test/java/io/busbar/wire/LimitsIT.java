@@ -34,14 +34,26 @@ class LimitsIT {
 
   /** Rows that this test cannot reach, and the test that does. */
   private static final Map<Limit, String> ELSEWHERE =
-      Map.of(
-          Limit.FORWARD_BYTES, "bounds streams between nodes: the cluster's test",
-          Limit.RECEIVE_MAXIMUM, "acks wait for other nodes only; announced: ConformanceIT",
-          Limit.PENDING_CONNECTS, "its bound is above what waits here; shares MAX_CONNECTIONS' row",
-          Limit.OUTBOUND_TOTAL_BYTES, "BadInputIT: receivers that never read",
-          Limit.ROUTE_QUEUE_BYTES, "RoutingIT",
-          Limit.ROUTE_ATTEMPTS, "RoutingIT",
-          Limit.ROUTE_TIMEOUT, "RoutingIT");
+      Map.ofEntries(
+          Map.entry(Limit.FORWARD_BYTES, "bounds streams between nodes: the cluster's test"),
+          Map.entry(Limit.RECEIVE_MAXIMUM, "ConformanceIT: QoS 2 that is not released"),
+          Map.entry(Limit.PENDING_CONNECTS, "its bound is above what waits here"),
+          Map.entry(Limit.OUTBOUND_TOTAL_BYTES, "BadInputIT: receivers that never read"),
+          Map.entry(Limit.MAXIMUM_QOS, "AzureIT"),
+          Map.entry(Limit.RETAINED_BYTES, "AzureIT"),
+          Map.entry(Limit.RETAINED_MESSAGES, "AzureIT"),
+          Map.entry(Limit.RETAINED_TOTAL_BYTES, "AzureIT"),
+          Map.entry(Limit.WILL_DELAY, "AzureIT"),
+          Map.entry(Limit.SESSION_EXPIRY, "AzureIT"),
+          Map.entry(Limit.STORED_SESSIONS, "AzureIT"),
+          Map.entry(Limit.SHARED_SUBSCRIPTIONS, "AzureIT"),
+          Map.entry(Limit.SUBSCRIPTION_IDENTIFIERS, "AzureIT"),
+          Map.entry(Limit.ASSIGNED_ALIASES, "AzureIT"),
+          Map.entry(Limit.NEGATIVE_ACKS, "AzureIT"),
+          Map.entry(Limit.USER_PROPERTIES, "AzureIT"),
+          Map.entry(Limit.ROUTE_QUEUE_BYTES, "RoutingIT"),
+          Map.entry(Limit.ROUTE_ATTEMPTS, "RoutingIT"),
+          Map.entry(Limit.ROUTE_TIMEOUT, "RoutingIT"));
 
   @RegisterExtension
   static final TestNode NODE =
@@ -54,6 +66,7 @@ class LimitsIT {
               Map.entry(Limit.CONNECT_BYTES, 1_024L),
               Map.entry(Limit.CLIENT_ID_BYTES, 23L),
               Map.entry(Limit.KEEP_ALIVE, 60L),
+              Map.entry(Limit.RETAIN_AVAILABLE, 0L),
               Map.entry(Limit.PACKET_BYTES, 4_096L),
               Map.entry(Limit.TOPIC_BYTES, 32L),
               Map.entry(Limit.TOPIC_LEVELS, 4L),
@@ -79,6 +92,7 @@ class LimitsIT {
     CASES.put(Limit.CONNECT_TIMEOUT, LimitsIT::connectTimeout);
     CASES.put(Limit.CONNECT_BYTES, LimitsIT::connectBytes);
     CASES.put(Limit.CLIENT_ID_BYTES, LimitsIT::clientIdBytes);
+    CASES.put(Limit.RETAIN_AVAILABLE, LimitsIT::retainAvailable);
     CASES.put(Limit.KEEP_ALIVE, LimitsIT::keepAlive);
     CASES.put(Limit.PACKET_BYTES, LimitsIT::packetBytes);
     CASES.put(Limit.TOPIC_BYTES, LimitsIT::topicBytes);
@@ -249,6 +263,21 @@ class LimitsIT {
     receiver.expectNothing();
     receiver.puback(first);
     receiver.expectMessage("2");
+  }
+
+  private static void retainAvailable(long available) throws IOException {
+    RawClient client = open();
+    assertThat(client.connect("retain").properties().number(Property.RETAIN_AVAILABLE, 1))
+        .isEqualTo(available);
+    byte[] packet = client.publishPacket("t", 0, 0, "x", NONE);
+    packet[0] |= 0x01;
+    client.send(packet);
+    client.expectEnd(ReasonCode.RETAIN_NOT_SUPPORTED);
+    RawClient dying = open();
+    RawClient.Will will = new RawClient.Will("t", "x", 0, true, NONE);
+    dying.send(dying.connectPacket("will", true, NONE, will));
+    assertThat(dying.read(Packet.Connack.class).code()).isEqualTo(0x9A);
+    dying.expectClose();
   }
 
   private static void queueMessages(long most) throws IOException {
