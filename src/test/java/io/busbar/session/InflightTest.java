@@ -90,4 +90,38 @@ class InflightTest {
       }
     }
   }
+
+  @Test
+  void exactlyOnceHasTwoSteps() {
+    Inflight inflight = new Inflight(10);
+    int one = inflight.acquire(1);
+    int two = inflight.acquire(2);
+
+    assertThat(inflight.acknowledged(two)).as("PUBACK of QoS 2").isFalse();
+    assertThat(inflight.received(one)).as("PUBREC of QoS 1").isFalse();
+    assertThat(inflight.completed(two)).as("PUBCOMP before PUBREC").isFalse();
+    assertThat(inflight.received(two)).isTrue();
+    assertThat(inflight.received(two)).as("PUBREC again").isTrue();
+    assertThat(inflight.count()).isEqualTo(2);
+    assertThat(inflight.completed(two)).isTrue();
+    assertThat(inflight.completed(two)).isFalse();
+    assertThat(inflight.rejected(one)).isFalse();
+    assertThat(inflight.acknowledged(one)).isTrue();
+    int three = inflight.acquire(2);
+    assertThat(inflight.rejected(three)).isTrue();
+    assertThat(inflight.count()).isZero();
+  }
+
+  @Test
+  void aStoredSessionBringsItsOwn() {
+    Inflight inflight = new Inflight(3);
+    assertThat(inflight.take(65_535, 1)).isTrue();
+    assertThat(inflight.take(65_535, 1)).isFalse();
+    assertThat(inflight.take(1, 2)).isTrue();
+    assertThat(inflight.room()).isEqualTo(1);
+    assertThat(inflight.acknowledged(65_535)).isTrue();
+    assertThat(inflight.received(1)).isTrue();
+    assertThat(inflight.completed(1)).isTrue();
+    assertThat(inflight.count()).isZero();
+  }
 }

@@ -1,0 +1,438 @@
+package io.busbar.shard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.busbar.shard.Bounds.Overflow;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class GroupTest {
+  private static final Location HERE = new Location("n", 0, 1);
+  private static final long NEVER = 0xffff_ffffL;
+
+  private final List<Effect> effects = new ArrayList<>();
+  private Group group = group(Overflow.DROP_OLDEST);
+  private long now = 1_000_000;
+
+  private static Group group(Overflow overflow) {
+    return new Group(new Bounds(5, 1_000_000, overflow, 100, 100, 1_000_000));
+  }
+
+  private Outcome apply(Command command) {
+    return group.apply(now, command, effects::add);
+  }
+
+  private Outcome.Opened open(String name, boolean clean, long expiry, Will will) {
+    Outcome outcome = apply(new Command.Open(name, "owner", clean, expiry, will, HERE, 2));
+    return (Outcome.Opened) outcome;
+  }
+
+  private long open(String name) {
+    return open(name, false, 100, null).epoch();
+  }
+
+  private void subscribe(String name, long epoch, StoredSubscription... subscriptions) {
+    Outcome outcome = apply(new Command.Subscribe(name, epoch, List.of(subscriptions)));
+    assertThat(outcome).isInstanceOf(Outcome.Subscribed.class);
+  }
+
+  private static StoredSubscription sub(String filter, int qos) {
+    return sub(filter, null, qos, false, 0);
+  }
+
+  private static StoredSubscription sub(
+      String filter, String share, int qos, boolean noLocal, int id) {
+    String name = share == null ? filter : "$share/" + share + "/" + filter;
+    byte[] bytes = filter.getBytes(StandardCharsets.UTF_8);
+    return new StoredSubscription(name, share, bytes, qos, noLocal, false, 2, id);
+  }
+
+  private Outcome publish(String topic, String payload, int qos) {
+    byte[] packet = Messages.publish(topic, payload, qos, false, -1);
+    return apply(new Command.Publish(packet, "publisher", true, List.of()));
+  }
+
+  private void close(String name, long epoch, boolean normal, long sentUpTo) {
+    assertThat(apply(new Command.Close(name, epoch, -1, normal, sentUpTo)))
+        .isInstanceOf(Outcome.Done.class);
+  }
+
+  private List<String> inbox(String name, long epoch) {
+    return group.inbox(name, epoch, 0, 100).stream()
+        .map(delivery -> Messages.payload(delivery.packet()))
+        .toList();
+  }
+
+  private <E extends Effect> List<E> taken(Class<E> kind) {
+    List<E> found = effects.stream().filter(kind::isInstance).map(kind::cast).toList();
+    effects.removeAll(found);
+    return found;
+  }
+
+  // --- sessions ---
+
+  @Test
+  void expiryZeroIsNotStored() {
+    assertThat(open("s", true, 0, null).epoch()).isZero();
+    assertThat(group.sessions()).isZero();
+  }
+
+  @Test
+  void resumedWithARisingEpoch_andTheOldOneIsStale() {
+    long first = open("s");
+    subscribe("s", first, sub("a", 1));
+    close("s", first, true, 0);
+    Outcome.Opened again = open("s", false, 100, null);
+
+    assertThat(again.present()).isTrue();
+    assertThat(again.epoch()).isGreaterThan(first);
+    assertThat(again.subscriptions()).hasSize(1);
+    for (Command stale :
+        List.of(
+            new Command.Close("s", first, -1, true, 0),
+            new Command.Subscribe("s", first, List.of(sub("b", 1))),
+            new Command.Unsubscribe("s", first, List.of("a")),
+            new Command.Settle("s", first, new long[] {0}, new long[0]),
+            new Command.Receive("s", first, 1, true),
+            new Command.Replay("s", first, "a", List.of(), null))) {
+      assertThat(apply(stale)).as("%s", stale).isInstanceOf(Outcome.Stale.class);
+    }
+  }
+
+  @Test
+  void anotherOwnerIsRefused() {
+    open("s");
+    Outcome outcome = apply(new Command.Open("s", "other", true, 100, null, HERE, 2));
+    assertThat(outcome).isInstanceOf(Outcome.Refused.class);
+  }
+
+  @Test
+  void cleanStartEndsWhatWasThere() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    publish("a", "x", 1);
+    assertThat(taken(Effect.Interest.class)).hasSize(1);
+
+    assertThat(open("s", true, 100, null).present()).isFalse();
+
+    assertThat(taken(Effect.Interest.class)).singleElement().matches(gone -> !gone.added());
+    assertThat(taken(Effect.Lost.class))
+        .containsExactly(new Effect.Lost(Effect.Loss.SESSION_ENDED, 1));
+    assertThat(taken(Effect.Ended.class))
+        .singleElement()
+        .matches(ended -> ended.reason() == Effect.Reason.CLEAN_START);
+    assertThat(((Outcome.Published) publish("a", "y", 1)).sessions()).isZero();
+  }
+
+  @Test
+  void endsWhenItsExpiryHasPassed() {
+    long epoch = open("s");
+    close("s", epoch, true, 0);
+    assertThat(group.nextDue()).isEqualTo(now + 100_000);
+    now += 99_999;
+    apply(new Command.Tick());
+    assertThat(group.sessions()).isOne();
+    now += 1;
+    apply(new Command.Tick());
+    assertThat(group.sessions()).isZero();
+    assertThat(group.nextDue()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  @Test
+  void neverExpires() {
+    long epoch = open("s", false, NEVER, null).epoch();
+    close("s", epoch, true, 0);
+    assertThat(group.nextDue()).isEqualTo(Long.MAX_VALUE);
+  }
+
+  // --- wills ---
+
+  @Test
+  void aWillIsDueAfterItsDelay_atTheEndAtTheLatest_notAfterAReturn_notAfterDisconnect() {
+    Will will = new Will(Messages.publish("w", "x", 0, false, -1), 10);
+    long epoch = open("s", false, 100, will).epoch();
+    close("s", epoch, false, 0);
+    now += 9_999;
+    apply(new Command.Tick());
+    assertThat(taken(Effect.WillDue.class)).isEmpty();
+    now += 1;
+    apply(new Command.Tick());
+    assertThat(taken(Effect.WillDue.class)).hasSize(1);
+
+    epoch = open("s", false, 100, will).epoch();
+    close("s", epoch, false, 0);
+    epoch = open("s", false, 5, will).epoch();
+    now += 20_000;
+    apply(new Command.Tick());
+    assertThat(taken(Effect.WillDue.class)).as("came back").isEmpty();
+    close("s", epoch, false, 0);
+    now += 5_000;
+    apply(new Command.Tick());
+    assertThat(taken(Effect.WillDue.class)).as("ended before the delay").hasSize(1);
+
+    epoch = open("s", false, 100, will).epoch();
+    close("s", epoch, true, 0);
+    now += 200_000;
+    apply(new Command.Tick());
+    assertThat(taken(Effect.WillDue.class)).as("said DISCONNECT").isEmpty();
+  }
+
+  @Test
+  void takeOverFiresAWillWithoutDelayOnly() {
+    Will now0 = new Will(Messages.publish("w", "x", 0, false, -1), 0);
+    Will later = new Will(Messages.publish("w", "x", 0, false, -1), 10);
+    open("s", false, 100, now0);
+    open("s", false, 100, later);
+    assertThat(taken(Effect.WillDue.class)).hasSize(1);
+    open("s", false, 100, null);
+    assertThat(taken(Effect.WillDue.class)).isEmpty();
+  }
+
+  // --- deliveries ---
+
+  @Test
+  void overlappingSubscriptionsAreOneDelivery() {
+    long epoch = open("s");
+    subscribe(
+        "s", epoch, sub("a/+", null, 1, false, 7), sub("a/b", null, 2, false, 3), sub("#", 0));
+    publish("a/b", "x", 2);
+
+    Delivery delivery = taken(Effect.Bell.class).get(0).delivery();
+    assertThat(delivery.qos()).isEqualTo(2);
+    assertThat(delivery.ids()).containsExactly(3, 7);
+    assertThat(group.inbox("s", epoch, 0, 9)).hasSize(1);
+    publish("a/b", "y", 0);
+    assertThat(group.inbox("s", epoch, 0, 9)).as("QoS 0 is not stored").hasSize(1);
+  }
+
+  @Test
+  void noLocal() {
+    long epoch = open("publisher");
+    subscribe("publisher", epoch, sub("a", null, 1, true, 0));
+    assertThat(((Outcome.Published) publish("a", "x", 1)).sessions()).isZero();
+  }
+
+  @Test
+  void onlyTheWindowIsInFlight_andWhatWasSentIsSentAgain() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 2));
+    for (int i = 0; i < 4; i++) {
+      publish("a", "" + i, 2);
+    }
+    assertThat(inbox("s", epoch)).containsExactly("0", "1");
+    apply(new Command.Settle("s", epoch, new long[] {0}, new long[] {1}));
+    assertThat(inbox("s", epoch)).containsExactly("1", "2");
+    close("s", epoch, true, 2);
+    long again = open("s");
+
+    List<Delivery> deliveries = group.inbox("s", again, 0, 9);
+    assertThat(deliveries).extracting(Delivery::released).containsExactly(true, false);
+    assertThat(deliveries).extracting(Delivery::sent).containsExactly(true, false);
+    assertThat(deliveries).extracting(Delivery::sequence).containsExactly(1L, 2L);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void overflow(Overflow overflow) {
+    group = group(overflow);
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    for (int i = 0; i < 7; i++) {
+      publish("a", "" + i, 1);
+    }
+    effects.clear();
+    Outcome outcome = publish("a", "7", 1);
+
+    List<Effect.Lost> lost = taken(Effect.Lost.class);
+    switch (overflow) {
+      case DROP_OLDEST -> {
+        assertThat(lost).containsExactly(new Effect.Lost(Effect.Loss.QUEUE_FULL, 1));
+        apply(new Command.Settle("s", epoch, new long[] {0, 1}, new long[0]));
+        assertThat(inbox("s", epoch)).containsExactly("3", "4");
+      }
+      case DROP_NEWEST -> {
+        assertThat(lost).containsExactly(new Effect.Lost(Effect.Loss.QUEUE_FULL, 1));
+        apply(new Command.Settle("s", epoch, new long[] {0, 1}, new long[0]));
+        assertThat(inbox("s", epoch)).containsExactly("2", "3");
+      }
+      case END_SESSION -> {
+        assertThat(lost).extracting(Effect.Lost::deliveries).containsExactly(1, 7);
+        assertThat(taken(Effect.Ended.class))
+            .singleElement()
+            .matches(
+                ended -> ended.reason() == Effect.Reason.OVERFLOW && HERE.equals(ended.location()));
+      }
+      case REFUSE -> {
+        assertThat(outcome).isInstanceOf(Outcome.Refused.class);
+        assertThat(lost).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void expiredOnesAreLeftOut() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    close("s", epoch, true, 0);
+    byte[] packet = Messages.publish("a", "x", 1, false, 5);
+    apply(new Command.Publish(packet, null, true, List.of()));
+    publish("a", "y", 1);
+    now += 5_000;
+    assertThat(inbox("s", open("s"))).containsExactly("y");
+    assertThat(taken(Effect.Lost.class)).containsExactly(new Effect.Lost(Effect.Loss.EXPIRED, 1));
+  }
+
+  @Test
+  void identifiersThatAreInUseComeBack() {
+    long epoch = open("s");
+    apply(new Command.Receive("s", epoch, 5, true));
+    apply(new Command.Receive("s", epoch, 6, true));
+    apply(new Command.Receive("s", epoch, 5, false));
+    assertThat(open("s", false, 100, null).receiving()).containsExactly(6);
+  }
+
+  // --- shares ---
+
+  private void pick(String payload, String session) {
+    byte[] packet = Messages.publish("a", payload, 1, false, -1);
+    byte[] filter = "a".getBytes(StandardCharsets.UTF_8);
+    List<Command.Pick> picks = List.of(new Command.Pick("g", filter, session));
+    apply(new Command.Publish(packet, null, true, picks));
+  }
+
+  @Test
+  void aShareKeepsWhatNoMemberCanTake_andHandsOnWhatOneLeaves() {
+    long one = open("one");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    assertThat(taken(Effect.ShareInterest.class)).hasSize(1);
+    close("one", one, true, 0);
+    for (int i = 0; i < 7; i++) {
+      pick("" + i, null);
+    }
+    assertThat(taken(Effect.Lost.class)).as("5 may wait").hasSize(2);
+
+    one = open("one");
+    assertThat(inbox("one", one)).containsExactly("2", "3");
+    apply(new Command.Settle("one", one, new long[] {0}, new long[0]));
+    assertThat(inbox("one", one)).containsExactly("3", "4");
+    taken(Effect.Repick.class);
+    close("one", one, true, 2);
+    assertThat(taken(Effect.Repick.class)).as("what was not sent").hasSize(1);
+    open("one");
+    effects.clear();
+    apply(new Command.End("one"));
+    assertThat(taken(Effect.Repick.class)).as("what was not acknowledged").isNotEmpty();
+    assertThat(taken(Effect.ShareInterest.class)).singleElement().matches(i -> !i.added());
+  }
+
+  // --- retained ---
+
+  @Test
+  void replayLeavesOutWhatIsNotRetainedAnyMore() {
+    byte[] old = Messages.publish("a", "old", 1, true, -1);
+    byte[] kept = Messages.publish("b", "kept", 1, true, -1);
+    apply(new Command.Publish(old, null, true, List.of()));
+    apply(new Command.Publish(kept, null, true, List.of()));
+    long epoch = open("s");
+    StoredSubscription all =
+        new StoredSubscription("#", null, new byte[] {'#'}, 1, false, false, 0, 0);
+    subscribe("s", epoch, all);
+    assertThat(open("s", false, 100, null).replays()).hasSize(1);
+    epoch = open("s");
+    byte[] newer = Messages.publish("a", "new", 1, true, -1);
+    apply(new Command.Publish(newer, null, true, List.of()));
+    apply(new Command.Replay("s", epoch, "#", List.of(old, kept), null));
+
+    assertThat(inbox("s", epoch)).containsExactly("new", "kept");
+    assertThat(open("s", false, 100, null).replays()).isEmpty();
+  }
+
+  // --- random walks ---
+
+  /**
+   * What is published to a session is in flight, waits, was settled or is lost: never anything
+   * else.
+   */
+  @Test
+  void conservationAndDeterminism() {
+    for (int seed = 0; seed < 200; seed++) {
+      List<String> first = walk(seed);
+      assertThat(walk(seed)).as("seed %d", seed).isEqualTo(first);
+    }
+  }
+
+  private List<String> walk(int seed) {
+    Random random = new Random(seed);
+    Overflow overflow =
+        List.of(Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.END_SESSION)
+            .get(random.nextInt(3));
+    group = group(overflow);
+    now = 1_000_000;
+    effects.clear();
+    Map<String, Long> epochs = new TreeMap<>();
+    List<String> history = new ArrayList<>();
+    long matched = 0;
+    long settled = 0;
+    long lost = 0;
+    for (int step = 0; step < 300; step++) {
+      String name = "s" + random.nextInt(4);
+      long epoch = epochs.getOrDefault(name, 0L);
+      now += random.nextInt(400);
+      Outcome outcome;
+      switch (random.nextInt(10)) {
+        case 0 -> {
+          outcome = open(name, random.nextInt(5) == 0, 1 + random.nextInt(20), null);
+          epochs.put(name, ((Outcome.Opened) outcome).epoch());
+        }
+        case 1 ->
+            outcome = apply(new Command.Close(name, epoch, -1, true, random.nextInt(step + 1)));
+        case 2 ->
+            outcome =
+                apply(
+                    new Command.Subscribe(
+                        name, epoch, List.of(sub(filter(random), random.nextInt(3)))));
+        case 3 -> outcome = apply(new Command.Unsubscribe(name, epoch, List.of(filter(random))));
+        case 4, 5 -> {
+          List<Delivery> inbox = group.inbox(name, epoch, 0, 1 + random.nextInt(3));
+          long[] done = inbox.stream().mapToLong(Delivery::sequence).toArray();
+          outcome = apply(new Command.Settle(name, epoch, done, new long[0]));
+          settled += outcome instanceof Outcome.Done ? done.length : 0;
+        }
+        case 6 -> outcome = apply(new Command.Tick());
+        default -> {
+          outcome = publish("t/" + random.nextInt(3), "" + step, random.nextInt(3));
+          matched += ((Outcome.Published) outcome).sessions();
+        }
+      }
+      history.add(outcome.getClass().getSimpleName());
+      for (Effect effect : effects) {
+        history.add(
+            effect instanceof Effect.Bell bell
+                ? bell.session() + bell.delivery().sequence()
+                : effect.getClass().getSimpleName());
+        lost += effect instanceof Effect.Lost gone ? gone.deliveries() : 0;
+      }
+      effects.clear();
+    }
+    for (int i = 0; i < 4; i++) {
+      apply(new Command.End("s" + i));
+    }
+    for (Effect.Lost gone : taken(Effect.Lost.class)) {
+      lost += gone.deliveries();
+    }
+    assertThat(settled + lost).as("seed %d", seed).isEqualTo(matched);
+    assertThat(group.sessions()).isZero();
+    return history;
+  }
+
+  private static String filter(Random random) {
+    return List.of("t/0", "t/1", "t/+", "#", "t/#", "x").get(random.nextInt(6));
+  }
+}
