@@ -235,8 +235,7 @@ final class Opening {
     if (closed) {
       release();
       if (stored != null) {
-        // the client is gone: as if its connection had ended after CONNACK
-        loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
+        giveBack(stored);
       }
       return;
     }
@@ -254,16 +253,22 @@ final class Opening {
                 loop.execute(
                     () -> {
                       loop.counters.busMessages++;
-                      if (closed) {
-                        loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
-                        loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
-                      } else if (reply.failed()) {
-                        refuse(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions are not known");
-                      } else {
+                      if (!closed && reply.succeeded()) {
                         resumed = direct;
                         accept(known, stored);
+                        return;
+                      }
+                      loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
+                      giveBack(stored);
+                      if (!closed) {
+                        refuse(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions are not known");
                       }
                     }));
+  }
+
+  /** The session is not served after all: as if its connection had ended after CONNACK. */
+  private void giveBack(Outcome.Opened stored) {
+    loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
   }
 
   /** The subscriptions that were in the index before CONNACK. */

@@ -419,7 +419,8 @@ final class Outgoing {
    * @return false if nothing can be sent now
    */
   boolean send(Publish message, Delivery delivery, long secondsLeft) {
-    if (ended || !canSend()) {
+    // an identifier comes round while its last message is still in flight: that one goes first
+    if (ended || !canSend() || !inflight.take(delivery.packetId(), delivery.qos())) {
       return false;
     }
     ByteBuf to = buffer();
@@ -432,7 +433,6 @@ final class Outgoing {
       to.setByte(at, to.getByte(at) | 0x08);
     }
     to.setShort(packetIdAt, delivery.packetId());
-    inflight.take(delivery.packetId(), delivery.qos());
     loop.counters.sent[delivery.qos()]++;
     return true;
   }
