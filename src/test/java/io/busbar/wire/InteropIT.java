@@ -77,8 +77,8 @@ class InteropIT {
     publisher.connect();
     try (Mqtt3BlockingClient.Mqtt3Publishes messages =
         subscriber.publishes(MqttGlobalPublishFilter.ALL)) {
-      subscriber.subscribeWith().topicFilter("hive/+").qos(MqttQos.AT_LEAST_ONCE).send();
-      for (MqttQos qos : List.of(MqttQos.AT_MOST_ONCE, MqttQos.AT_LEAST_ONCE)) {
+      subscriber.subscribeWith().topicFilter("hive/+").qos(MqttQos.EXACTLY_ONCE).send();
+      for (MqttQos qos : MqttQos.values()) {
         publisher.publishWith().topic("hive/3").qos(qos).payload(utf8(qos.name())).send();
         Mqtt3Publish message = messages.receive(SECONDS, TimeUnit.SECONDS).orElseThrow();
         assertThat(text(message.getPayloadAsBytes())).isEqualTo(qos.name());
