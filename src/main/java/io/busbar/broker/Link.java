@@ -5,11 +5,14 @@ import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
+import io.busbar.mqtt.ReasonCode;
 import io.busbar.session.Acks;
 import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Future;
+import io.vertx.core.eventbus.ReplyException;
+import io.vertx.core.eventbus.ReplyFailure;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -118,8 +121,21 @@ final class Link {
                         outcome.cause().getMessage());
                   }
                   credit.give(size);
-                  taken(acks);
+                  if (outcome.cause() instanceof ReplyException e
+                      && e.failureType() == ReplyFailure.TIMEOUT) {
+                    unknown(acks);
+                  } else {
+                    // taken, or the node is gone and its subscribers with it
+                    taken(acks);
+                  }
                 }));
+  }
+
+  /** Nobody knows whether the messages arrived: the publishers are to send them again. */
+  private static void unknown(List<Waiting> acks) {
+    for (Waiting one : acks) {
+      one.publisher.end(ReasonCode.SERVER_UNAVAILABLE, "another node did not answer");
+    }
   }
 
   private static void taken(List<Waiting> acks) {
