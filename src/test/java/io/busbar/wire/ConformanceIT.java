@@ -25,7 +25,8 @@ class ConformanceIT {
             RetainCases.TABLE,
             WillCases.TABLE,
             SessionCases.TABLE,
-            SharedCases.TABLE)
+            SharedCases.TABLE,
+            StrictCases.TABLE)
         .flatMap(List::stream)
         .flatMap(one -> one.runs().stream());
   }
