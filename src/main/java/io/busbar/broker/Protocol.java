@@ -165,6 +165,12 @@ final class Protocol {
   }
 
   private void disconnect(Packet.Disconnect disconnect) throws MqttException {
+    if (!disconnect.reason().isForClients()) {
+      throw new MqttException(
+          ReasonCode.PROTOCOL_ERROR,
+          "reason code 0x%02x is for servers to disconnect with [MQTT-3.14.2-1]"
+              .formatted(disconnect.reason().code()));
+    }
     long expiry = disconnect.properties().number(Property.SESSION_EXPIRY_INTERVAL, -1);
     if (expiry > 0 && opening.expirySeconds() == 0) {
       throw new MqttException(

@@ -178,7 +178,7 @@ public final class Decoder {
     ReasonCode reason = ReasonCode.SUCCESS;
     Properties properties = Properties.NONE;
     if (v5 && in.remaining() > 0) {
-      reason = reason();
+      reason = reason(type);
       if (in.remaining() > 0) {
         properties = Properties.read(in, Property.ACK);
       }
@@ -247,7 +247,7 @@ public final class Decoder {
     ReasonCode reason = ReasonCode.SUCCESS;
     Properties properties = Properties.NONE;
     if (v5 && in.remaining() > 0) {
-      reason = reason();
+      reason = reason(Packet.DISCONNECT);
       if (in.remaining() > 0) {
         properties = Properties.read(in, Property.DISCONNECT);
       }
@@ -262,17 +262,17 @@ public final class Decoder {
     ReasonCode reason = ReasonCode.SUCCESS;
     Properties properties = Properties.NONE;
     if (in.remaining() > 0) {
-      reason = reason();
+      reason = reason(Packet.AUTH);
       properties = Properties.read(in, Property.AUTH);
     }
     return new Packet.Auth(reason, properties);
   }
 
-  private ReasonCode reason() throws MqttException {
+  private ReasonCode reason(int type) throws MqttException {
     int code = in.u8();
     ReasonCode reason = ReasonCode.of(code);
-    if (reason == null) {
-      throw Reader.protocol("reason code 0x%02x is unknown".formatted(code));
+    if (reason == null || !reason.isFor(type)) {
+      throw Reader.protocol("reason code 0x%02x is none of packet type %d".formatted(code, type));
     }
     return reason;
   }

@@ -127,6 +127,18 @@ class DecoderTest {
     bad(all, "UNSUBACK with a code", V4, packet(0xb0, u16(1), u8(0)), MALFORMED_PACKET);
     bad(all, "PUBACK, unknown code", V5, packet(0x40, u16(1), u8(0x7f)), PROTOCOL_ERROR);
     bad(all, "DISCONNECT, unknown code", V5, packet(0xe0, u8(0x03)), PROTOCOL_ERROR);
+    // section 2.4: which packet may carry which code
+    for (int code = 0; code < 0x100; code++) {
+      for (int type : new int[] {0x40, 0x50, 0x62, 0x70, 0xe0, 0xf0}) {
+        ReasonCode reason = ReasonCode.of(code);
+        if (reason == null || !reason.isFor(type >> 4)) {
+          byte[] id = type < 0x80 ? u16(1) : new byte[0];
+          byte[] empty = type == 0xf0 ? u8(0) : new byte[0];
+          String name = "code 0x%02x in %02x".formatted(code, type);
+          bad(all, name, V5, packet(type, id, u8(code), empty), PROTOCOL_ERROR);
+        }
+      }
+    }
     propertyRules(all);
     return all;
   }

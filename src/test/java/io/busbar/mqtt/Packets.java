@@ -188,19 +188,20 @@ final class Packets {
         int header = (type << 4) | (type == Packet.PUBREL ? 2 : 0);
         add(all, "acknowledgement " + type, version, header, u16(1));
         if (v5) {
-          byte[] coded = cat(u16(1), u8(0x92), properties(reason, user));
+          boolean first = type == Packet.PUBACK || type == Packet.PUBREC;
+          byte[] coded = cat(u16(1), u8(first ? 0x91 : 0x92), properties(reason, user));
           all.add(new Valid("coded " + type, version, packet(header, coded), Set.of(2, 3)));
         }
       }
       byte[] subscribeProperties = v5 ? properties(cat(hex("0b 8001"), user)) : none;
-      int first = 2 + subscribeProperties.length + 6;
+      int second = 2 + subscribeProperties.length + 6;
       byte[] filters = cat(string("a/b"), hex("01"), string("+/#"), v5 ? hex("2e") : hex("02"));
       all.add(
           new Valid(
               "SUBSCRIBE",
               version,
               packet(0x82, u16(2), subscribeProperties, filters),
-              Set.of(first)));
+              Set.of(second)));
       byte[] subackProperties = v5 ? properties(reason, user) : none;
       all.add(
           new Valid(
