@@ -1,8 +1,6 @@
 package io.busbar.shard;
 
 import io.busbar.match.SubscriptionIndex;
-import io.busbar.mqtt.MqttException;
-import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -33,12 +31,11 @@ public final class Group {
   private final Map<String, StoredSession> sessions = new HashMap<>();
   private final SubscriptionIndex<StoredSession.Member> index = new SubscriptionIndex<>();
   private final Map<ByteBuffer, Integer> interest = new HashMap<>();
-  private final Map<Share.Key, Share> shares = new HashMap<>();
+  private final Moment moment = new Moment();
+  private final Queues queues;
   private final TreeMap<Long, Set<StoredSession>> due = new TreeMap<>();
   private final Publish view = new Publish();
   private long lastEpoch;
-  private long now;
-  private Consumer<Effect> effects;
 
   /** What a session's matching subscriptions come to together. */
   private static final class Match {
@@ -51,6 +48,7 @@ public final class Group {
   public Group(Bounds bounds) {
     this.bounds = bounds;
     this.retained = new Retained(bounds.retainedMessages(), bounds.retainedBytes());
+    this.queues = new Queues(bounds, moment, session -> end(session, Effect.Reason.OVERFLOW));
   }
 
   /**
@@ -60,8 +58,7 @@ public final class Group {
    * @param told gets what the entry wants done, in order
    */
   public Outcome apply(long time, Command command, Consumer<Effect> told) {
-    now = time;
-    effects = told;
+    moment.begin(time, told);
     if (command instanceof Command.Publish publish) {
       return publish(publish);
     } else if (command instanceof Command.Settle settle) {
@@ -104,6 +101,11 @@ public final class Group {
     return sessions.size();
   }
 
+  /** Deliveries that are in inboxes and pools: neither settled, nor lost, nor handed on. */
+  int pending() {
+    return queues.pooled() + sessions.values().stream().mapToInt(s -> s.inbox.size()).sum();
+  }
+
   /** When something is due next, or Long.MAX_VALUE. */
   public long nextDue() {
     return Math.min(due.isEmpty() ? Long.MAX_VALUE : due.firstKey(), retained.nextDue());
@@ -118,6 +120,9 @@ public final class Group {
 
   private Outcome open(Command.Open open) {
     StoredSession session = sessions.get(open.session());
+    if (session != null && isOver(session)) {
+      session = null;
+    }
     if (session != null && !session.owner.equals(open.owner())) {
       return new Outcome.Refused();
     }
@@ -147,18 +152,23 @@ public final class Group {
     session.expirySeconds = open.expirySeconds();
     session.will = open.will();
     session.opened(open.location(), open.window());
-    promote(session);
-    for (StoredSubscription subscription : session.subscriptions.values()) {
-      if (subscription.share() != null) {
-        drain(shares.get(key(subscription)), session);
-      }
-    }
+    queues.promote(session);
     return new Outcome.Opened(
         !isNew,
         session.epoch,
         List.copyOf(session.subscriptions.values()),
         List.copyOf(session.receiving),
         pending(session));
+  }
+
+  /** Has what of a session is due by now happen, before the tick does; true if it has ended. */
+  private boolean isOver(StoredSession session) {
+    if (session.endAt <= moment.now) {
+      end(session, Effect.Reason.EXPIRED);
+    } else if (session.willAt <= moment.now) {
+      fire(session);
+    }
+    return session.hasEnded;
   }
 
   /** The connection that had the session did not end before: its node had no time to say how. */
@@ -189,13 +199,13 @@ public final class Group {
       session.will = null;
     }
     session.inbox.closed(close.sentUpTo());
-    session.closed(now);
-    if (session.endAt <= now) {
+    session.closed(moment.now);
+    if (session.endAt <= moment.now) {
       end(session, Effect.Reason.CLOSED);
       return new Outcome.Done();
     }
-    session.inbox.handOn(null, false).forEach(this::repick);
-    if (session.willAt <= now) {
+    queues.handOn(session, null, false);
+    if (session.willAt <= moment.now) {
       fire(session);
     }
     schedule(session, Math.min(session.willAt, session.endAt));
@@ -203,22 +213,23 @@ public final class Group {
   }
 
   private void fire(StoredSession session) {
-    effects.accept(new Effect.WillDue(session.name, session.owner, session.will.packet()));
+    moment.tell(new Effect.WillDue(session.name, session.owner, session.will.packet()));
     session.will = null;
     session.willAt = StoredSession.NEVER;
   }
 
   private void end(StoredSession session, Effect.Reason reason) {
     sessions.remove(session.name);
+    session.hasEnded = true;
     schedule(session, StoredSession.NEVER);
     for (StoredSubscription subscription : session.subscriptions.values()) {
       remove(session, subscription);
     }
-    session.inbox.handOn(null, true).forEach(this::repick);
+    queues.handOn(session, null, true);
     if (session.inbox.size() > 0) {
-      effects.accept(new Effect.Lost(Effect.Loss.SESSION_ENDED, session.inbox.size()));
+      moment.tell(new Effect.Lost(Effect.Loss.SESSION_ENDED, session.inbox.size()));
     }
-    effects.accept(new Effect.Ended(session.name, session.epoch, session.location, reason));
+    moment.tell(new Effect.Ended(session.name, session.epoch, session.location, reason));
     if (session.will != null) {
       fire(session);
     }
@@ -242,16 +253,13 @@ public final class Group {
   }
 
   private Outcome tick() {
-    for (int i = 0; i < DUE_AT_ONCE && !due.isEmpty() && due.firstKey() <= now; i++) {
+    for (int i = 0; i < DUE_AT_ONCE && !due.isEmpty() && due.firstKey() <= moment.now; i++) {
       StoredSession session = due.firstEntry().getValue().iterator().next();
-      if (session.endAt <= now) {
-        end(session, Effect.Reason.EXPIRED);
-      } else {
-        fire(session);
+      if (!isOver(session)) {
         schedule(session, session.endAt);
       }
     }
-    retained.expire(now, DUE_AT_ONCE);
+    retained.expire(moment.now, DUE_AT_ONCE);
     return new Outcome.Done();
   }
 
@@ -276,20 +284,15 @@ public final class Group {
       if (wants && subscription.share() == null && subscription.qos() > 0) {
         session.replays.put(subscription.name(), null);
       }
-      if (subscription.share() != null) {
-        drain(shares.get(key(subscription)), session);
-      }
     }
+    queues.promote(session);
     return new Outcome.Subscribed(existed);
   }
 
   private void add(StoredSession session, StoredSubscription subscription) {
     count(subscription, 1);
     if (subscription.share() != null) {
-      Share share = shares.get(key(subscription));
-      if (share != null) {
-        share.members.put(session, subscription);
-      }
+      queues.join(session, subscription);
     } else {
       StoredSession.Member member = new StoredSession.Member(session, subscription);
       index.add(subscription.filter(), member);
@@ -302,10 +305,7 @@ public final class Group {
 
   private void remove(StoredSession session, StoredSubscription subscription) {
     if (subscription.share() != null) {
-      Share share = shares.get(key(subscription));
-      if (share != null) {
-        share.members.remove(session);
-      }
+      queues.leave(session, subscription);
     } else {
       index.remove(subscription.filter(), session.members.remove(subscription.name()));
     }
@@ -331,27 +331,20 @@ public final class Group {
     }
     if (before == 0 || after == 0) {
       if (isShared) {
-        shareInterest(key(subscription), after > 0);
+        shareInterest(Share.Key.of(subscription), after > 0);
       } else {
-        effects.accept(new Effect.Interest(subscription.filter(), after > 0));
+        moment.tell(new Effect.Interest(subscription.filter(), after > 0));
       }
     }
   }
 
   private void shareInterest(Share.Key key, boolean added) {
     if (added) {
-      shares.put(key, new Share(key));
+      queues.open(key);
     } else {
-      Share gone = shares.remove(key);
-      if (!gone.pool.isEmpty()) {
-        effects.accept(new Effect.Lost(Effect.Loss.SESSION_ENDED, gone.pool.size()));
-      }
+      queues.close(key);
     }
-    effects.accept(new Effect.ShareInterest(key.name(), key.filter(), added));
-  }
-
-  private static Share.Key key(StoredSubscription subscription) {
-    return new Share.Key(subscription.share(), subscription.filter());
+    moment.tell(new Effect.ShareInterest(key.name(), key.filter(), added));
   }
 
   private Outcome unsubscribe(Command.Unsubscribe unsubscribe) {
@@ -365,69 +358,54 @@ public final class Group {
       removed.add(old);
       session.replays.remove(name);
       if (old != null) {
-        Share share = old.share() == null ? null : shares.get(key(old));
         remove(session, old);
-        if (share != null) {
-          session.inbox.handOn(share, true).forEach(this::repick);
-          promote(session);
+        if (old.share() != null) {
+          queues.handOn(session, Share.Key.of(old), true);
         }
       }
     }
+    queues.promote(session);
     return new Outcome.Unsubscribed(removed);
   }
 
   // --- messages ---
 
   private Outcome publish(Command.Publish publish) {
-    parse(publish.packet());
+    byte[] packet = publish.packet();
+    Packets.parse(packet, view);
     Map<StoredSession, Match> matches = matches(publish);
-    if (bounds.overflow() == Bounds.Overflow.REFUSE) {
-      for (StoredSession session : matches.keySet()) {
-        if (!session.inbox.isRoom(publish.packet().length, bounds)) {
-          return new Outcome.Refused();
-        }
-      }
-    }
-    long expiresAt = expiresAt(view);
     int qos = view.qos();
     boolean retain = view.retain();
-    if (retain && !retain(publish.packet(), expiresAt)) {
+    Share.Pooled shared = new Share.Pooled(packet, qos, Packets.expiresAt(view, moment.now));
+    List<Command.Pick> picks = qos == 0 ? List.of() : publish.picks();
+    if (bounds.overflow() == Bounds.Overflow.REFUSE && !isAccepted(matches, picks, shared)) {
+      return new Outcome.Refused();
+    }
+    if (retain && !retain(packet, shared.expiresAt())) {
       return new Outcome.Refused();
     }
     matches.forEach(
         (session, match) ->
-            deliver(
+            queues.deliver(
                 session,
-                publish.packet(),
+                packet,
                 match.qos,
                 retain && match.retainAsPublished,
                 match.ids,
-                expiresAt,
+                shared.expiresAt(),
                 null));
-    int picked = 0;
-    for (Command.Pick pick : publish.picks()) {
-      Share share = shares.get(new Share.Key(pick.share(), pick.filter()));
-      if (share != null && qos > 0) {
-        picked++;
-        pick(
-            share,
-            sessions.get(pick.session()),
-            new Share.Pooled(publish.packet(), qos, expiresAt));
-      }
+    for (Command.Pick pick : picks) {
+      queues.pick(pick, sessions.get(pick.session()), shared);
     }
-    return new Outcome.Published(matches.size() + picked);
+    return new Outcome.Published(matches.size() + picks.size());
   }
 
-  private void parse(byte[] packet) {
-    try {
-      view.parse(packet, 0, packet.length, MqttVersion.V5);
-    } catch (MqttException e) {
-      throw new IllegalStateException("a packet that was accepted", e);
-    }
-  }
-
-  private long expiresAt(Publish message) {
-    return message.expirySeconds() < 0 ? Long.MAX_VALUE : now + message.expirySeconds() * 1_000;
+  /** Whether everybody has room for a message. */
+  private boolean isAccepted(
+      Map<StoredSession, Match> matches, List<Command.Pick> picks, Share.Pooled message) {
+    return matches.keySet().stream().allMatch(s -> queues.accepts(s, message.packet().length))
+        && picks.stream()
+            .allMatch(pick -> queues.accepts(pick, sessions.get(pick.session()), message));
   }
 
   private Map<StoredSession, Match> matches(Command.Publish publish) {
@@ -472,91 +450,6 @@ public final class Group {
     return retained.put(packet, expiresAt);
   }
 
-  private void deliver(
-      StoredSession session,
-      byte[] packet,
-      int qos,
-      boolean retain,
-      int[] ids,
-      long expiresAt,
-      Share share) {
-    Inbox inbox = session.inbox;
-    if (!sessions.containsKey(session.name)) {
-      lost(Effect.Loss.SESSION_ENDED);
-      return;
-    }
-    boolean fits = inbox.isRoom(packet.length, bounds);
-    if (!fits && bounds.overflow() == Bounds.Overflow.DROP_NEWEST) {
-      lost(Effect.Loss.QUEUE_FULL);
-      return;
-    }
-    if (!fits && bounds.overflow() == Bounds.Overflow.END_SESSION) {
-      lost(Effect.Loss.QUEUE_FULL);
-      end(session, Effect.Reason.OVERFLOW);
-      return;
-    }
-    Delivery added = inbox.add(packet, qos, retain, ids, expiresAt, share, session.openWindow());
-    while (inbox.isOver(bounds)) {
-      inbox.drop();
-      lost(Effect.Loss.QUEUE_FULL);
-    }
-    if (session.location != null) {
-      effects.accept(new Effect.Bell(session.location, session.name, session.epoch, added));
-    }
-  }
-
-  private void lost(Effect.Loss loss) {
-    effects.accept(new Effect.Lost(loss, 1));
-  }
-
-  /** As many of the session's deliveries as may be in flight are. */
-  private void promote(StoredSession session) {
-    session.inbox.promote(session.openWindow(), now, entry -> lost(Effect.Loss.EXPIRED));
-  }
-
-  // --- shared subscriptions ---
-
-  private void pick(Share share, StoredSession chosen, Share.Pooled message) {
-    StoredSession member =
-        chosen != null && share.members.containsKey(chosen) ? chosen : share.next();
-    if (member == null) {
-      int dropped = share.keep(message, bounds);
-      if (dropped > 0) {
-        effects.accept(new Effect.Lost(Effect.Loss.QUEUE_FULL, dropped));
-      }
-    } else {
-      give(share, member, message);
-    }
-  }
-
-  private void give(Share share, StoredSession member, Share.Pooled message) {
-    StoredSubscription subscription = share.members.get(member);
-    int[] ids = with(NO_IDS, subscription.id());
-    int qos = Math.max(1, Math.min(message.qos(), subscription.qos()));
-    deliver(member, message.packet(), qos, false, ids, message.expiresAt(), share);
-  }
-
-  /** A member has come: it gets what the pool holds, as far as it may be in flight. */
-  private void drain(Share share, StoredSession member) {
-    while (share != null
-        && !share.pool.isEmpty()
-        && member.inbox.waiting() == 0
-        && member.inbox.size() < member.openWindow()) {
-      Share.Pooled message = share.take();
-      if (message.expiresAt() <= now) {
-        lost(Effect.Loss.EXPIRED);
-      } else {
-        give(share, member, message);
-      }
-    }
-  }
-
-  private void repick(Inbox.Entry entry) {
-    effects.accept(
-        new Effect.Repick(
-            entry.share().key.name(), entry.share().key.filter(), entry.delivery().packet()));
-  }
-
   // --- what the connection does ---
 
   private Outcome settle(Command.Settle settle) {
@@ -570,12 +463,7 @@ public final class Group {
     for (long sequence : settle.done()) {
       session.inbox.settle(sequence);
     }
-    promote(session);
-    for (StoredSubscription subscription : session.subscriptions.values()) {
-      if (subscription.share() != null) {
-        drain(shares.get(key(subscription)), session);
-      }
-    }
+    queues.promote(session);
     return new Outcome.Done();
   }
 
@@ -608,11 +496,12 @@ public final class Group {
     }
     int delivered = 0;
     for (byte[] packet : replay.packets()) {
-      parse(packet);
+      Packets.parse(packet, view);
       int qos = Math.min(view.qos(), subscription.qos());
       if (qos > 0 && isRetained(packet)) {
         int[] ids = with(NO_IDS, subscription.id());
-        deliver(session, packet, qos, true, ids, expiresAt(view), null);
+        long expiresAt = Packets.expiresAt(view, moment.now);
+        queues.deliver(session, packet, qos, true, ids, expiresAt, null);
         delivered++;
       }
     }

@@ -15,7 +15,7 @@ import java.util.function.Consumer;
  */
 final class Inbox {
   /** What a delivery costs besides its packet, so that empty ones are not free. */
-  private static final int OVERHEAD = 64;
+  static final int OVERHEAD = 64;
 
   private final Map<Long, Entry> flight = new LinkedHashMap<>(4);
   private final Deque<Entry> waiting = new ArrayDeque<>(2);
@@ -23,7 +23,7 @@ final class Inbox {
   private long next;
 
   /** A delivery, and the share that chose the session for it, or null. */
-  record Entry(Delivery delivery, Share share) {
+  record Entry(Delivery delivery, Share.Key share) {
     long cost() {
       return (long) delivery.packet().length + OVERHEAD;
     }
@@ -37,10 +37,12 @@ final class Inbox {
     return waiting.size();
   }
 
-  /** Whether one more of these bytes may wait. */
-  boolean isRoom(int bytes, Bounds bounds) {
-    return waiting.size() < bounds.queueMessages()
-        && waitingBytes + bytes + OVERHEAD <= bounds.queueBytes();
+  /** Whether one more of these bytes may come in: goes into flight, or may wait. */
+  boolean accepts(int bytes, int window, Bounds bounds) {
+    boolean flies = waiting.isEmpty() && flight.size() < window;
+    return flies
+        || (waiting.size() < bounds.queueMessages()
+            && waitingBytes + bytes + OVERHEAD <= bounds.queueBytes());
   }
 
   /** Whether more wait than may. */
@@ -54,7 +56,13 @@ final class Inbox {
    * @param window how many may be in flight, 0 for a session that is not connected
    */
   Delivery add(
-      byte[] packet, int qos, boolean retain, int[] ids, long expiresAt, Share share, int window) {
+      byte[] packet,
+      int qos,
+      boolean retain,
+      int[] ids,
+      long expiresAt,
+      Share.Key share,
+      int window) {
     Delivery delivery = new Delivery(next++, packet, qos, retain, ids, expiresAt, false, false);
     Entry entry = new Entry(delivery, share);
     if (waiting.isEmpty() && flight.size() < window) {
@@ -152,7 +160,7 @@ final class Inbox {
    * @param ends whether the session ends or leaves the share: then also QoS 1 that was sent and not
    *     acknowledged. QoS 2 that was sent is never given to another [MQTT-4.8.2-6].
    */
-  List<Entry> handOn(Share share, boolean ends) {
+  List<Entry> handOn(Share.Key share, boolean ends) {
     List<Entry> handed = new ArrayList<>();
     take(flight.values().iterator(), share, ends, handed);
     int before = handed.size();
@@ -163,10 +171,10 @@ final class Inbox {
     return handed;
   }
 
-  private static void take(Iterator<Entry> from, Share share, boolean ends, List<Entry> into) {
+  private static void take(Iterator<Entry> from, Share.Key share, boolean ends, List<Entry> into) {
     while (from.hasNext()) {
       Entry entry = from.next();
-      boolean isOf = entry.share != null && (share == null || entry.share == share);
+      boolean isOf = entry.share != null && (share == null || entry.share.equals(share));
       boolean isFree = !entry.delivery.sent() || (ends && entry.delivery.qos() == 1);
       if (isOf && isFree) {
         from.remove();

@@ -1,7 +1,5 @@
 package io.busbar.shard;
 
-import io.busbar.mqtt.MqttException;
-import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -96,7 +94,7 @@ public final class Retained {
    * @return false if there are as many as there may be; then nothing changed
    */
   public boolean put(byte[] packet, long expiresAt) {
-    parse(packet);
+    Packets.parse(packet, view);
     Item item =
         new Item(packet, view.topicOffset(), view.topicLength(), view.expiryOffset(), expiresAt);
     Item old = items.get(item);
@@ -115,14 +113,6 @@ public final class Retained {
       forgetReplaced();
     }
     return true;
-  }
-
-  private void parse(byte[] packet) {
-    try {
-      view.parse(packet, 0, packet.length, MqttVersion.V5);
-    } catch (MqttException e) {
-      throw new IllegalStateException("a packet that was accepted", e);
-    }
   }
 
   /** What was replaced stands among the due ones until its time: not more than there are others. */
@@ -189,7 +179,7 @@ public final class Retained {
       }
       if (seek.matches(at)) {
         if (at.expiresAt > now) {
-          packets.add(countedDown(at, now));
+          packets.add(Packets.countedDown(at.packet, at.expiryAt, at.expiresAt, now));
           size += at.packet.length;
         }
         at = seek.isExact() ? null : items.higherKey(at);
@@ -204,18 +194,6 @@ public final class Retained {
     return seek.isExact()
         ? items.get(new Item(seek.filter))
         : items.isEmpty() ? null : items.firstKey();
-  }
-
-  private static byte[] countedDown(Item item, long now) {
-    if (item.expiryAt < 0 || item.expiresAt == Long.MAX_VALUE) {
-      return item.packet;
-    }
-    byte[] packet = item.packet.clone();
-    long seconds = (item.expiresAt - now + 999) / 1_000;
-    for (int i = 0; i < 4; i++) {
-      packet[item.expiryAt + i] = (byte) (seconds >>> (24 - 8 * i));
-    }
-    return packet;
   }
 
   private static int compare(Item a, Item b) {

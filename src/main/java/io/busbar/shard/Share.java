@@ -7,12 +7,16 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * A shared subscription that stored sessions are members of, with the messages that no member could
- * take: its pool.
+ * A shared subscription that stored sessions are members of at QoS 1 or 2, with the messages that
+ * no member could take: its pool.
  */
 final class Share {
   /** What makes two subscriptions the same share. */
   record Key(String name, byte[] filter) {
+    static Key of(StoredSubscription subscription) {
+      return new Key(subscription.share(), subscription.filter());
+    }
+
     @Override
     public boolean equals(Object other) {
       return other instanceof Key key && key.name.equals(name) && Arrays.equals(key.filter, filter);
@@ -25,7 +29,11 @@ final class Share {
   }
 
   /** A message of the pool. */
-  record Pooled(byte[] packet, int qos, long expiresAt) {}
+  record Pooled(byte[] packet, int qos, long expiresAt) {
+    long cost() {
+      return (long) packet.length + Inbox.OVERHEAD;
+    }
+  }
 
   final Key key;
 
@@ -39,21 +47,39 @@ final class Share {
     this.key = key;
   }
 
-  /** A connected member, the one that was served longest ago, or null. */
-  StoredSession next() {
+  /**
+   * Who gets a message: the one that was chosen if it is a member, else the connected one that was
+   * served longest ago, or null.
+   */
+  StoredSession target(StoredSession chosen) {
+    if (chosen != null && members.containsKey(chosen)) {
+      return chosen;
+    }
     for (StoredSession member : members.keySet()) {
       if (member.location != null) {
-        members.put(member, members.remove(member));
         return member;
       }
     }
     return null;
   }
 
-  /** Keeps a message; returns how many old ones were dropped for it. */
+  /** A member gets a message: the others come before it next time. */
+  void served(StoredSession member) {
+    members.put(member, members.remove(member));
+  }
+
+  /** Whether one more message may be kept. */
+  boolean isRoom(Pooled message, Bounds bounds) {
+    return pool.size() < bounds.queueMessages() && bytes + message.cost() <= bounds.queueBytes();
+  }
+
+  /** Keeps a message; returns how many were dropped for it, itself perhaps among them. */
   int keep(Pooled message, Bounds bounds) {
+    if (bounds.overflow() != Bounds.Overflow.DROP_OLDEST && !isRoom(message, bounds)) {
+      return 1;
+    }
     pool.add(message);
-    bytes += message.packet.length;
+    bytes += message.cost();
     int dropped = 0;
     while (pool.size() > bounds.queueMessages() || bytes > bounds.queueBytes()) {
       take();
@@ -62,9 +88,10 @@ final class Share {
     return dropped;
   }
 
+  /** Takes the oldest out. */
   Pooled take() {
     Pooled message = pool.remove();
-    bytes -= message.packet.length;
+    bytes -= message.cost();
     return message;
   }
 }

@@ -31,6 +31,9 @@ final class StoredSession {
   long expirySeconds;
   int window;
 
+  /** Whether it is gone: an entry that matched it before must not deliver to it. */
+  boolean hasEnded;
+
   /** Where it is connected, or null. */
   Location location;
 

@@ -6,9 +6,7 @@ import io.busbar.shard.Bounds.Overflow;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -354,85 +352,130 @@ class GroupTest {
     assertThat(open("s", false, 100, null).replays()).isEmpty();
   }
 
+  // --- what was once wrong ---
+
+  private Command.Publish picked(String payload, int qos, long expiry, String session) {
+    byte[] packet = Messages.publish("a", payload, qos, false, expiry);
+    byte[] filter = "a".getBytes(StandardCharsets.UTF_8);
+    return new Command.Publish(packet, null, true, List.of(new Command.Pick("g", filter, session)));
+  }
+
+  @Test
+  void whatIsHandedOnKeepsItsExpiry_andIsNotHandedOnAfterIt() {
+    long one = open("one");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    apply(picked("soon", 1, 5, "one"));
+    apply(picked("later", 1, 60, "one"));
+    now += 10_000;
+    close("one", one, true, 0);
+
+    Effect.Repick repick = taken(Effect.Repick.class).get(0);
+    assertThat(Messages.payload(repick.packet())).isEqualTo("later");
+    assertThat(Messages.parsed(repick.packet()).expirySeconds()).isEqualTo(50);
+    assertThat(taken(Effect.Lost.class)).containsExactly(new Effect.Lost(Effect.Loss.EXPIRED, 1));
+  }
+
+  @Test
+  void aPickOfAShareWithoutStoredMembersIsHandedOn() {
+    Outcome outcome = apply(picked("x", 1, -1, "gone"));
+    assertThat(((Outcome.Published) outcome).sessions()).isOne();
+    assertThat(taken(Effect.Repick.class)).hasSize(1);
+  }
+
+  @Test
+  void aMemberAtQos0GetsNothingOfTheShareHere() {
+    long one = open("one");
+    long two = open("two");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    subscribe("two", two, sub("a", "g", 1, false, 0));
+    subscribe("one", one, sub("a", "g", 0, false, 0));
+    apply(picked("x", 1, -1, "one"));
+    assertThat(inbox("one", one)).isEmpty();
+    assertThat(inbox("two", two)).containsExactly("x");
+  }
+
+  @Test
+  void aFullMemberOrPoolOfAShareRefuses() {
+    group = group(Overflow.REFUSE);
+    long one = open("one");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    for (int i = 0; i < 7; i++) {
+      assertThat(apply(picked("" + i, 1, -1, "one"))).isInstanceOf(Outcome.Published.class);
+    }
+    assertThat(apply(picked("7", 1, -1, "one"))).isInstanceOf(Outcome.Refused.class);
+    close("one", one, true, 0);
+    for (int i = 0; i < 5; i++) {
+      assertThat(apply(picked("" + i, 1, -1, null))).isInstanceOf(Outcome.Published.class);
+    }
+    assertThat(apply(picked("5", 1, -1, null))).isInstanceOf(Outcome.Refused.class);
+    assertThat(taken(Effect.Lost.class)).isEmpty();
+  }
+
+  @Test
+  void whatGoesStraightIntoFlightMayBeLargerThanTheQueue_whatWaitsMayNot() {
+    group = new Group(new Bounds(5, 1_000, Overflow.DROP_OLDEST, 100, 100, 1_000_000));
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    String large = "x".repeat(2_000);
+    publish("a", large, 1);
+    publish("a", large, 1);
+    assertThat(inbox("s", epoch)).hasSize(2);
+    assertThat(taken(Effect.Bell.class)).hasSize(2);
+    publish("a", large, 1);
+    assertThat(taken(Effect.Lost.class)).hasSize(1);
+    assertThat(taken(Effect.Bell.class)).as("of what was dropped").isEmpty();
+  }
+
+  @Test
+  void aPoolCountsWhatEachMessageCostsBesides() {
+    group = new Group(new Bounds(100, 640, Overflow.DROP_OLDEST, 100, 100, 1_000_000));
+    long one = open("one");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    close("one", one, true, 0);
+    for (int i = 0; i < 10; i++) {
+      apply(picked("", 1, -1, null));
+    }
+    assertThat(taken(Effect.Lost.class)).isNotEmpty();
+  }
+
+  @Test
+  void whatWasDueBeforeAReturnHappensThough() {
+    Will will = new Will(Messages.publish("w", "x", 0, false, -1), 10);
+    close("s", open("s", false, 100, will).epoch(), false, 0);
+    now += 20_000;
+    long epoch = open("s", false, 100, null).epoch();
+    assertThat(taken(Effect.WillDue.class)).as("its delay had passed").hasSize(1);
+    close("s", epoch, true, 0);
+    now += 100_000;
+    assertThat(open("s", false, 100, null).present()).as("its expiry had passed").isFalse();
+    assertThat(taken(Effect.Ended.class))
+        .singleElement()
+        .matches(ended -> ended.reason() == Effect.Reason.EXPIRED);
+  }
+
+  @Test
+  void unsubscribingHandsOnWhatAnEarlierShareOfTheNameChose() {
+    long one = open("one");
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    apply(picked("x", 1, -1, "one"));
+    subscribe("one", one, sub("a", "g", 0, false, 0));
+    subscribe("one", one, sub("a", "g", 1, false, 0));
+    apply(new Command.Unsubscribe("one", one, List.of("$share/g/a")));
+    assertThat(taken(Effect.Repick.class)).hasSize(1);
+    assertThat(group.pending()).isZero();
+  }
+
   // --- random walks ---
 
-  /**
-   * What is published to a session is in flight, waits, was settled or is lost: never anything
-   * else.
-   */
   @Test
-  void conservationAndDeterminism() {
-    for (int seed = 0; seed < 200; seed++) {
-      List<String> first = walk(seed);
-      assertThat(walk(seed)).as("seed %d", seed).isEqualTo(first);
-    }
-  }
-
-  private List<String> walk(int seed) {
-    Random random = new Random(seed);
-    Overflow overflow =
-        List.of(Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.END_SESSION)
-            .get(random.nextInt(3));
-    group = group(overflow);
-    now = 1_000_000;
-    effects.clear();
-    Map<String, Long> epochs = new TreeMap<>();
-    List<String> history = new ArrayList<>();
-    long matched = 0;
-    long settled = 0;
-    long lost = 0;
-    for (int step = 0; step < 300; step++) {
-      String name = "s" + random.nextInt(4);
-      long epoch = epochs.getOrDefault(name, 0L);
-      now += random.nextInt(400);
-      Outcome outcome;
-      switch (random.nextInt(10)) {
-        case 0 -> {
-          outcome = open(name, random.nextInt(5) == 0, 1 + random.nextInt(20), null);
-          epochs.put(name, ((Outcome.Opened) outcome).epoch());
-        }
-        case 1 ->
-            outcome = apply(new Command.Close(name, epoch, -1, true, random.nextInt(step + 1)));
-        case 2 ->
-            outcome =
-                apply(
-                    new Command.Subscribe(
-                        name, epoch, List.of(sub(filter(random), random.nextInt(3)))));
-        case 3 -> outcome = apply(new Command.Unsubscribe(name, epoch, List.of(filter(random))));
-        case 4, 5 -> {
-          List<Delivery> inbox = group.inbox(name, epoch, 0, 1 + random.nextInt(3));
-          long[] done = inbox.stream().mapToLong(Delivery::sequence).toArray();
-          outcome = apply(new Command.Settle(name, epoch, done, new long[0]));
-          settled += outcome instanceof Outcome.Done ? done.length : 0;
-        }
-        case 6 -> outcome = apply(new Command.Tick());
-        default -> {
-          outcome = publish("t/" + random.nextInt(3), "" + step, random.nextInt(3));
-          matched += ((Outcome.Published) outcome).sessions();
-        }
+  void walksAsTheModelDoes() {
+    for (int seed = 0; seed < 500; seed++) {
+      Random random = new Random(seed);
+      try {
+        GroupWalk.walk(random::nextInt, 200);
+      } catch (AssertionError e) {
+        throw new AssertionError("seed " + seed, e);
       }
-      history.add(outcome.getClass().getSimpleName());
-      for (Effect effect : effects) {
-        history.add(
-            effect instanceof Effect.Bell bell
-                ? bell.session() + bell.delivery().sequence()
-                : effect.getClass().getSimpleName());
-        lost += effect instanceof Effect.Lost gone ? gone.deliveries() : 0;
-      }
-      effects.clear();
     }
-    for (int i = 0; i < 4; i++) {
-      apply(new Command.End("s" + i));
-    }
-    for (Effect.Lost gone : taken(Effect.Lost.class)) {
-      lost += gone.deliveries();
-    }
-    assertThat(settled + lost).as("seed %d", seed).isEqualTo(matched);
-    assertThat(group.sessions()).isZero();
-    return history;
-  }
-
-  private static String filter(Random random) {
-    return List.of("t/0", "t/1", "t/+", "#", "t/#", "x").get(random.nextInt(6));
   }
 }

@@ -1,0 +1,203 @@
+package io.busbar.shard;
+
+import io.busbar.mqtt.Publish;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * What comes into the inboxes of stored sessions and the pools of their shares, within its bounds,
+ * and what a session hands on that leaves. Each delivery that does not happen is told.
+ */
+final class Queues {
+  private static final int[] NO_IDS = {};
+
+  private final Bounds bounds;
+  private final Moment moment;
+  private final Consumer<StoredSession> overflowed;
+  private final Map<Share.Key, Share> shares = new HashMap<>();
+  private final Publish view = new Publish();
+
+  /**
+   * No queues yet.
+   *
+   * @param overflowed ends a session whose inbox is full, where that is what its owner chose
+   */
+  Queues(Bounds bounds, Moment moment, Consumer<StoredSession> overflowed) {
+    this.bounds = bounds;
+    this.moment = moment;
+    this.overflowed = overflowed;
+  }
+
+  // --- inboxes ---
+
+  /** Whether a message for a session would neither be dropped nor drop another. */
+  boolean accepts(StoredSession session, int bytes) {
+    return session.inbox.accepts(bytes, session.openWindow(), bounds);
+  }
+
+  /**
+   * Puts a message into a session's inbox and rings, if it is connected.
+   *
+   * @param share the share that chose the session, or null
+   */
+  void deliver(
+      StoredSession session,
+      byte[] packet,
+      int qos,
+      boolean retain,
+      int[] ids,
+      long expiresAt,
+      Share.Key share) {
+    if (session.hasEnded) {
+      moment.lost(Effect.Loss.SESSION_ENDED, 1);
+      return;
+    }
+    boolean fits = accepts(session, packet.length);
+    if (!fits && bounds.overflow() == Bounds.Overflow.END_SESSION) {
+      moment.lost(Effect.Loss.QUEUE_FULL, 1);
+      overflowed.accept(session);
+      return;
+    }
+    if (!fits && bounds.overflow() != Bounds.Overflow.DROP_OLDEST) {
+      moment.lost(Effect.Loss.QUEUE_FULL, 1);
+      return;
+    }
+    Inbox inbox = session.inbox;
+    Delivery added = inbox.add(packet, qos, retain, ids, expiresAt, share, session.openWindow());
+    boolean isThere = true;
+    while (inbox.isOver(bounds)) {
+      isThere = inbox.drop().delivery().sequence() < added.sequence();
+      moment.lost(Effect.Loss.QUEUE_FULL, 1);
+    }
+    if (isThere && session.location != null) {
+      moment.tell(new Effect.Bell(session.location, session.name, session.epoch, added));
+    }
+  }
+
+  /** As many of a session's deliveries as may be in flight are, and its shares give it more. */
+  void promote(StoredSession session) {
+    session.inbox.promote(
+        session.openWindow(), moment.now, entry -> moment.lost(Effect.Loss.EXPIRED, 1));
+    for (StoredSubscription subscription : session.subscriptions.values()) {
+      if (subscription.share() != null) {
+        drain(shares.get(Share.Key.of(subscription)), session);
+      }
+    }
+  }
+
+  // --- shares ---
+
+  /** The share has its first stored member. */
+  void open(Share.Key key) {
+    shares.put(key, new Share(key));
+  }
+
+  /** The share has lost its last stored member: nobody is left for what its pool holds. */
+  void close(Share.Key key) {
+    moment.lost(Effect.Loss.SESSION_ENDED, shares.remove(key).pool.size());
+  }
+
+  /** A session is a member of a share; at QoS 0 the node of its connection serves it instead. */
+  void join(StoredSession session, StoredSubscription subscription) {
+    Share share = shares.get(Share.Key.of(subscription));
+    if (share == null) {
+      return;
+    }
+    if (subscription.qos() > 0) {
+      share.members.put(session, subscription);
+    } else {
+      share.members.remove(session);
+    }
+  }
+
+  /** A session is no member any more. */
+  void leave(StoredSession session, StoredSubscription subscription) {
+    Share share = shares.get(Share.Key.of(subscription));
+    if (share != null) {
+      share.members.remove(session);
+    }
+  }
+
+  /** Whether a pick's message would neither be dropped nor drop another. */
+  boolean accepts(Command.Pick pick, StoredSession chosen, Share.Pooled message) {
+    Share share = shares.get(new Share.Key(pick.share(), pick.filter()));
+    if (share == null) {
+      return true;
+    }
+    StoredSession member = share.target(chosen);
+    return member == null
+        ? share.isRoom(message, bounds)
+        : accepts(member, message.packet().length);
+  }
+
+  /** Gives a message to the member that was picked, to another one, or to the share's pool. */
+  void pick(Command.Pick pick, StoredSession chosen, Share.Pooled message) {
+    Share.Key key = new Share.Key(pick.share(), pick.filter());
+    Share share = shares.get(key);
+    if (share == null) {
+      // its last stored member left after it was picked: who else is a member is for the nodes
+      repick(key, message.packet(), message.expiresAt());
+      return;
+    }
+    StoredSession member = share.target(chosen);
+    if (member == null) {
+      moment.lost(Effect.Loss.QUEUE_FULL, share.keep(message, bounds));
+    } else {
+      give(share, member, message);
+    }
+  }
+
+  private void give(Share share, StoredSession member, Share.Pooled message) {
+    StoredSubscription subscription = share.members.get(member);
+    share.served(member);
+    int[] ids = subscription.id() == 0 ? NO_IDS : new int[] {subscription.id()};
+    int qos = Math.min(message.qos(), subscription.qos());
+    deliver(member, message.packet(), qos, false, ids, message.expiresAt(), share.key);
+  }
+
+  /** A member has room: it gets what the pool holds, as far as it may be in flight. */
+  private void drain(Share share, StoredSession member) {
+    while (share != null
+        && share.members.containsKey(member)
+        && !share.pool.isEmpty()
+        && member.inbox.waiting() == 0
+        && member.inbox.size() < member.openWindow()) {
+      Share.Pooled message = share.take();
+      if (message.expiresAt() <= moment.now) {
+        moment.lost(Effect.Loss.EXPIRED, 1);
+      } else {
+        give(share, member, message);
+      }
+    }
+  }
+
+  /**
+   * Hands on what shares chose a session for and another member may have.
+   *
+   * @param share one share, or null for all of them
+   * @param ends whether the session ends or leaves the share: then also what was sent at QoS 1
+   */
+  void handOn(StoredSession session, Share.Key share, boolean ends) {
+    List<Inbox.Entry> handed = session.inbox.handOn(share, ends);
+    for (Inbox.Entry entry : handed) {
+      repick(entry.share(), entry.delivery().packet(), entry.delivery().expiresAt());
+    }
+  }
+
+  private void repick(Share.Key key, byte[] packet, long expiresAt) {
+    if (expiresAt <= moment.now) {
+      moment.lost(Effect.Loss.EXPIRED, 1);
+      return;
+    }
+    Packets.parse(packet, view);
+    byte[] counted = Packets.countedDown(packet, view.expiryOffset(), expiresAt, moment.now);
+    moment.tell(new Effect.Repick(key.name(), key.filter(), counted));
+  }
+
+  /** Messages that wait in the pools. */
+  int pooled() {
+    return shares.values().stream().mapToInt(share -> share.pool.size()).sum();
+  }
+}
