@@ -396,9 +396,9 @@ final class Opening {
     int level = levelOf(buffer, at, end);
     ReasonCode reason = e.reason();
     if (level >= 5) {
-      PropertyWriter properties = new PropertyWriter();
-      properties.string(Property.REASON_STRING, e.getMessage());
-      Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
+      // no reason string: how large a packet the client takes was not read [MQTT-3.2.2-19]
+      PropertyWriter none = new PropertyWriter();
+      Encoder.connack(connection.out(), MqttVersion.V5, false, reason, none);
     } else if (level >= 0 && reason.connectReturnCode() != 0) {
       Encoder.connack(connection.out(), MqttVersion.V3_1_1, false, reason, null);
     }
@@ -406,15 +406,21 @@ final class Opening {
   }
 
   /** The protocol level of what looks like a CONNECT, or -1. */
-  private static int levelOf(byte[] buffer, int at, int end) {
-    if (at >= end || buffer[at] != Packet.CONNECT << 4) {
+  private static int levelOf(byte[] buffer, int at, int arrived) {
+    if (at >= arrived || buffer[at] != Packet.CONNECT << 4) {
       return -1;
     }
     int i = at + 1;
-    while (i < end && i < at + 5 && buffer[i] < 0) {
-      i++;
+    int length = 0;
+    for (int shift = 0; i < arrived && shift < 28; shift += 7, i++) {
+      length |= (buffer[i] & 0x7f) << shift;
+      if (buffer[i] >= 0) {
+        break;
+      }
     }
     i++;
+    // what follows a short CONNECT is not part of it
+    int end = Math.min(arrived, i + length);
     if (i + 2 > end) {
       return -1;
     }
