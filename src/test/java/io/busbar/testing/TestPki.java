@@ -25,8 +25,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Date;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
@@ -48,6 +51,8 @@ public final class TestPki {
 
   private final Certificates certificates;
   private final Path home;
+  private final Map<String, Shown> clients = new HashMap<>();
+  private final Map<Optional<Shown>, SSLContext> contexts = new HashMap<>();
 
   /** A certificate with its private key. */
   public record Shown(X509Certificate certificate, PrivateKey key) {}
@@ -69,8 +74,13 @@ public final class TestPki {
 
   /** A good certificate, CN=NAME. */
   public Shown client(String name) throws IOException, GeneralSecurityException {
-    Certificates.Identity files = certificates.client(name);
-    return new Shown(read(files.certificate()), readKey(files.key()));
+    Shown known = clients.get(name);
+    if (known == null) {
+      Certificates.Identity files = certificates.client(name);
+      known = new Shown(read(files.certificate()), readKey(files.key()));
+      clients.put(name, known);
+    }
+    return known;
   }
 
   /** A certificate of any subject and time, signed by the authority. */
@@ -121,6 +131,16 @@ public final class TestPki {
 
   /** What a client trusts and shows; null shows nothing. */
   public SSLContext context(Shown shown) throws IOException, GeneralSecurityException {
+    Optional<Shown> key = Optional.ofNullable(shown);
+    SSLContext known = contexts.get(key);
+    if (known == null) {
+      known = newContext(shown);
+      contexts.put(key, known);
+    }
+    return known;
+  }
+
+  private SSLContext newContext(Shown shown) throws IOException, GeneralSecurityException {
     KeyStore trust = KeyStore.getInstance("PKCS12");
     trust.load(null, null);
     trust.setCertificateEntry("ca", read(certificates.authority()));

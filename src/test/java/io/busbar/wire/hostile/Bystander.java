@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.testing.Leaks;
 import io.busbar.testing.RawClient;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * A client that was there before the bad input came: after each test it gets what is published
- * then. The test has left few lines in the log and little on the heap.
+ * then, and few lines are in the log. All tests of a class leave little on the heap.
  */
-final class Bystander implements BeforeEachCallback, AfterEachCallback {
+final class Bystander
+    implements BeforeAllCallback, BeforeEachCallback, AfterEachCallback, AfterAllCallback {
   static final String TOPIC = "bystander/still";
 
   /** More than the lines of a few seconds, far less than packets sent in a test. */
@@ -36,13 +39,15 @@ final class Bystander implements BeforeEachCallback, AfterEachCallback {
   }
 
   @Override
+  public void beforeAll(ExtensionContext context) throws Exception {
+    heapBefore = heap();
+  }
+
+  @Override
   public void beforeEach(ExtensionContext context) throws Exception {
     client = door.connected("bystander");
     assertThat(client.subscribe(TOPIC, 1)).isEqualTo(1);
     linesBefore = Leaks.lines();
-    if (heapBefore == 0) {
-      heapBefore = heap();
-    }
   }
 
   @Override
@@ -54,6 +59,10 @@ final class Bystander implements BeforeEachCallback, AfterEachCallback {
     }
     client.expectNothing();
     assertThat(Leaks.lines() - linesBefore).as("log lines").isLessThan(MOST_LINES);
+  }
+
+  @Override
+  public void afterAll(ExtensionContext context) throws Exception {
     assertHeap();
   }
 

@@ -65,7 +65,7 @@ class DeafReceiversIT {
   private static void floods(byte[] packet) throws Exception {
     try (SocketChannel deaf = SocketChannel.open();
         Selector selector = Selector.open()) {
-      deaf.setOption(StandardSocketOptions.SO_RCVBUF, 8_192);
+      deaf.setOption(StandardSocketOptions.SO_RCVBUF, 65_536);
       deaf.connect(
           new InetSocketAddress(InetAddress.getLoopbackAddress(), NODE.port(Transport.TCP)));
       deaf.write(
