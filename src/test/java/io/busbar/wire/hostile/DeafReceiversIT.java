@@ -57,15 +57,15 @@ class DeafReceiversIT {
   /** Answers to pings, and to messages that are refused with a long reason. */
   @Test
   void family23_answersThatNobodyReadsStopTheReading() throws Exception {
-    floods(new byte[] {(byte) (Packet.PINGREQ << 4), 0});
-    floods(Raw.packet(0x32, Raw.text("$SYS/" + "x".repeat(40)) + "0001 00"));
+    floods(new byte[] {(byte) (Packet.PINGREQ << 4), 0}, true);
+    floods(Raw.packet(0x32, Raw.text("$SYS/" + "x".repeat(40)) + "0001 00"), false);
   }
 
   /** Sends one packet without end, and reads nothing for long. */
-  private static void floods(byte[] packet) throws Exception {
+  private static void floods(byte[] packet, boolean thenReads) throws Exception {
     try (SocketChannel deaf = SocketChannel.open();
         Selector selector = Selector.open()) {
-      deaf.setOption(StandardSocketOptions.SO_RCVBUF, 65_536);
+      deaf.setOption(StandardSocketOptions.SO_RCVBUF, 8_192);
       deaf.connect(
           new InetSocketAddress(InetAddress.getLoopbackAddress(), NODE.port(Transport.TCP)));
       deaf.write(
@@ -93,6 +93,9 @@ class DeafReceiversIT {
         assertThat(sent).as("bytes taken without an answer being read").isLessThan(256L << 20);
       }
       assertThat(NODE.gauge(Meter.OUTBOUND_PENDING)).isPositive().isLessThan(4 << 20);
+      if (!thenReads) {
+        return;
+      }
       // who reads again gets every answer
       key.interestOps(SelectionKey.OP_READ);
       ByteBuffer answers = ByteBuffer.allocate(1 << 20);
