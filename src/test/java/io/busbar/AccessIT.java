@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
-import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.PropertyWriter;
@@ -15,30 +14,18 @@ import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
+import io.busbar.testing.TestPki;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
-import java.security.KeyStore;
-import java.security.cert.CertificateFactory;
-import java.security.cert.X509Certificate;
-import java.security.spec.PKCS8EncodedKeySpec;
-import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.KeyManager;
-import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLSocket;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -78,18 +65,18 @@ class AccessIT {
 
   @TempDir static Path home;
   @TempDir static Path foreignHome;
-  private static Certificates ours;
-  private static Certificates foreign;
+  private static TestPki ours;
+  private static TestPki foreign;
   private static Node node;
   private final List<RawClient> clients = new ArrayList<>();
 
   @BeforeAll
   static void start() throws Exception {
-    ours = Certificates.in(home, Instant.now());
-    foreign = Certificates.in(foreignHome, Instant.now());
-    Certificates.Identity server = ours.server(List.of("localhost", "127.0.0.1"));
+    ours = TestPki.in(home);
+    foreign = TestPki.in(foreignHome);
+    Certificates.Identity server = ours.server();
     Path file = home.resolve("namespace.yaml");
-    String thumbprint = thumbprint(foreign.client("pinned"));
+    String thumbprint = TestPki.thumbprint(foreign.client("pinned"));
     Files.writeString(file, NAMESPACE.formatted(thumbprint));
     node =
         await(
@@ -133,17 +120,17 @@ class AccessIT {
   @ParameterizedTest
   @ValueSource(strings = {"TLSv1.2", "TLSv1.3"})
   void aRegisteredClientWithItsCertificateIsLetIn(String protocol) throws Exception {
-    RawClient client = open(MqttVersion.V5, context(ours.client("truck-1")), protocol);
+    RawClient client = open(MqttVersion.V5, ours.context(ours.client("truck-1")), protocol);
     assertThat(connect(client, "truck-1", "s1").code()).isZero();
     // the name's case does not matter
-    RawClient other = open(MqttVersion.V5, context(ours.client("truck-1")), protocol);
+    RawClient other = open(MqttVersion.V5, ours.context(ours.client("truck-1")), protocol);
     assertThat(connect(other, "TRUCK-1", "s2").code()).isZero();
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"TLSv1.2", "TLSv1.3"})
   void aResumedTlsSessionIsJudgedLikeAFullOne(String protocol) throws Exception {
-    SSLContext context = context(ours.client("truck-1"));
+    SSLContext context = ours.context(ours.client("truck-1"));
     for (int i = 0; i < 3; i++) {
       RawClient client = open(MqttVersion.V5, context, protocol);
       assertThat(connect(client, "truck-1", "resumed-" + i).code()).isZero();
@@ -154,9 +141,9 @@ class AccessIT {
 
   @Test
   void aThumbprintNeedsNoAuthority() throws Exception {
-    RawClient client = open(MqttVersion.V5, context(foreign.client("pinned")), "TLSv1.3");
+    RawClient client = open(MqttVersion.V5, ours.context(foreign.client("pinned")), "TLSv1.3");
     assertThat(connect(client, "pinned", "pinned").code()).isZero();
-    RawClient wrong = open(MqttVersion.V5, context(ours.client("pinned")), "TLSv1.3");
+    RawClient wrong = open(MqttVersion.V5, ours.context(ours.client("pinned")), "TLSv1.3");
     assertRefused(connect(wrong, "pinned", "pinned-2"), "thumbprint");
   }
 
@@ -170,8 +157,8 @@ class AccessIT {
         () -> refused("truck-1", null, "certificate"));
   }
 
-  private void refused(String user, Certificates.Identity identity, String why) throws Exception {
-    SSLContext context = context(identity);
+  private void refused(String user, TestPki.Shown identity, String why) throws Exception {
+    SSLContext context = ours.context(identity);
     for (String protocol : List.of("TLSv1.2", "TLSv1.3")) {
       RawClient v5 = open(MqttVersion.V5, context, protocol);
       assertRefused(connect(v5, user, "x"), why);
@@ -190,7 +177,7 @@ class AccessIT {
   @Test
   void aSessionNameInUseIsNotTakenByAnotherClient() throws Exception {
     RawClient owner = truck("truck-1", MqttVersion.V5, "shared-name");
-    RawClient thief = open(MqttVersion.V5, context(ours.client("truck-2")), "TLSv1.3");
+    RawClient thief = open(MqttVersion.V5, ours.context(ours.client("truck-2")), "TLSv1.3");
     assertRefused(connect(thief, "truck-2", "shared-name"), "another client");
     assertThat(owner.publishAcked("trucks/truck-1/still", "here"))
         .isEqualTo(ReasonCode.NO_MATCHING_SUBSCRIBERS);
@@ -252,7 +239,7 @@ class AccessIT {
   // --- fixtures ---
 
   private RawClient truck(String name, MqttVersion version, String session) throws Exception {
-    RawClient client = open(version, context(ours.client(name)), "TLSv1.3");
+    RawClient client = open(version, ours.context(ours.client(name)), "TLSv1.3");
     assertThat(connect(client, name, session).code()).isZero();
     return client;
   }
@@ -260,64 +247,14 @@ class AccessIT {
   private RawClient open(MqttVersion version, SSLContext context, String protocol)
       throws IOException {
     int port = node.listeners().get(0).address().port();
-    SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("localhost", port);
-    socket.setEnabledProtocols(new String[] {protocol});
-    socket.startHandshake();
-    assertThat(socket.getSession().getProtocol()).isEqualTo(protocol);
-    RawClient client = RawClient.over(socket, version);
+    RawClient client = TestPki.open(port, version, context, protocol);
     clients.add(client);
     return client;
   }
 
   private static Packet.Connack connect(RawClient client, String user, String session)
       throws IOException {
-    client.send(
-        RawClient.bytes(
-            out ->
-                Encoder.connect(
-                    out, client.version(), session, true, 30, user, null, new PropertyWriter())));
-    return client.read(Packet.Connack.class);
-  }
-
-  private static SSLContext context(Certificates.Identity identity) throws Exception {
-    KeyStore trust = KeyStore.getInstance("PKCS12");
-    trust.load(null, null);
-    trust.setCertificateEntry("ca", certificate(ours.authority()));
-    TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
-    trusts.init(trust);
-    TrustManager[] managers = trusts.getTrustManagers();
-    SSLContext context = SSLContext.getInstance("TLS");
-    context.init(identity == null ? new KeyManager[0] : keys(identity), managers, null);
-    return context;
-  }
-
-  private static KeyManager[] keys(Certificates.Identity identity) throws Exception {
-    String pem = Files.readString(identity.key()).replaceAll("-----[A-Z ]+-----|\\s", "");
-    KeyStore store = KeyStore.getInstance("PKCS12");
-    store.load(null, null);
-    store.setKeyEntry(
-        "key",
-        KeyFactory.getInstance("EC")
-            .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem))),
-        new char[0],
-        new X509Certificate[] {certificate(identity.certificate())});
-    KeyManagerFactory factory = KeyManagerFactory.getInstance("PKIX");
-    factory.init(store, new char[0]);
-    return factory.getKeyManagers();
-  }
-
-  private static X509Certificate certificate(Path pem)
-      throws IOException, GeneralSecurityException {
-    try (var in = Files.newInputStream(pem)) {
-      return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
-    }
-  }
-
-  private static String thumbprint(Certificates.Identity identity) throws Exception {
-    byte[] hash =
-        java.security.MessageDigest.getInstance("SHA-256")
-            .digest(certificate(identity.certificate()).getEncoded());
-    return java.util.HexFormat.of().formatHex(hash);
+    return TestPki.connect(client, user, session);
   }
 
   private static <T> T await(Future<T> future) throws Exception {

@@ -18,8 +18,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.LoggerFactory;
 
 /**
- * Netty's leak reports, and how many lines the broker logs. Netty reports by a line of level error,
- * at the first allocation after the garbage collector found a buffer that nobody released.
+ * Netty's leak reports, and how many lines the broker and its libraries log. Netty reports by a
+ * line of level error, at the first allocation after the garbage collector found a buffer that
+ * nobody released.
  */
 public final class Leaks {
   private static final int MOST_COLLECTIONS = 50;
@@ -33,7 +34,7 @@ public final class Leaks {
         new AppenderBase<>() {
           @Override
           protected void append(ILoggingEvent event) {
-            if (event.getLoggerName().startsWith("io.busbar")) {
+            if (!event.getLoggerName().equals(ResourceLeakDetector.class.getName())) {
               LINES.incrementAndGet();
             } else if (event.getLevel() == Level.ERROR) {
               REPORTS.add(event.getFormattedMessage());
@@ -42,10 +43,11 @@ public final class Leaks {
         };
     appender.setContext(context);
     appender.start();
-    context.getLogger(ResourceLeakDetector.class).addAppender(appender);
-    Logger ours = context.getLogger("io.busbar");
-    ours.setLevel(Level.INFO);
-    ours.addAppender(appender);
+    // as the broker is configured
+    context.getLogger("io.busbar").setLevel(Level.INFO);
+    context.getLogger("io.netty").setLevel(Level.WARN);
+    context.getLogger("io.vertx").setLevel(Level.WARN);
+    context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(appender);
   }
 
   private Leaks() {}
@@ -57,7 +59,7 @@ public final class Leaks {
         .isEqualTo(ResourceLeakDetector.Level.PARANOID);
   }
 
-  /** Lines that the broker's own loggers wrote so far. */
+  /** Lines that were logged so far, by the broker, Vert.x and Netty. */
   public static long lines() {
     return LINES.get();
   }

@@ -10,9 +10,13 @@ import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,17 +34,28 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public final class TestNode implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
   private static final long START_SECONDS = 60;
 
-  private final Settings settings;
-  private final List<RawClient> clients = new ArrayList<>();
+  /** Asks for the settings once the class's directory for temporary files is there. */
+  public interface Source {
+    Settings settings() throws Exception;
+  }
+
+  private final Source source;
+  private final List<RawClient> clients = Collections.synchronizedList(new ArrayList<>());
+  private Settings settings;
   private Node node;
 
-  private TestNode(Settings settings) {
-    this.settings = settings;
+  private TestNode(Source source) {
+    this.source = source;
+  }
+
+  /** A node of other settings, such as one with access control. */
+  public static TestNode of(Source source) {
+    return new TestNode(source);
   }
 
   /** A node with some limits of its own. */
   public static TestNode with(int loops, Profile profile, Map<Limit, Long> limits) {
-    return new TestNode(
+    Settings settings =
         new Settings(
             "test",
             profile,
@@ -50,22 +65,55 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
             Optional.empty(),
             true,
             loops,
-            new Limits(profile, limits)));
+            new Limits(profile, limits));
+    return new TestNode(() -> settings);
+  }
+
+  /**
+   * Settings of a node with access control: it speaks all protocols, on loopback.
+   *
+   * @param directory gets the namespace file, and has what that refers to
+   */
+  public static Settings secured(
+      Certificates.Identity server, Path directory, String namespace, Map<Limit, Long> limits)
+      throws IOException {
+    Path file = directory.resolve("namespace.yaml");
+    Files.writeString(file, namespace);
+    List<Settings.Listener> listeners = new ArrayList<>();
+    for (Settings.Protocol protocol : Settings.Protocol.values()) {
+      boolean tls = protocol.tls();
+      listeners.add(
+          listener(
+              protocol,
+              tls ? Optional.of(server.certificate()) : Optional.empty(),
+              tls ? Optional.of(server.key()) : Optional.empty()));
+    }
+    return new Settings(
+        "secured",
+        Profile.OPEN,
+        listeners,
+        new Settings.Address("127.0.0.1", 0),
+        Settings.Cluster.single(),
+        Optional.of(file),
+        false,
+        1,
+        new Limits(Profile.OPEN, limits));
   }
 
   private static Settings.Listener listener(Settings.Protocol protocol) {
+    return listener(protocol, Optional.empty(), Optional.empty());
+  }
+
+  private static Settings.Listener listener(
+      Settings.Protocol protocol, Optional<Path> certificate, Optional<Path> key) {
     return new Settings.Listener(
-        protocol,
-        new Settings.Address("127.0.0.1", 0),
-        Optional.empty(),
-        Optional.empty(),
-        "/mqtt",
-        List.of("mqtt"));
+        protocol, new Settings.Address("127.0.0.1", 0), certificate, key, "/mqtt", List.of("mqtt"));
   }
 
   @Override
   public void beforeAll(ExtensionContext context) throws Exception {
     Leaks.watch();
+    settings = source.settings();
     node = await(Node.start(settings));
   }
 
@@ -147,21 +195,39 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** The port of a transport. */
   public int port(RawClient.Transport transport) {
-    return node.listeners().get(transport == RawClient.Transport.TCP ? 0 : 1).address().port();
+    return port(
+        transport == RawClient.Transport.TCP ? Settings.Protocol.MQTT : Settings.Protocol.WS);
+  }
+
+  /** The port where a protocol is spoken. */
+  public int port(Settings.Protocol protocol) {
+    return node.listeners().stream()
+        .filter(listener -> listener.protocol() == protocol)
+        .findFirst()
+        .orElseThrow()
+        .address()
+        .port();
+  }
+
+  /** The port of health and metrics. */
+  public int httpPort() {
+    return node.http().port();
+  }
+
+  /** Has a client closed after the test. */
+  public RawClient adopt(RawClient client) {
+    clients.add(client);
+    return client;
   }
 
   /** A client that has a connection, over WebSocket an upgraded one, and has sent nothing else. */
   public RawClient open(RawClient.Transport transport, MqttVersion version) throws IOException {
-    RawClient client = RawClient.open(transport, version, port(transport));
-    clients.add(client);
-    return client;
+    return adopt(RawClient.open(transport, version, port(transport)));
   }
 
   /** A client whose WebSocket is not upgraded yet, or a TCP one. */
   public RawClient bare(RawClient.Transport transport) throws IOException {
-    RawClient client = RawClient.bare(MqttVersion.V5, port(transport));
-    clients.add(client);
-    return client;
+    return adopt(RawClient.bare(MqttVersion.V5, port(transport)));
   }
 
   /** A client over TCP that has had its CONNACK. */

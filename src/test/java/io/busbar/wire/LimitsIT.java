@@ -38,7 +38,7 @@ class LimitsIT {
           Map.entry(Limit.FORWARD_BYTES, "bounds streams between nodes: the cluster's test"),
           Map.entry(Limit.RECEIVE_MAXIMUM, "ConformanceIT: QoS 2 that is not released"),
           Map.entry(Limit.PENDING_CONNECTS, "its bound is above what waits here"),
-          Map.entry(Limit.OUTBOUND_TOTAL_BYTES, "BadInputIT: receivers that never read"),
+          Map.entry(Limit.OUTBOUND_TOTAL_BYTES, "DeafReceiversIT"),
           Map.entry(Limit.MAXIMUM_QOS, "AzureIT"),
           Map.entry(Limit.RETAINED_BYTES, "AzureIT"),
           Map.entry(Limit.RETAINED_MESSAGES, "AzureIT"),

@@ -1,0 +1,195 @@
+package io.busbar.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.busbar.mqtt.Encoder;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.PropertyWriter;
+import io.busbar.tool.Certificates;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.KeyStore;
+import java.security.MessageDigest;
+import java.security.PrivateKey;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.Date;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
+import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+
+/** An authority with real certificates, good ones and odd ones, and clients that show them. */
+public final class TestPki {
+  private static final AtomicLong SERIAL = new AtomicLong(1);
+
+  private final Certificates certificates;
+  private final Path home;
+  private final Map<String, Shown> clients = new HashMap<>();
+  private final Map<Optional<Shown>, SSLContext> contexts = new HashMap<>();
+
+  /** A certificate with its private key. */
+  public record Shown(X509Certificate certificate, PrivateKey key) {}
+
+  private TestPki(Path home) throws IOException {
+    this.home = home;
+    this.certificates = Certificates.in(home, Instant.now());
+  }
+
+  /** An authority in a directory. */
+  public static TestPki in(Path home) throws IOException {
+    return new TestPki(home);
+  }
+
+  /** The certificate of a server on this machine. */
+  public Certificates.Identity server() throws IOException {
+    return certificates.server(List.of("localhost", "127.0.0.1"));
+  }
+
+  /** A good certificate, CN=NAME. */
+  public Shown client(String name) throws IOException, GeneralSecurityException {
+    Shown known = clients.get(name);
+    if (known == null) {
+      Certificates.Identity files = certificates.client(name);
+      known = new Shown(read(files.certificate()), readKey(files.key()));
+      clients.put(name, known);
+    }
+    return known;
+  }
+
+  /** A certificate of any subject and time, signed by the authority. */
+  public Shown issue(X500Name subject, Instant from, Instant to, String... alternatives)
+      throws IOException, GeneralSecurityException {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+    generator.initialize(256);
+    KeyPair keys = generator.generateKeyPair();
+    JcaX509v3CertificateBuilder builder =
+        new JcaX509v3CertificateBuilder(
+            X500Name.getInstance(
+                read(certificates.authority()).getSubjectX500Principal().getEncoded()),
+            BigInteger.valueOf(SERIAL.getAndIncrement()),
+            Date.from(from),
+            Date.from(to),
+            subject,
+            keys.getPublic());
+    if (alternatives.length > 0) {
+      GeneralName[] names = new GeneralName[alternatives.length];
+      for (int i = 0; i < names.length; i++) {
+        names[i] = new GeneralName(GeneralName.dNSName, alternatives[i]);
+      }
+      builder.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(names));
+    }
+    try {
+      PrivateKey key = readKey(home.resolve("ca-key.pem"));
+      X509Certificate made =
+          new JcaX509CertificateConverter()
+              .getCertificate(
+                  builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key)));
+      return new Shown(made, keys.getPrivate());
+    } catch (OperatorCreationException e) {
+      throw new GeneralSecurityException(e);
+    }
+  }
+
+  /** The same, valid for an hour. */
+  public Shown issue(X500Name subject) throws IOException, GeneralSecurityException {
+    Instant now = Instant.now();
+    return issue(subject, now.minus(Duration.ofHours(1)), now.plus(Duration.ofHours(1)));
+  }
+
+  /** SHA-256 of a certificate, in hexadecimal digits. */
+  public static String thumbprint(Shown shown) throws GeneralSecurityException {
+    byte[] hash = MessageDigest.getInstance("SHA-256").digest(shown.certificate.getEncoded());
+    return HexFormat.of().formatHex(hash);
+  }
+
+  /** What a client trusts and shows; null shows nothing. */
+  public SSLContext context(Shown shown) throws IOException, GeneralSecurityException {
+    Optional<Shown> key = Optional.ofNullable(shown);
+    SSLContext known = contexts.get(key);
+    if (known == null) {
+      known = newContext(shown);
+      contexts.put(key, known);
+    }
+    return known;
+  }
+
+  private SSLContext newContext(Shown shown) throws IOException, GeneralSecurityException {
+    KeyStore trust = KeyStore.getInstance("PKCS12");
+    trust.load(null, null);
+    trust.setCertificateEntry("ca", read(certificates.authority()));
+    TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
+    trusts.init(trust);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(shown == null ? new KeyManager[0] : keys(shown), trusts.getTrustManagers(), null);
+    return context;
+  }
+
+  private static KeyManager[] keys(Shown shown) throws IOException, GeneralSecurityException {
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    store.setKeyEntry("key", shown.key, new char[0], new X509Certificate[] {shown.certificate});
+    KeyManagerFactory factory = KeyManagerFactory.getInstance("PKIX");
+    factory.init(store, new char[0]);
+    return factory.getKeyManagers();
+  }
+
+  /** A client that has done its handshake. */
+  public static RawClient open(int port, MqttVersion version, SSLContext context, String protocol)
+      throws IOException {
+    SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("localhost", port);
+    socket.setEnabledProtocols(new String[] {protocol});
+    socket.startHandshake();
+    assertThat(socket.getSession().getProtocol()).isEqualTo(protocol);
+    return RawClient.over(socket, version);
+  }
+
+  /** Says who it is; a user name of null is none. */
+  public static Packet.Connack connect(RawClient client, String user, String session)
+      throws IOException {
+    client.send(
+        RawClient.bytes(
+            out ->
+                Encoder.connect(
+                    out, client.version(), session, true, 30, user, null, new PropertyWriter())));
+    return client.read(Packet.Connack.class);
+  }
+
+  private static X509Certificate read(Path pem) throws IOException, GeneralSecurityException {
+    try (var in = Files.newInputStream(pem)) {
+      return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
+    }
+  }
+
+  private static PrivateKey readKey(Path file) throws IOException, GeneralSecurityException {
+    String pem = Files.readString(file).replaceAll("-----[A-Z ]+-----|\\s", "");
+    return KeyFactory.getInstance("EC")
+        .generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem)));
+  }
+}
