@@ -99,7 +99,8 @@ final class LegacySessionCases {
                 back.resume("gone-c", 0);
                 taken(wire, back, "gone-c");
                 end(dying(wire, "gone-c", Will.of("gone", "never")));
-                watcher.expectNothing();
+                dying(wire, "gone-m", Will.of("gone", "marker")).close();
+                watcher.expectMessage("marker");
               }),
           legacy(
               "MQTT-3.1.2-11, MQTT-3.1.2-13, MQTT-3.1.2-15 no will, and yet something of one",
@@ -115,7 +116,8 @@ final class LegacySessionCases {
                 RawClient watcher = wire.subscribed("none-w", "none", 0);
                 end(dying(wire, "none-c", Will.of("none", "of before")));
                 taken(wire, wire.connected("none-c"), "none-c");
-                watcher.expectNothing();
+                dying(wire, "none-m", Will.of("none", "marker")).close();
+                watcher.expectMessage("marker");
               }),
           legacy(
               "MQTT-3.1.2-14 a will at QoS 3",
