@@ -55,6 +55,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** A node with some limits of its own. */
   public static TestNode with(int loops, Profile profile, Map<Limit, Long> limits) {
+    return with(loops, profile, new Limits(profile, limits));
+  }
+
+  /** A node with limits, and with what happens to a queue that is full. */
+  public static TestNode with(int loops, Profile profile, Limits limits) {
     Settings settings =
         new Settings(
             "test",
@@ -65,7 +70,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
             Optional.empty(),
             true,
             loops,
-            new Limits(profile, limits));
+            limits);
     return new TestNode(() -> settings);
   }
 

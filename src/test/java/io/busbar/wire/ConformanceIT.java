@@ -26,7 +26,11 @@ class ConformanceIT {
             WillCases.TABLE,
             SessionCases.TABLE,
             SharedCases.TABLE,
-            StrictCases.TABLE)
+            StrictCases.TABLE,
+            LegacyCases.TABLE,
+            LegacySessionCases.TABLE,
+            LegacyMessageCases.TABLE,
+            LegacySubscribeCases.TABLE)
         .flatMap(List::stream)
         .flatMap(one -> one.runs().stream());
   }
