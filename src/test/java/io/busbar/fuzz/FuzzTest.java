@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * ones each time. What {@code .ci/fuzz} once found is among the seeds.
  */
 class FuzzTest {
-  private static final int CHANGES = 8_000;
+  private static final int CHANGES = 4_000;
   private static final int MAX_BYTES = 4_096;
   private static final long SEED = 20_261_126;
 

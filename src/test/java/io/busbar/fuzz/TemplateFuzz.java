@@ -29,7 +29,7 @@ import java.util.function.Supplier;
  */
 public final class TemplateFuzz {
   private static final int LINES = 20;
-  private static final int LENGTH = 160;
+  private static final int LENGTH = 320;
   private static final String IN_GROUP = "only/for/the/group";
 
   private TemplateFuzz() {}
@@ -191,13 +191,9 @@ public final class TemplateFuzz {
     List<String> near = new ArrayList<>(SlowTopics.witnesses(filter, 2));
     near.addAll(
         List.of(filter, filter + "/", filter + "x", filter + "/#", "+/" + filter, "#", "+/#"));
-    int slash = filter.lastIndexOf('/');
-    if (slash >= 0) {
-      near.addAll(
-          List.of(
-              filter.substring(0, slash),
-              filter.substring(0, slash) + "/+",
-              filter.substring(0, slash) + "/#"));
+    for (int slash = filter.indexOf('/'); slash >= 0; slash = filter.indexOf('/', slash + 1)) {
+      String head = filter.substring(0, slash);
+      near.addAll(List.of(head, head + "/+", head + "/#"));
     }
     return near;
   }
