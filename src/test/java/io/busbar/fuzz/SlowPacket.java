@@ -237,7 +237,6 @@ final class SlowPacket {
       properties = pairs("PUBLISH", fromServer);
       for (Pair pair : properties) {
         check(pair.id() != 0x23 || !pair.value().equals("0"), "alias 0");
-        check(pair.id() != 0x08 || SlowTopics.isName(pair.value()), "response topic");
       }
     }
     byte[] payload = new byte[in.remaining()];
@@ -273,6 +272,7 @@ final class SlowPacket {
       check(ofServer || id == 0x26 || pairs.stream().noneMatch(p -> p.id() == id), "twice");
       String value = part.value(row.substring(0, row.indexOf(':')));
       check(!value.equals("0") || !List.of(0x0b, 0x21, 0x27).contains(id), "zero");
+      check(id != 0x08 || SlowTopics.isName(value), "response topic");
       pairs.add(new Pair(id, value));
     }
     return pairs;
