@@ -31,7 +31,9 @@ import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
 import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshaker;
+import io.netty.handler.codec.http.websocketx.WebSocketServerHandshaker13;
 import io.netty.handler.codec.http.websocketx.WebSocketServerHandshakerFactory;
+import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Arrays;
 
@@ -43,6 +45,7 @@ import java.util.Arrays;
 final class WebSockets {
   private static final int REQUEST_LINE_BYTES = 4_096;
   private static final int HEADER_BYTES = 16_384;
+  private static final String VERSION = WebSocketVersion.V13.toHttpHeaderValue();
 
   private WebSockets() {}
 
@@ -70,9 +73,10 @@ final class WebSockets {
       } else if (!new QueryStringDecoder(request.uri()).rawPath().equals(listener.path())) {
         refuse(ctx, HttpResponseStatus.NOT_FOUND, "MQTT is at " + listener.path());
       } else if (!request.method().equals(HttpMethod.GET)
+          || !request.headers().contains(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET, true)
           || !request
               .headers()
-              .contains(HttpHeaderNames.UPGRADE, HttpHeaderValues.WEBSOCKET, true)) {
+              .containsValue(HttpHeaderNames.CONNECTION, HttpHeaderValues.UPGRADE, true)) {
         refuse(ctx, HttpResponseStatus.UPGRADE_REQUIRED, "only WebSocket is spoken here");
       } else if (!offersSubprotocol(request)) {
         // [MQTT-6.0.0-3] the client must offer "mqtt"
@@ -80,6 +84,13 @@ final class WebSockets {
             ctx,
             HttpResponseStatus.BAD_REQUEST,
             "Sec-WebSocket-Protocol must offer one of " + listener.subprotocols());
+      } else if (!VERSION.equals(request.headers().get(HttpHeaderNames.SEC_WEBSOCKET_VERSION))) {
+        // Netty speaks drafts of the protocol too, whose frames are others; MQTT is at home in
+        // RFC 6455 only
+        WebSocketServerHandshakerFactory.sendUnsupportedVersionResponse(ctx.channel())
+            .addListener(ChannelFutureListener.CLOSE);
+      } else if (!request.headers().contains(HttpHeaderNames.SEC_WEBSOCKET_KEY)) {
+        refuse(ctx, HttpResponseStatus.BAD_REQUEST, "Sec-WebSocket-Key is missing");
       } else {
         upgrade(ctx, request);
       }
@@ -102,18 +113,11 @@ final class WebSockets {
               .closeOnProtocolViolation(false)
               .build();
       WebSocketServerHandshaker handshaker =
-          new WebSocketServerHandshakerFactory(
-                  listener.path(), String.join(",", listener.subprotocols()), config)
-              .newHandshaker(request);
-      if (handshaker == null) {
-        WebSocketServerHandshakerFactory.sendUnsupportedVersionResponse(ctx.channel())
-            .addListener(ChannelFutureListener.CLOSE);
-        return;
-      }
+          new WebSocketServerHandshaker13(
+              listener.path(), String.join(",", listener.subprotocols()), config);
       ChannelPipeline pipeline = ctx.pipeline();
       pipeline.addBefore("mqtt", "framing", new Framing());
       pipeline.addBefore("mqtt", "frames", new Frames());
-      // throws for a request without a key; exceptionCaught answers by closing
       handshaker.handshake(ctx.channel(), request);
       pipeline.remove(this);
     }

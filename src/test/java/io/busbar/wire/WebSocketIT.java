@@ -79,7 +79,7 @@ class WebSocketIT {
   }
 
   @Test
-  void endsAnUpgradeWithoutKey() throws IOException {
+  void refusesAnUpgradeWithoutKey() throws IOException {
     RawClient client = NODE.bare(Transport.WS);
     String[] lines = {
       "GET /mqtt HTTP/1.1",
@@ -92,7 +92,7 @@ class WebSocketIT {
       ""
     };
     client.send(ascii(String.join("\r\n", lines)));
-    client.expectClose();
+    assertThat(client.readHead()).startsWith("HTTP/1.1 400 ");
   }
 
   @ParameterizedTest
