@@ -28,6 +28,9 @@ import org.slf4j.LoggerFactory;
 final class Protocol {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
 
+  /** So much of a client id stands in a log line. */
+  private static final int LOGGED = 80;
+
   /** What may come next from the device. */
   private enum State {
     NEW,
@@ -326,10 +329,15 @@ final class Protocol {
     loop.limitedLog.info(
         "connect refused: remote={} session={} reason={} cause={}",
         remote,
-        opening.connect().clientId(),
+        shortened(opening.connect().clientId()),
         tag(reason),
         why);
     connection.end();
+  }
+
+  /** A client may name itself as long as its CONNECT is; a log line may not be. */
+  private static String shortened(String clientId) {
+    return clientId.length() <= LOGGED ? clientId : clientId.substring(0, LOGGED) + "…";
   }
 
   /** The channel failed. */

@@ -83,15 +83,15 @@ final class Publishing {
       return;
     }
     loop.counters.received[qos]++;
-    if (!isPermitted(topic)) {
-      denied(publish, topic);
-      return;
-    }
     if (qos > 0 && acks.acknowledgements() + received.count() >= receiveMaximum) {
       throw new MqttException(
           ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
           "%d messages are not settled (allowed: %d)"
               .formatted(acks.acknowledgements() + received.count() + 1, receiveMaximum));
+    }
+    if (!isPermitted(topic)) {
+      denied(publish, topic);
+      return;
     }
     Route route = loop.dispatcher.route(topic);
     boolean isUnheard = route.isEmpty();

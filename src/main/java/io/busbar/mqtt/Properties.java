@@ -1,5 +1,6 @@
 package io.busbar.mqtt;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -101,6 +102,13 @@ public final class Properties {
       case Property.AUTHENTICATION_METHOD -> authenticationMethod = value;
       case Property.REASON_STRING -> reasonString = value;
       case Property.ASSIGNED_CLIENT_IDENTIFIER -> assignedClientId = value;
+      case Property.RESPONSE_TOPIC -> {
+        byte[] name = value.getBytes(StandardCharsets.UTF_8);
+        String error = Topics.nameError(name, 0, name.length, Integer.MAX_VALUE);
+        if (error != null) {
+          throw Reader.protocol("response topic: " + error + " [MQTT-3.3.2-14]");
+        }
+      }
       default -> {} // validated; nobody asks for its value
     }
   }

@@ -14,6 +14,7 @@ public final class Acks {
   public static final class Ack {
     private final int qos;
     private final int packetId;
+    private final boolean counts;
     private ReasonCode reason;
     private int waitsFor;
 
@@ -21,6 +22,8 @@ public final class Acks {
       this.qos = qos;
       this.packetId = packetId;
       this.reason = reason;
+      // a QoS 2 message that is not refused counts by its packet identifier, which stays in use
+      this.counts = qos == 1 || reason.isError();
     }
 
     /** The QoS of the PUBLISH: 1 is answered with PUBACK, 2 with PUBREC. */
@@ -62,7 +65,7 @@ public final class Acks {
     return owed.isEmpty();
   }
 
-  /** How many PUBACKs are owed. */
+  /** How many PUBACKs are owed, and PUBRECs that refuse. */
   public int acknowledgements() {
     return acknowledgements;
   }
@@ -81,7 +84,7 @@ public final class Acks {
   public Ack owe(int qos, int packetId, ReasonCode reason) {
     Ack ack = new Ack(qos, packetId, reason);
     owed.add(ack);
-    acknowledgements += qos == 1 ? 1 : 0;
+    acknowledgements += ack.counts ? 1 : 0;
     return ack;
   }
 
@@ -89,7 +92,7 @@ public final class Acks {
   public void settle(Consumer<Ack> send) {
     while (!owed.isEmpty() && owed.peek().waitsFor == 0) {
       Ack ack = owed.remove();
-      acknowledgements -= ack.qos == 1 ? 1 : 0;
+      acknowledgements -= ack.counts ? 1 : 0;
       send.accept(ack);
     }
   }

@@ -145,7 +145,7 @@ final class SlowPacket {
         check(flags < 2, "flags");
         yield "CONNACK " + flags + " " + u8() + properties("CONNACK");
       }
-      case 4, 5, 6, 7 -> "ACK " + type + " " + id() + coded("ACK");
+      case 4, 5, 6, 7 -> "ACK " + type + " " + id() + coded("ACK", type);
       case 8 -> subscribe();
       case 9, 11 -> {
         String said = "SUBACK " + type + " " + id() + properties("ACK");
@@ -164,10 +164,10 @@ final class SlowPacket {
         yield said;
       }
       case 12, 13 -> "PING " + type;
-      case 14 -> "DISCONNECT" + coded("DISCONNECT");
+      case 14 -> "DISCONNECT" + coded("DISCONNECT", 14);
       case 15 -> {
         check(v5 && in.remaining() != 1, "AUTH");
-        yield "AUTH" + coded("AUTH");
+        yield "AUTH" + coded("AUTH", 15);
       }
       default -> throw new Wrong("type");
     };
@@ -210,15 +210,24 @@ final class SlowPacket {
     return said;
   }
 
-  private String coded(String packet) {
+  /** The tables of sections 3.4.2.1, 3.5.2.1, 3.6.2.1, 3.7.2.1, 3.14.2.1 and 3.15.2.1. */
+  private static String codes(int type) {
+    return switch (type) {
+      case 4, 5 -> "00 10 80 83 87 90 91 97 99";
+      case 6, 7 -> "00 92";
+      case 14 ->
+          "00 04 80 81 82 83 87 89 8b 8c 8d 8e 8f 90 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1"
+              + " a2";
+      default -> "00 18 19";
+    };
+  }
+
+  private String coded(String packet, int type) {
     int reason = 0;
     String properties = "";
     if (v5 && in.hasRemaining()) {
       reason = u8();
-      check(
-          "0 1 2 4 16 17 24 25".matches("(.* )?" + reason + "( .*)?")
-              || (reason >= 128 && reason <= 162),
-          "reason");
+      check(codes(type).matches("(.* )?%02x( .*)?".formatted(reason)), "reason");
       if (in.hasRemaining()) {
         properties = properties(packet);
       }

@@ -21,6 +21,11 @@ public final class GroupWalk {
   public interface Choice {
     /** The next one. */
     int next(int bound);
+
+    /** Whether the walk ends here. */
+    default boolean isOver() {
+      return false;
+    }
   }
 
   private final Choice choice;
@@ -39,10 +44,10 @@ public final class GroupWalk {
     model = new GroupModel(bounds);
   }
 
-  /** Walks so many steps. */
+  /** Walks so many steps, unless the choices are over before. */
   public static void walk(Choice choice, int steps) {
     GroupWalk walk = new GroupWalk(choice);
-    for (int i = 0; i < steps; i++) {
+    for (int i = 0; i < steps && !choice.isOver(); i++) {
       walk.step(walk.command());
     }
     for (int i = 0; i < 4; i++) {
