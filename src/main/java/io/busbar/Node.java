@@ -5,6 +5,7 @@ import com.hazelcast.config.JoinConfig;
 import com.hazelcast.config.NetworkConfig;
 import io.busbar.api.Health;
 import io.busbar.api.HttpVerticle;
+import io.busbar.broker.AuthenticationMethod;
 import io.busbar.broker.AuthorizationVerticle;
 import io.busbar.broker.Broker;
 import io.busbar.broker.ConnectionVerticle;
@@ -63,6 +64,11 @@ public final class Node {
    * @throws io.busbar.config.ConfigException if the namespace file cannot be used
    */
   public static Future<Node> start(Settings settings) {
+    return start(settings, List.of());
+  }
+
+  /** The same, with methods of enhanced authentication. */
+  public static Future<Node> start(Settings settings, List<AuthenticationMethod> methods) {
     Optional<NamespaceFile> namespace = settings.namespaceFile().map(NamespaceFile::read);
     int loops =
         settings.loops() > 0
@@ -92,7 +98,7 @@ public final class Node {
         .buildClustered()
         .compose(
             vertx ->
-                new Wiring(settings, namespace, vertx, manager, registry, loops)
+                new Wiring(settings, methods, namespace, vertx, manager, registry, loops)
                     .deploy()
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
   }
@@ -158,6 +164,7 @@ public final class Node {
   /** Deploys the verticles in the order in which they need each other. */
   private static final class Wiring {
     private final Settings settings;
+    private final List<AuthenticationMethod> methods;
     private final Optional<NamespaceFile> namespace;
     private final Vertx vertx;
     private final HazelcastClusterManager manager;
@@ -169,12 +176,14 @@ public final class Node {
 
     Wiring(
         Settings settings,
+        List<AuthenticationMethod> methods,
         Optional<NamespaceFile> namespace,
         Vertx vertx,
         HazelcastClusterManager manager,
         PrometheusMeterRegistry registry,
         int loops) {
       this.settings = settings;
+      this.methods = methods;
       this.namespace = namespace;
       this.vertx = vertx;
       this.manager = manager;
@@ -211,7 +220,8 @@ public final class Node {
       }
       return deployed
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
-          .compose(d -> asWorker(new AuthorizationVerticle(broker, policy), "authorization"))
+          .compose(
+              d -> asWorker(new AuthorizationVerticle(broker, policy, methods), "authorization"))
           .compose(d -> asWorker(new SessionVerticle(broker, clustered, members), "session"))
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
           .compose(

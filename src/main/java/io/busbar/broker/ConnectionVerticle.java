@@ -182,10 +182,14 @@ public final class ConnectionVerticle extends VerticleBase {
   public Future<?> stop() {
     isStopping = true;
     List<Future<Void>> ending = new ArrayList<>();
+    ReasonCode reason =
+        broker.settings.announced().serverReference().isPresent()
+            ? ReasonCode.USE_ANOTHER_SERVER
+            : ReasonCode.SERVER_SHUTTING_DOWN;
     for (Connection connection : loop.connections()) {
       Promise<Void> gone = Promise.promise();
       connection.onClosed(() -> gone.tryComplete());
-      connection.end(ReasonCode.SERVER_SHUTTING_DOWN, null);
+      connection.end(reason, null);
       ending.add(gone.future());
     }
     Promise<Void> told = Promise.promise();

@@ -15,24 +15,16 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Will;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
-import io.netty.handler.ssl.SslHandler;
 import java.nio.charset.StandardCharsets;
-import java.security.cert.Certificate;
-import java.security.cert.X509Certificate;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import javax.net.ssl.SSLPeerUnverifiedException;
 
 /**
  * From CONNECT to CONNACK: what this server does not offer is refused, then the authorization
  * verticle is asked who it is, then the session verticle gives the session name.
  */
 final class Opening {
-  /** How long authorization may take, in milliseconds; then the server is unavailable. */
-  private static final long AUTHORIZATION_TIMEOUT = 5_000;
-
   /** How long a session name may take to change hands, in milliseconds. */
   private static final long SESSION_TIMEOUT = 15_000;
 
@@ -41,6 +33,7 @@ final class Opening {
   private final Loop loop;
   private final Broker broker;
   private final Packet.Connect connect;
+  private final Authentication authentication;
   private String clientId;
   private boolean assigned;
   private long expirySeconds;
@@ -56,6 +49,28 @@ final class Opening {
     this.loop = protocol.loop;
     this.broker = protocol.broker;
     this.connect = connect;
+    this.authentication =
+        new Authentication(
+            protocol,
+            connect,
+            this::open,
+            no -> {
+              broker.telemetry.count(Meter.DENIALS, "connect");
+              refuse(no.reason(), no.text());
+            },
+            // the client's AUTH is read, and nothing else may come
+            () -> connection.resume(Connection.Pause.OPENING));
+  }
+
+  /** What comes next from the client is for the authentication. */
+  boolean isChallenged() {
+    return authentication.isChallenged();
+  }
+
+  /** The client's part of an enhanced authentication. */
+  void auth(Packet.Auth auth) throws MqttException {
+    authentication.answer(auth);
+    connection.pause(Connection.Pause.OPENING);
   }
 
   Packet.Connect connect() {
@@ -67,10 +82,7 @@ final class Opening {
     String error = null;
     ReasonCode reason = null;
     boolean v5 = connect.version() == MqttVersion.V5;
-    if (connect.properties().authenticationMethod() != null) {
-      reason = ReasonCode.BAD_AUTHENTICATION_METHOD;
-      error = "enhanced authentication is not available";
-    } else if (!v5 && !connect.cleanStart() && clientId.isEmpty()) {
+    if (!v5 && !connect.cleanStart() && clientId.isEmpty()) {
       reason = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID;
       error = "an empty client id needs clean session [MQTT-3.1.3-8]";
     } else if (ByteBufUtil.utf8Bytes(clientId) > broker.limits.get(Limit.CLIENT_ID_BYTES)) {
@@ -80,7 +92,8 @@ final class Opening {
               .formatted(Limit.CLIENT_ID_BYTES.key(), broker.limits.get(Limit.CLIENT_ID_BYTES));
     } else if (broker.connections.get() > broker.limits.get(Limit.MAX_CONNECTIONS)
         || broker.pendingConnects.get() >= broker.limits.get(Limit.PENDING_CONNECTS)) {
-      reason = ReasonCode.SERVER_BUSY;
+      boolean another = broker.settings.announced().serverReference().isPresent();
+      reason = another ? ReasonCode.USE_ANOTHER_SERVER : ReasonCode.SERVER_BUSY;
       error = "the node has as many connections as it may";
     }
     if (reason != null) {
@@ -149,33 +162,7 @@ final class Opening {
   private void authenticate() {
     pending = true;
     broker.pendingConnects.incrementAndGet();
-    Bus.Authenticate who =
-        new Bus.Authenticate(
-            connect.version(),
-            clientId,
-            connect.userName(),
-            connect.password(),
-            chain(),
-            protocol.remote);
-    loop.bus
-        .<Bus.Local>request(Bus.AUTHORIZATION, who, Bus.local(AUTHORIZATION_TIMEOUT))
-        .onComplete(
-            reply ->
-                loop.execute(
-                    () -> {
-                      loop.counters.busMessages++;
-                      if (closed) {
-                        return;
-                      }
-                      if (reply.failed()) {
-                        refuse(ReasonCode.SERVER_UNAVAILABLE, "authorization did not answer");
-                      } else if (reply.result().body() instanceof Bus.Refused refused) {
-                        broker.telemetry.count(Meter.DENIALS, "connect");
-                        refuse(refused.reason(), refused.text());
-                      } else {
-                        open((Bus.Authenticated) reply.result().body());
-                      }
-                    }));
+    authentication.begin(clientId, connect.properties().authenticationData());
   }
 
   private void open(Bus.Authenticated known) {
@@ -286,7 +273,8 @@ final class Opening {
         keepAlive = most;
         properties.number(Property.SERVER_KEEP_ALIVE, keepAlive);
       }
-      describe(properties);
+      describe(properties, known.permit().authenticationName());
+      authentication.describe(properties, known.data());
     }
     var asked = connect.properties();
     long aliases =
@@ -308,7 +296,14 @@ final class Opening {
   }
 
   /** What this server offers, in CONNACK (section 3.2.2.3). */
-  private void describe(PropertyWriter properties) {
+  private void describe(PropertyWriter properties, String authenticationName) {
+    if (connect.properties().number(Property.REQUEST_RESPONSE_INFORMATION, 0) == 1) {
+      broker
+          .settings
+          .announced()
+          .responseInformation(authenticationName, clientId)
+          .ifPresent(text -> properties.string(Property.RESPONSE_INFORMATION, text));
+    }
     if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) != expirySeconds) {
       properties.number(Property.SESSION_EXPIRY_INTERVAL, expirySeconds);
     }
@@ -338,11 +333,13 @@ final class Opening {
     }
   }
 
-  private void refuse(ReasonCode reason, String why) {
+  /** Answers a CONNECT, or what followed it, with an error. */
+  void refuse(ReasonCode reason, String why) {
     settled();
     if (connect.version() == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
       long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE);
+      protocol.refer(properties, reason, 2, largest);
       Protocol.addReason(properties, why, 2, largest);
       Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
     } else if (reason.connectReturnCode() != 0) {
@@ -368,23 +365,6 @@ final class Opening {
     if (pending) {
       pending = false;
       broker.pendingConnects.decrementAndGet();
-    }
-  }
-
-  private List<X509Certificate> chain() {
-    SslHandler tls = connection.context().pipeline().get(SslHandler.class);
-    if (tls == null) {
-      return List.of();
-    }
-    try {
-      List<X509Certificate> chain = new ArrayList<>();
-      for (Certificate certificate : tls.engine().getSession().getPeerCertificates()) {
-        chain.add((X509Certificate) certificate);
-      }
-      return chain;
-    } catch (SSLPeerUnverifiedException e) {
-      // the client showed no certificate, which it need not
-      return List.of();
     }
   }
 

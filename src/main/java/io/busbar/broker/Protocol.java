@@ -17,6 +17,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
 import java.util.Locale;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +48,10 @@ final class Protocol {
   private String endReason = "connection_lost";
 
   private Opening opening;
+
+  /** While the client authenticates again; else null. */
+  private Authentication authentication;
+
   private Bus.Publisher publisher;
   private Origin origin;
   private boolean problemInformation = true;
@@ -76,7 +81,7 @@ final class Protocol {
 
   /** Whether packets are handled now; while a CONNECT is being judged they wait. */
   boolean isReady() {
-    return state != State.OPENING;
+    return state != State.OPENING || opening.isChallenged();
   }
 
   boolean isOpen() {
@@ -90,12 +95,14 @@ final class Protocol {
    */
   void admit(byte first, int length, int arrived) throws MqttException {
     Limit limit = Limit.PACKET_BYTES;
+    if (state != State.OPEN) {
+      limit = Limit.CONNECT_BYTES;
+    }
     if (state == State.NEW) {
       if ((first & 0xf0) >> 4 != Packet.CONNECT) {
         throw new MqttException(
             ReasonCode.PROTOCOL_ERROR, "the first packet is not CONNECT [MQTT-3.1.0-1]");
       }
-      limit = Limit.CONNECT_BYTES;
     }
     if (length > broker.limits.get(limit)) {
       throw new MqttException(
@@ -123,7 +130,16 @@ final class Protocol {
       opening.begin();
       return;
     }
-    if (packet instanceof Packet.Ack ack) {
+    if (packet instanceof Packet.Disconnect disconnect) {
+      disconnect(disconnect);
+    } else if (packet instanceof Packet.Auth auth) {
+      auth(auth);
+    } else if (state == State.OPENING) {
+      throw new MqttException(
+          ReasonCode.PROTOCOL_ERROR,
+          "packet type %d before CONNACK (allowed: AUTH, DISCONNECT) [MQTT-3.1.2-30]"
+              .formatted(type));
+    } else if (packet instanceof Packet.Ack ack) {
       ack(ack);
     } else if (packet instanceof Packet.Subscribe subscribe) {
       subscriptions.subscribe(subscribe);
@@ -131,8 +147,6 @@ final class Protocol {
       subscriptions.unsubscribe(unsubscribe);
     } else if (packet instanceof Packet.Ping ping && ping.type() == Packet.PINGREQ) {
       Encoder.pingresp(connection.out());
-    } else if (packet instanceof Packet.Disconnect disconnect) {
-      disconnect(disconnect);
     } else {
       throw new MqttException(
           ReasonCode.PROTOCOL_ERROR, "a client may not send packet type " + type + " now");
@@ -150,10 +164,20 @@ final class Protocol {
     }
   }
 
+  /** Says which other server to use, if that is the reason and the packet may be so large. */
+  void refer(PropertyWriter properties, ReasonCode reason, int rest, long largest) {
+    Optional<String> other = broker.settings.announced().serverReference();
+    if (reason == ReasonCode.USE_ANOTHER_SERVER
+        && other.isPresent()
+        && rest + 3L + 9L + other.get().length() <= largest) {
+      properties.string(Property.SERVER_REFERENCE, other.get());
+    }
+  }
+
   /** Adds a reason string if the packet then keeps the maximum packet size [MQTT-3.2.2-19]. */
   static void addReason(PropertyWriter properties, String why, int rest, long largest) {
     // with it: its identifier and length; the packet's type, length and property length at most
-    if (why != null && rest + 3L + 9L + ByteBufUtil.utf8Bytes(why) <= largest) {
+    if (why != null && rest + properties.size() + 3L + 9L + ByteBufUtil.utf8Bytes(why) <= largest) {
       properties.string(Property.REASON_STRING, why);
     }
   }
@@ -184,6 +208,55 @@ final class Protocol {
     isNormal = disconnect.reason() == ReasonCode.SUCCESS;
     endReason = "client_disconnect";
     connection.end();
+  }
+
+  // --- enhanced authentication (section 4.12) ---
+
+  private void auth(Packet.Auth auth) throws MqttException {
+    if (state == State.OPENING) {
+      opening.auth(auth);
+    } else if (authentication != null) {
+      authentication.answer(auth);
+    } else {
+      authentication =
+          new Authentication(
+              this,
+              opening.connect(),
+              this::authenticated,
+              no ->
+                  end(
+                      no.reason().isFor(Packet.DISCONNECT)
+                          ? no.reason()
+                          : ReasonCode.NOT_AUTHORIZED,
+                      no.text()),
+              () -> {});
+      authentication.requireMethod(auth);
+      if (auth.reason() != ReasonCode.REAUTHENTICATE) {
+        throw new MqttException(
+            ReasonCode.PROTOCOL_ERROR,
+            "AUTH with reason 0x%02x (allowed: 0x19 to authenticate again)"
+                .formatted(auth.reason().code()));
+      }
+      authentication.begin(publisher.clientId(), auth.properties().authenticationData());
+    }
+  }
+
+  /** The client has proved again who it is: its rights may be others now. */
+  private void authenticated(Bus.Authenticated known) {
+    Permit rights = known.permit();
+    if (!rights.authenticationName().equals(publisher.authenticationName())) {
+      end(ReasonCode.NOT_AUTHORIZED, "authenticated again as another client");
+      return;
+    }
+    publishing.permit(rights);
+    subscriptions
+        .permit(rights)
+        .ifPresentOrElse(
+            why -> end(ReasonCode.NOT_AUTHORIZED, why),
+            () -> {
+              authentication.succeed(known.data());
+              authentication = null;
+            });
   }
 
   // --- acknowledgements ---
@@ -295,6 +368,8 @@ final class Protocol {
         e.getMessage());
     if (state == State.OPEN) {
       end(e.reason(), e.getMessage());
+    } else if (state == State.OPENING) {
+      opening.refuse(e.reason(), e.getMessage());
     } else {
       endReason = tag(e.reason());
       Opening.refuseUnread(connection, e, buffer, at, end);
@@ -316,6 +391,7 @@ final class Protocol {
     endReason = tag(reason);
     if (state == State.OPEN && version == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
+      refer(properties, reason, 1, connection.outgoing().largestToSend());
       addReason(properties, why, 1, connection.outgoing().largestToSend());
       Encoder.disconnect(connection.out(), version, reason, properties);
     }

@@ -30,7 +30,7 @@ final class Publishing {
   private final Loop loop;
   private final Broker broker;
   private final MqttVersion version;
-  private final Permit permit;
+  private Permit permit;
   private final Origin origin;
 
   /** The stored session, or null. */
@@ -61,6 +61,12 @@ final class Publishing {
   /** The session is resumed: packet identifiers of QoS 2 messages that are in use. */
   void resumed(Outcome.Opened session) {
     session.receiving().forEach(received::add);
+  }
+
+  /** The client's rights are others from now on. */
+  void permit(Permit rights) {
+    permit = rights;
+    permitted = null;
   }
 
   void publish(byte[] buffer, int start, int end) throws MqttException {

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The subscriptions of one connection: judged here, put into the index by the matching verticle.
@@ -36,7 +37,7 @@ final class Subscriptions {
 
   private final Protocol protocol;
   private final Loop loop;
-  private final Permit permit;
+  private Permit permit;
 
   /** The stored session, or null. */
   private final Mailbox mailbox;
@@ -84,6 +85,15 @@ final class Subscriptions {
     }
     stored.replays().forEach(pending -> replay.add(pending.subscription(), pending.after()));
     replay.advance();
+  }
+
+  /** The client's rights are others from now on; why they do not cover what it has, or empty. */
+  Optional<String> permit(Permit rights) {
+    permit = rights;
+    return byName.values().stream()
+        .filter(subscription -> !rights.maySubscribe(subscription.filter()))
+        .findFirst()
+        .flatMap(lost -> rights.whyNotSubscribe(new String(lost.filter(), StandardCharsets.UTF_8)));
   }
 
   // --- SUBSCRIBE ---

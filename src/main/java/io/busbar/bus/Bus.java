@@ -26,7 +26,8 @@ import java.util.List;
  *
  * <pre>
  *   local address     message                    reply                  taken by
- *   authorization     Authenticate               Authenticated|Refused  AuthorizationVerticle
+ *   authorization     Authenticate, Proceed      Authenticated|Refused| AuthorizationVerticle
+ *                                                Challenged
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
  *   session           Append                     Appended               SessionVerticle
@@ -117,6 +118,8 @@ public final class Bus {
    * @param userName as sent, or null
    * @param password as sent, or null; never logged
    * @param remote the peer's address, for logs
+   * @param method the Authentication Method, or null
+   * @param data the Authentication Data, or null; never logged
    */
   public record Authenticate(
       MqttVersion version,
@@ -124,11 +127,22 @@ public final class Bus {
       String userName,
       byte[] password,
       List<X509Certificate> chain,
-      String remote)
+      String remote,
+      String method,
+      byte[] data)
       implements Local {}
 
-  /** Known and enabled. */
-  public record Authenticated(Permit permit) implements Local {}
+  /** An exchange of enhanced authentication that is under way: the authorization verticle's. */
+  public interface Exchange {}
+
+  /** The client's answer to a challenge; {@code data} may be null. */
+  public record Proceed(Exchange exchange, byte[] data) implements Local {}
+
+  /** The client has to answer first; {@code data} is for it, or null. */
+  public record Challenged(Exchange exchange, byte[] data) implements Local {}
+
+  /** Known and enabled; {@code data} is for the client, or null. */
+  public record Authenticated(Permit permit, byte[] data) implements Local {}
 
   /** Not let in: what the client is told. */
   public record Refused(ReasonCode reason, String text) implements Local {}

@@ -162,7 +162,8 @@ final class Quickstart implements Callable<Integer> {
         read.namespaceFile(),
         read.accessForAll(),
         read.loops(),
-        read.limits());
+        read.limits(),
+        read.announced());
   }
 
   /** The built-in webhook listens where the namespace's route leads. */

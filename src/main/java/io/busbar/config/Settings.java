@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param accessForAll whether anyone may connect and do anything ({@code start --insecure})
  * @param loops event loops for connections; 0 means as many as fit the machine
  * @param limits the limits in force
+ * @param announced what MQTT 5 clients are told
  */
 public record Settings(
     String nodeName,
@@ -27,11 +28,61 @@ public record Settings(
     Optional<Path> namespaceFile,
     boolean accessForAll,
     int loops,
-    Limits limits) {
+    Limits limits,
+    Announced announced) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
     listeners = List.copyOf(listeners);
+  }
+
+  /** With nothing announced. */
+  public Settings(
+      String nodeName,
+      Profile profile,
+      List<Listener> listeners,
+      Address http,
+      Cluster cluster,
+      Optional<Path> namespaceFile,
+      boolean accessForAll,
+      int loops,
+      Limits limits) {
+    this(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        Announced.NOTHING);
+  }
+
+  /**
+   * What MQTT 5 clients are told that the standard leaves to the server.
+   *
+   * @param responseInformation Response Information for clients that ask for it (section
+   *     3.2.2.3.15), in which {@code ${client.authenticationName}} and {@code
+   *     ${client.sessionName}} stand for the client's own
+   * @param serverReference another server (section 4.13), for clients that this node has no room
+   *     for and for all when it stops
+   */
+  public record Announced(Optional<String> responseInformation, Optional<String> serverReference) {
+    /** Nothing. */
+    public static final Announced NOTHING = new Announced(Optional.empty(), Optional.empty());
+
+    /** The Response Information of a client, or empty: no level of it may come from a wildcard. */
+    public Optional<String> responseInformation(String authenticationName, String sessionName) {
+      boolean isOneLevel = !(authenticationName + sessionName).matches("(?s).*[/+#\\x00].*");
+      return responseInformation
+          .filter(text -> isOneLevel)
+          .map(
+              text ->
+                  text.replace("${client.authenticationName}", authenticationName)
+                      .replace("${client.sessionName}", sessionName));
+    }
   }
 
   /** A host name or IP literal and a TCP port; port 0 takes any free one. */

@@ -31,6 +31,10 @@ public final class SettingsFile {
   private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._:%-]{1,255}");
   private static final Pattern MEMBER =
       Pattern.compile("(?:[A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.%]+]):([0-9]{1,5})");
+  private static final Pattern RESPONSE =
+      Pattern.compile("(?:[^+#$\\x00]|\\$\\{client\\.(?:authenticationName|sessionName)}){1,1024}");
+  private static final Pattern REFERENCE =
+      Pattern.compile("[A-Za-z0-9.\\[\\]:_-]{1,255}(?: [A-Za-z0-9.\\[\\]:_-]{1,255}){0,15}");
   private static final Pattern IPV4_LOOPBACK = Pattern.compile("127(\\.[0-9]{1,3}){3}");
 
   private SettingsFile() {}
@@ -79,7 +83,9 @@ public final class SettingsFile {
                 "allowPlaintextBeyondLoopback",
                 "cluster",
                 "loops",
-                "limits");
+                "limits",
+                "responseInformation",
+                "serverReference");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -98,7 +104,28 @@ public final class SettingsFile {
             root.has("namespace") ? path(root, "namespace", file) : home.resolve("namespace.yaml")),
         false,
         root.whole("loops", 0, MAX_LOOPS, 0),
-        limits(root, profile));
+        limits(root, profile),
+        announced(root));
+  }
+
+  private static Settings.Announced announced(Section root) {
+    Optional<String> response = root.text("responseInformation");
+    if (response.isPresent() && !RESPONSE.matcher(response.get()).matches()) {
+      throw root.error(
+          "responseInformation",
+          Yaml.quote(response.get())
+              + " (allowed: 1 to 1024 characters but + # $, and the"
+              + " variables ${client.authenticationName}, ${client.sessionName})");
+    }
+    Optional<String> reference = root.text("serverReference");
+    if (reference.isPresent() && !REFERENCE.matcher(reference.get()).matches()) {
+      throw root.error(
+          "serverReference",
+          Yaml.quote(reference.get())
+              + " (allowed: host names, each with a :port or without,"
+              + " separated by spaces)");
+    }
+    return new Settings.Announced(response, reference);
   }
 
   private static List<Listener> defaultListeners(Path home) {

@@ -80,6 +80,13 @@ public final class Encoder {
     }
   }
 
+  /** AUTH, of either side; MQTT 5 only. */
+  public static void auth(ByteBuf out, ReasonCode reason, PropertyWriter properties) {
+    header(out, Packet.AUTH, 0, 1 + properties.sizeWithLength());
+    out.writeByte(reason.code());
+    properties.write(out);
+  }
+
   /** PINGRESP. */
   public static void pingresp(ByteBuf out) {
     header(out, Packet.PINGRESP, 0, 0);

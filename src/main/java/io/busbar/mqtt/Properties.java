@@ -19,6 +19,8 @@ public final class Properties {
   private byte[] authenticationData;
   private String reasonString;
   private String assignedClientId;
+  private String responseInformation;
+  private String serverReference;
   private List<Map.Entry<String, String>> userProperties = List.of();
 
   Properties() {}
@@ -101,6 +103,8 @@ public final class Properties {
     switch (id) {
       case Property.AUTHENTICATION_METHOD -> authenticationMethod = value;
       case Property.REASON_STRING -> reasonString = value;
+      case Property.RESPONSE_INFORMATION -> responseInformation = value;
+      case Property.SERVER_REFERENCE -> serverReference = value;
       case Property.ASSIGNED_CLIENT_IDENTIFIER -> assignedClientId = value;
       case Property.RESPONSE_TOPIC -> {
         byte[] name = value.getBytes(StandardCharsets.UTF_8);
@@ -141,6 +145,16 @@ public final class Properties {
   /** Assigned Client Identifier, or null. */
   public String assignedClientId() {
     return assignedClientId;
+  }
+
+  /** Response Information, or null. */
+  public String responseInformation() {
+    return responseInformation;
+  }
+
+  /** Server Reference, or null. */
+  public String serverReference() {
+    return serverReference;
   }
 
   /** User properties in order. */

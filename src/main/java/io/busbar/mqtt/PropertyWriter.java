@@ -51,7 +51,8 @@ public final class PropertyWriter {
     return this;
   }
 
-  int size() {
+  /** Their bytes so far. */
+  public int size() {
     return bytes.size();
   }
 

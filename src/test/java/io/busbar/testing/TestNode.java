@@ -3,6 +3,7 @@ package io.busbar.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.Node;
+import io.busbar.broker.AuthenticationMethod;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
@@ -40,6 +41,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   }
 
   private final Source source;
+  private final List<AuthenticationMethod> methods = new ArrayList<>();
   private final List<RawClient> clients = Collections.synchronizedList(new ArrayList<>());
   private Settings settings;
   private Node node;
@@ -53,6 +55,12 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
     return new TestNode(source);
   }
 
+  /** The same node, with methods of enhanced authentication. */
+  public TestNode offering(AuthenticationMethod... offered) {
+    methods.addAll(List.of(offered));
+    return this;
+  }
+
   /** A node with some limits of its own. */
   public static TestNode with(int loops, Profile profile, Map<Limit, Long> limits) {
     return with(loops, profile, new Limits(profile, limits));
@@ -64,7 +72,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
         new Settings(
             "test",
             profile,
-            List.of(listener(Settings.Protocol.MQTT), listener(Settings.Protocol.WS)),
+            plaintext(),
             new Settings.Address("127.0.0.1", 0),
             Settings.Cluster.single(),
             Optional.empty(),
@@ -72,6 +80,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
             loops,
             limits);
     return new TestNode(() -> settings);
+  }
+
+  /** Listeners for MQTT and WebSockets on free ports of loopback. */
+  public static List<Settings.Listener> plaintext() {
+    return List.of(listener(Settings.Protocol.MQTT), listener(Settings.Protocol.WS));
   }
 
   /**
@@ -119,7 +132,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   public void beforeAll(ExtensionContext context) throws Exception {
     Leaks.watch();
     settings = source.settings();
-    node = await(Node.start(settings));
+    node = await(Node.start(settings, methods));
   }
 
   @Override
