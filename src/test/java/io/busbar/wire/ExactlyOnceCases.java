@@ -23,7 +23,7 @@ final class ExactlyOnceCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-4.3.3-1 to 4.3.3-13 a message goes from one end to the other exactly once",
+              "MQTT-2.2.1-5, MQTT-4.3.3-2, MQTT-4.3.3-4, MQTT-4.3.3-8, MQTT-4.3.3-11 exactly once",
               wire -> {
                 RawClient subscriber = wire.subscribed("x2-s", "x2/#", 2);
                 RawClient publisher = wire.connected("x2-p");
@@ -38,7 +38,8 @@ final class ExactlyOnceCases {
                 subscriber.expectNothing();
               }),
           both(
-              "MQTT-4.3.3-10 the same packet identifier before PUBREL is the same message",
+              "MQTT-4.3.3-10, MQTT-4.3.3-12 the same packet identifier before PUBREL, and"
+                  + " after PUBCOMP",
               wire -> {
                 RawClient subscriber = wire.subscribed("again-s", "again", 0);
                 RawClient publisher = wire.connected("again-p");
@@ -58,7 +59,7 @@ final class ExactlyOnceCases {
                 subscriber.expectNothing();
               }),
           both(
-              "4.3 the QoS of a delivery is the lower of the two",
+              "MQTT-3.8.4-8 the QoS of a delivery is the lower of the two",
               wire -> {
                 RawClient two = wire.subscribed("lower-2", "lower", 2);
                 RawClient one = wire.subscribed("lower-1", "lower", 1);
@@ -72,7 +73,7 @@ final class ExactlyOnceCases {
                 assertThat(one.expectMessage("2").qos()).isEqualTo(1);
               }),
           v5(
-              "MQTT-4.3.3-4 an exchange ends with a PUBREC that is an error",
+              "4.3.3 an exchange ends with a PUBREC that is an error",
               wire -> {
                 RawClient subscriber = wire.subscribed("error-s", "error", 2);
                 RawClient publisher = wire.connected("error-p");

@@ -25,7 +25,8 @@ final class SessionCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.1.2-5, MQTT-3.2.2-2, MQTT-3.2.2-3 a session is resumed with what came since",
+              "MQTT-3.1.2-5, MQTT-3.1.2-6, MQTT-3.1.2-23, MQTT-3.2.2-3, MQTT-4.5.0-1"
+                  + " a session is resumed with what came since",
               wire -> {
                 RawClient client = stored(wire, "resume");
                 client.subscribe("resume/+", 1);
@@ -49,7 +50,7 @@ final class SessionCases {
                 wire.forget("resume");
               }),
           both(
-              "MQTT-3.1.2-4, MQTT-3.2.2-1 clean start ends it",
+              "MQTT-3.1.2-4, MQTT-3.1.4-4, MQTT-3.2.2-2, MQTT-3.2.2-1 in 3.1.1: clean start ends it",
               wire -> {
                 RawClient client = stored(wire, "clean");
                 client.subscribe("clean", 1);
@@ -64,7 +65,7 @@ final class SessionCases {
                 wire.forget("clean");
               }),
           both(
-              "MQTT-4.4.0-1 what was not acknowledged is sent again, with DUP and the same id",
+              "MQTT-4.4.0-1, MQTT-3.3.1-1, MQTT-4.3.3-3 sent again with DUP and the same id",
               wire -> {
                 RawClient client = stored(wire, "dup");
                 client.subscribe("dup", 2);
@@ -91,7 +92,7 @@ final class SessionCases {
                 wire.forget("dup");
               }),
           both(
-              "MQTT-4.3.3-7 after PUBREC only PUBREL is sent again",
+              "MQTT-4.3.3-5, MQTT-4.3.3-6 after PUBREC only PUBREL is sent again",
               wire -> {
                 RawClient client = stored(wire, "rel");
                 client.subscribe("rel", 2);
@@ -155,7 +156,8 @@ final class SessionCases {
                 wire.forget("window");
               }),
           v5(
-              "MQTT-3.1.2-23 it ends when its expiry has passed",
+              "MQTT-4.1.0-1, MQTT-4.1.0-2 it ends when its expiry has passed, but not while"
+                  + " connected",
               wire -> {
                 RawClient client = wire.open();
                 client.resume("expires", 1);
@@ -174,7 +176,7 @@ final class SessionCases {
                 assertThat(wire.open().resume("to-0", 0).sessionPresent()).isFalse();
               }),
           v5(
-              "MQTT-3.14.2-2 DISCONNECT may not raise it from 0",
+              "3.14.2.2.2 DISCONNECT may not raise it from 0",
               wire -> {
                 RawClient client = wire.connected("from-0");
                 client.send(RawClient.hex("e007 00 05 11 00000001"));
@@ -192,7 +194,7 @@ final class SessionCases {
                 assertThat(wire.open().resume("last", 0).sessionPresent()).isFalse();
               }),
           both(
-              "MQTT-3.1.4-2 another connection takes it over with all that is under way",
+              "MQTT-3.1.4-3 another connection takes it over with all that is under way",
               wire -> {
                 RawClient first = stored(wire, "over");
                 first.subscribe("over", 1);
@@ -211,7 +213,7 @@ final class SessionCases {
                 wire.forget("over");
               }),
           both(
-              "MQTT-3.10.4-1, MQTT-3.10.4-2 UNSUBSCRIBE of a stored session ends what it stores",
+              "MQTT-3.10.4-2 UNSUBSCRIBE of a stored session ends what it stores",
               wire -> {
                 RawClient client = stored(wire, "unsub");
                 client.subscribe("unsub", 1);
@@ -224,7 +226,7 @@ final class SessionCases {
                 wire.forget("unsub");
               }),
           v5(
-              "MQTT-3.3.2-5, MQTT-3.3.2-6 message expiry goes on in the inbox",
+              "MQTT-3.3.2-5, MQTT-3.3.2-6, MQTT-4.3.3-7 message expiry goes on until it is sent",
               wire -> {
                 RawClient client = stored(wire, "expiry");
                 client.subscribe("expiry", 1);

@@ -22,7 +22,7 @@ final class SharedCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-4.8.2-4 each message of a share goes to one member",
+              "4.8.2 each message of a share goes to one member",
               wire -> {
                 List<RawClient> members = new ArrayList<>();
                 for (int i = 0; i < 4; i++) {
@@ -96,7 +96,7 @@ final class SharedCases {
                 wire.forget("pool");
               }),
           both(
-              "3.10 UNSUBSCRIBE names the share",
+              "MQTT-3.10.4-1 UNSUBSCRIBE names the share",
               wire -> {
                 RawClient client = wire.subscribed("name", "$share/g/name", 0);
                 Packet.Suback suback =
@@ -131,7 +131,8 @@ final class SharedCases {
                 client.expectEnd(ReasonCode.PROTOCOL_ERROR);
               }),
           v5(
-              "MQTT-3.1.2-26, MQTT-3.1.2-27 topics that are sent often go under an alias",
+              "MQTT-3.1.2-26, MQTT-3.3.2-8, MQTT-3.3.2-11 topics that are sent often go under"
+                  + " an alias",
               wire -> {
                 RawClient client = wire.open();
                 client.connect(
@@ -159,7 +160,7 @@ final class SharedCases {
                 assertThat(shortest).isZero();
               }),
           v5(
-              "MQTT-3.1.2-26 no alias for a client that wants none",
+              "MQTT-3.1.2-27 no alias for a client that wants none",
               wire -> {
                 RawClient client = wire.subscribed("no-alias", "no-alias", 0);
                 RawClient publisher = wire.connected("no-alias-p");

@@ -23,7 +23,8 @@ final class SubscribeCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.8.4-1 to 3.8.4-6 SUBACK has the id and a code for each filter in order",
+              "MQTT-2.2.1-6, MQTT-3.8.4-1, MQTT-3.8.4-2, MQTT-3.8.4-5, MQTT-3.8.4-6, MQTT-3.8.4-7,"
+                  + " MQTT-3.9.3-1, MQTT-3.9.3-2 SUBACK has the id and a code for each filter",
               wire -> {
                 RawClient client = wire.connected("suback");
                 Packet.Suback suback =
@@ -34,7 +35,7 @@ final class SubscribeCases {
                 assertThat(suback.codes()).containsExactly(0, 1, 2, error(wire, 0x8F));
               }),
           both(
-              "4.7.1 filters that are not valid",
+              "MQTT-4.7.0-1, MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1 filters that are not valid",
               wire -> {
                 RawClient client = wire.connected("invalid");
                 for (String bad : List.of("", "a+", "+a/b", "a/#/b", "a#", "#/", "a/b#", "++")) {
@@ -42,7 +43,7 @@ final class SubscribeCases {
                 }
               }),
           both(
-              "MQTT-3.8.3-1 a filter is UTF-8 without U+0000",
+              "MQTT-3.8.3-1, MQTT-4.7.3-2 a filter is UTF-8 without U+0000",
               wire -> {
                 for (String bad : List.of("00", "c080", "eda080", "f4908080", "ff")) {
                   RawClient client = wire.connected("utf8");
@@ -67,7 +68,7 @@ final class SubscribeCases {
                 ended(wire, "82" + rest + "0001 61 00", ReasonCode.PROTOCOL_ERROR);
               }),
           both(
-              "MQTT-3.8.3-4, MQTT-3.8.3-5 QoS 3 and reserved options",
+              "MQTT-3.8.3-5, MQTT-3.8.3-4 in 3.1.1: QoS 3 and reserved options",
               wire -> {
                 String head = wire.v5() ? "82 07 0001 00 0001 61" : "82 06 0001 0001 61";
                 ended(
@@ -107,7 +108,7 @@ final class SubscribeCases {
                       "82 10 0001 00 000a 2473686172652f672f61 04",
                       ReasonCode.PROTOCOL_ERROR)),
           v5(
-              "MQTT-3.9.2-1 SUBACK's reason string keeps the maximum packet size",
+              "3.4.2.2 PUBACK's reason string keeps the maximum packet size",
               wire -> {
                 RawClient client = wire.open();
                 client.connect(
@@ -117,7 +118,8 @@ final class SubscribeCases {
                 assertThat(client.readPacket()).hasSizeLessThanOrEqualTo(30).startsWith(0x40);
               }),
           v5(
-              "MQTT-3.10.4-4, 3.11.3 UNSUBACK says of each filter whether it was there",
+              "MQTT-3.10.4-4, MQTT-3.10.4-5, MQTT-3.10.4-6, MQTT-3.11.3-1, MQTT-3.11.3-2"
+                  + " UNSUBACK says of each filter whether it was there",
               wire -> {
                 RawClient client = wire.connected("unsuback");
                 client.subscribe(filter("a", 0), filter("b/+", 1));
@@ -127,7 +129,7 @@ final class SubscribeCases {
                 assertThat(unsuback.codes()).containsExactly(0x00, 0x11, 0x00, 0x11);
               }),
           v3(
-              "MQTT-3.10.4-5 UNSUBACK comes where nothing is subscribed too, without codes",
+              "MQTT-3.10.4-5 in 3.1.1: UNSUBACK where nothing is subscribed too, without codes",
               wire -> {
                 RawClient client = wire.connected("unsuback");
                 assertThat(client.unsubscribe(List.of("a")).codes()).isEmpty();
@@ -160,7 +162,7 @@ final class SubscribeCases {
                 client.expectNothing();
               }),
           both(
-              "MQTT-3.3.4-2, 3.3.5-1 overlapping subscriptions: one message at the highest QoS",
+              "MQTT-3.3.4-2, MQTT-3.3.5-1 in 3.1.1: overlapping subscriptions, at the highest QoS",
               wire -> {
                 RawClient one = wire.connected("overlap-1");
                 one.subscribe(filter("o/+", 0), filter("o/#", 1), filter("o/a", 0));
@@ -178,7 +180,7 @@ final class SubscribeCases {
                 two.expectMessage("next");
               }),
           both(
-              "MQTT-4.7.1-2, 4.7.1-3, 4.7.3 what filters match",
+              "MQTT-1.5.4-3, MQTT-3.3.2-3, MQTT-4.7.3-4, MQTT-4.7.1-3 in 3.1.1: what filters match",
               wire -> {
                 matches(wire, "sport/tennis/#", "sport/tennis", true);
                 matches(wire, "sport/tennis/#", "sport/tennis/p/ranking", true);
@@ -198,7 +200,7 @@ final class SubscribeCases {
                 matches(wire, "a", "\uFEFFa", false);
               }),
           both(
-              "MQTT-4.7.2-1 topics with $ may be subscribed to, clients may not publish there",
+              "4.7.2 topics with $ may be subscribed to, clients may not publish there",
               wire -> {
                 RawClient client = wire.connected("dollar");
                 assertThat(client.subscribe("$SYS/#", 1)).isEqualTo(1);

@@ -25,7 +25,7 @@ final class WillCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.1.2-8, MQTT-3.1.2-9 published when the connection breaks, with its QoS",
+              "MQTT-3.1.2-7, MQTT-3.1.2-8 published when the connection breaks, with its QoS",
               wire -> {
                 RawClient watcher = wire.subscribed("will-w", "will/+", 2);
                 for (int qos = 0; qos < 3; qos++) {
@@ -57,7 +57,7 @@ final class WillCases {
                 watcher.expectMessage("x");
               }),
           both(
-              "MQTT-3.1.2-14, MQTT-3.1.2-15 a retained will is retained",
+              "MQTT-3.1.2-14, MQTT-3.1.2-15 a will with RETAIN is retained, another is not",
               wire -> {
                 String topic = RetainCases.topic(wire, "will");
                 RawClient watcher = wire.subscribed("retained-w", topic, 0);
@@ -69,14 +69,14 @@ final class WillCases {
                 late.puback(message);
               }),
           both(
-              "MQTT-3.1.2-22 published when the keep alive runs out, and on a protocol error",
+              "3.1.2.5 published on a protocol error",
               wire -> {
                 RawClient watcher = wire.subscribed("error-w", "error", 0);
                 dying(wire, "error-c", Will.of("error", "x")).send("f000");
                 watcher.expectMessage("x");
               }),
           both(
-              "MQTT-3.1.4-3 published when another connection takes the session over",
+              "3.1.4 published when another connection takes the session over",
               wire -> {
                 RawClient watcher = wire.subscribed("taken-w", "taken", 0);
                 RawClient first = dying(wire, "taken-c", Will.of("taken", "x"));
@@ -86,7 +86,7 @@ final class WillCases {
                 watcher.expectNothing();
               }),
           v5(
-              "3.1.3.2 its properties are those of the message",
+              "MQTT-3.1.3-10 its properties are those of the message, in order",
               wire -> {
                 RawClient watcher = wire.subscribed("props-w", "props", 0);
                 PropertyWriter properties =
