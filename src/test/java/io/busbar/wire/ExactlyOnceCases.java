@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
@@ -85,6 +86,38 @@ final class ExactlyOnceCases {
                     "nothing is pending",
                     () -> wire.node().gauge(Meter.DELIVERIES_PENDING) == 0,
                     () -> wire.node().gauge(Meter.DELIVERIES_PENDING));
+              }),
+          v5(
+              "MQTT-4.3.3-9 after a PUBREC that is an error the identifier is free",
+              wire -> {
+                RawClient subscriber = wire.subscribed("free-s", "free", 0);
+                RawClient publisher = wire.connected("free-p");
+                publisher.send(publisher.publishPacket("$SYS/x", 2, 5, "", NONE));
+                assertThat(publisher.expectAck(Packet.PUBREC, 5).reason())
+                    .isEqualTo(ReasonCode.NOT_AUTHORIZED);
+                assertThat(publisher.publishExactly("free", "x", 5)).isEqualTo(ReasonCode.SUCCESS);
+                subscriber.expectMessage("x");
+                subscriber.expectNothing();
+              }),
+          v5(
+              "MQTT-4.3.3-13 the exchange goes on for a message that expired",
+              wire -> {
+                RawClient receiver = wire.open();
+                receiver.connect(
+                    "late-s", new PropertyWriter().number(Property.RECEIVE_MAXIMUM, 1));
+                receiver.subscribe("late", 2);
+                RawClient publisher = wire.connected("late-p");
+                publisher.publishExactly("late", "first", 1);
+                final Publish first = receiver.expectMessage("first");
+                PropertyWriter at =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 0);
+                publisher.send(publisher.publishPacket("late", 2, 5, "expired", at));
+                publisher.expectAck(Packet.PUBREC, 5);
+                receiver.complete(first);
+                receiver.expectNothing();
+                publisher.sendAck(Packet.PUBREL, 5);
+                assertThat(publisher.expectAck(Packet.PUBCOMP, 5).reason())
+                    .isEqualTo(ReasonCode.SUCCESS);
               }),
           both(
               "4.3.3 acknowledgements of what is not in flight: 0x92",

@@ -6,7 +6,6 @@ import static io.busbar.wire.Case.v3;
 import static io.busbar.wire.Case.v5;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.busbar.config.Limit;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
@@ -279,38 +278,6 @@ final class PublishCases {
                     () -> wire.node().lost(Loss.TOO_LARGE) == before + 2,
                     () -> wire.node().lost(Loss.TOO_LARGE));
               }),
-          v5(
-              "MQTT-3.3.2-7, MQTT-3.3.2-12 topic aliases: set, used, set anew, not passed on",
-              wire -> {
-                RawClient receiver = wire.subscribed("aliases", "al/+", 0);
-                RawClient publisher = wire.connected("publisher");
-                alias(publisher, "al/1", 1, "one");
-                alias(publisher, "al/2", 2, "two");
-                alias(publisher, "", 1, "one again");
-                alias(publisher, "al/3", 1, "now three");
-                alias(publisher, "", 1, "three again");
-                alias(publisher, "", 2, "two again");
-                expect(receiver, "al/1", "one");
-                expect(receiver, "al/2", "two");
-                expect(receiver, "al/1", "one again");
-                expect(receiver, "al/3", "now three");
-                expect(receiver, "al/3", "three again");
-                expect(receiver, "al/2", "two again");
-                RawClient another = wire.connected("another");
-                alias(another, "", 1, "aliases are a connection's own");
-                another.expectEnd(ReasonCode.PROTOCOL_ERROR);
-              }),
-          v5(
-              "MQTT-3.2.2-17, MQTT-3.3.2-8, MQTT-3.3.2-9, MQTT-3.3.2-12 topic aliases up to"
-                  + " the most",
-              wire -> {
-                long most = wire.node().limit(Limit.TOPIC_ALIASES);
-                alias(wire, "t", most, null);
-                alias(wire, "t", most + 1, ReasonCode.TOPIC_ALIAS_INVALID);
-                alias(wire, "t", 0, ReasonCode.TOPIC_ALIAS_INVALID);
-                alias(wire, "", most, ReasonCode.PROTOCOL_ERROR);
-                alias(wire, "t/#", 1, ReasonCode.TOPIC_NAME_INVALID);
-              }),
           v3(
               "3.1.1 to MQTT 5: no properties, the same message",
               wire -> {
@@ -387,27 +354,5 @@ final class PublishCases {
     if (client.v5()) {
       assertThat(ack.reason()).isEqualTo(ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
     }
-  }
-
-  private static void alias(RawClient client, String topic, long alias, String payload)
-      throws IOException {
-    client.send(client.publishPacket(topic, 0, 0, payload, number(Property.TOPIC_ALIAS, alias)));
-  }
-
-  private static void alias(Case.Wire wire, String topic, long alias, ReasonCode reason)
-      throws IOException {
-    RawClient client = wire.connected("alias");
-    alias(client, topic, alias, "x");
-    if (reason == null) {
-      client.expectNothing();
-    } else {
-      client.expectEnd(reason);
-    }
-  }
-
-  private static void expect(RawClient client, String topic, String payload) throws IOException {
-    Publish message = client.expectMessage(payload);
-    assertThat(message.topic()).isEqualTo(topic);
-    assertThat(message.topicAlias()).isZero();
   }
 }

@@ -92,6 +92,40 @@ final class SessionCases {
                 wire.forget("dup");
               }),
           both(
+              "MQTT-3.1.3-2 a session belongs to its client id",
+              wire -> {
+                RawClient client = stored(wire, "mine");
+                client.subscribe("mine", 1);
+                end(client);
+                RawClient other = stored(wire, "mine-2");
+                wire.connected("mine-p").publishAcked("mine", "x");
+                other.expectNothing();
+                RawClient back = wire.open();
+                assertThat(back.resume("mine", 100).sessionPresent()).isTrue();
+                back.puback(back.expectMessage("x"));
+                wire.forget("mine");
+                wire.forget("mine-2");
+              }),
+          v5(
+              "MQTT-4.4.0-2 an error acknowledges too: nothing is sent again",
+              wire -> {
+                RawClient client = stored(wire, "nack");
+                client.subscribe("nack", 2);
+                RawClient publisher = wire.connected("nack-p");
+                publisher.publishAcked("nack", "one");
+                publisher.publishExactly("nack", "two", 1);
+                int one = client.expectMessage("one").packetId();
+                int two = client.expectMessage("two").packetId();
+                client.send("4003%04x80".formatted(one));
+                client.send("5003%04x80".formatted(two));
+                client.expectNothing();
+                client.close();
+                RawClient back = wire.open();
+                assertThat(back.resume("nack", 100).sessionPresent()).isTrue();
+                back.expectNothing();
+                wire.forget("nack");
+              }),
+          both(
               "MQTT-4.3.3-5, MQTT-4.3.3-6 after PUBREC only PUBREL is sent again",
               wire -> {
                 RawClient client = stored(wire, "rel");
@@ -163,8 +197,12 @@ final class SessionCases {
                 client.resume("expires", 1);
                 client.subscribe("expires", 1);
                 client.close();
+                RawClient stays = wire.open();
+                stays.resume("stays", 1);
                 Await.elapsed(Duration.ofMillis(1_500));
                 assertThat(wire.open().resume("expires", 0).sessionPresent()).isFalse();
+                stays.close();
+                assertThat(wire.open().resume("stays", 0).sessionPresent()).isTrue();
               }),
           v5(
               "3.14.2.2.2 DISCONNECT changes its expiry: to 0 it ends",
@@ -231,17 +269,23 @@ final class SessionCases {
                 RawClient client = stored(wire, "expiry");
                 client.subscribe("expiry", 1);
                 end(client);
+                RawClient there = stored(wire, "expiry-there");
+                there.subscribe("expiry-there", 2);
                 RawClient publisher = wire.connected("expiry-p");
-                publisher.publishAcked(
-                    "expiry",
-                    "gone",
-                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1));
+                PropertyWriter soon =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1);
+                publisher.publishAcked("expiry", "gone", soon);
                 publisher.publishAcked(
                     "expiry",
                     "late",
                     new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 100));
+                publisher.send(publisher.publishPacket("expiry-there", 2, 5, "sent", soon));
+                publisher.expectAck(Packet.PUBREC, 5);
+                final Publish sent = there.expectMessage("sent");
                 Await.elapsed(Duration.ofMillis(1_200));
                 publisher.expectNothing();
+                there.complete(sent);
+                there.expectNothing();
                 RawClient back = wire.open();
                 back.resume("expiry", 100);
                 Publish message = back.expectMessage("late");
@@ -249,6 +293,7 @@ final class SessionCases {
                 back.puback(message);
                 back.expectNothing();
                 wire.forget("expiry");
+                wire.forget("expiry-there");
               }),
           v5(
               "MQTT-3.8.3-3 no-local holds for a stored session",

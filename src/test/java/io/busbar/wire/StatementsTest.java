@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -120,6 +121,27 @@ class StatementsTest {
   }
 
   // --- what must hold ---
+
+  /** Appendix B of MQTT 5.0 numbers so many; the numbers within a section have no gap but one. */
+  @Test
+  void everyStatementOfVersion5HasItsRow() throws IOException {
+    List<String> ids = rows(MqttVersion.V5).stream().map(Row::id).toList();
+    assertThat(ids).hasSize(251);
+    Map<String, TreeSet<Integer>> sections = new TreeMap<>();
+    for (String id : ids) {
+      int dash = id.lastIndexOf('-');
+      sections
+          .computeIfAbsent(id.substring(0, dash), section -> new TreeSet<>())
+          .add(Integer.parseInt(id.substring(dash + 1)));
+    }
+    sections.forEach(
+        (section, numbers) -> {
+          // the standard has no MQTT-2.2.1-1
+          int first = section.equals("MQTT-2.2.1") ? 2 : 1;
+          assertThat(numbers.first()).as(section).isEqualTo(first);
+          assertThat(numbers.last()).as(section).isEqualTo(first + numbers.size() - 1);
+        });
+  }
 
   @ParameterizedTest
   @EnumSource

@@ -184,6 +184,26 @@ final class StrictCases {
                 }
               }),
           v5(
+              "MQTT-1.5.7-1, MQTT-3.3.2-13, MQTT-3.3.2-19 strings of properties that are not UTF-8",
+              wire -> {
+                Set<Integer> strings = Set.of(0x03, 0x08, 0x15, 0x1c, 0x1f);
+                for (Place place : PLACES.values()) {
+                  for (String digits : List.of("00", "c080", "c328", "eda080", "f4908080")) {
+                    String bad = prefixed(digits);
+                    byte[] name = hex("26" + bad + "0001 62");
+                    refused(wire, place.with(name), ReasonCode.MALFORMED_PACKET);
+                    byte[] value = hex("26 0001 61" + bad);
+                    refused(wire, place.with(value), ReasonCode.MALFORMED_PACKET);
+                    for (int id : place.allowed()) {
+                      if (strings.contains(id)) {
+                        byte[] property = concat(new byte[] {(byte) id}, hex(bad));
+                        refused(wire, place.with(property), ReasonCode.MALFORMED_PACKET);
+                      }
+                    }
+                  }
+                }
+              }),
+          v5(
               "2.2.2.2 each property twice, but for user properties",
               wire -> {
                 for (Place place : PLACES.values()) {

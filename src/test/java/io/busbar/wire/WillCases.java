@@ -15,6 +15,7 @@ import io.busbar.testing.RawClient.Will;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /** Section 3.1.2.5: wills. */
 final class WillCases {
@@ -67,6 +68,11 @@ final class WillCases {
                 Publish message = late.expectMessage("x");
                 assertThat(message.retain()).isTrue();
                 late.puback(message);
+                String other = RetainCases.topic(wire, "will-other");
+                RawClient there = wire.subscribed("retained-o", other, 0);
+                dying(wire, "retained-c", new Will(other, "y", 1, false, NONE)).close();
+                there.expectMessage("y");
+                wire.subscribed("retained-n", other, 0).expectNothing();
               }),
           both(
               "3.1.2.5 published on a protocol error",
@@ -97,8 +103,9 @@ final class WillCases {
                         .string(Property.RESPONSE_TOPIC, "answer")
                         .binary(Property.CORRELATION_DATA, new byte[] {1, 2})
                         .number(Property.MESSAGE_EXPIRY_INTERVAL, 60)
-                        .user("a", "b")
-                        .user("a", "c");
+                        .user("b", "1")
+                        .user("a", "2")
+                        .user("b", "3");
                 dying(wire, "props-c", new Will("props", "x", 0, false, properties)).close();
                 Publish message = watcher.expectMessage("x");
                 assertThat(message.payloadFormatUtf8()).isTrue();
@@ -106,7 +113,8 @@ final class WillCases {
                 assertThat(message.responseTopic()).isEqualTo("answer");
                 assertThat(message.correlationData()).containsExactly(1, 2);
                 assertThat(message.expirySeconds()).isEqualTo(60);
-                assertThat(message.userProperties()).hasSize(2);
+                assertThat(message.userProperties())
+                    .containsExactly(Map.entry("b", "1"), Map.entry("a", "2"), Map.entry("b", "3"));
               }),
           v5(
               "MQTT-3.1.3-9 a delayed one is not published to a client that comes back",
