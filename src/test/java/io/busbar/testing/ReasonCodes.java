@@ -27,6 +27,8 @@ final class ReasonCodes {
           codes("00 92"),
           Packet.SUBACK,
           codes("00 01 02 80 83 87 8f 91 97 9e a1 a2"),
+          Packet.UNSUBACK,
+          codes("00 11 80 83 87 8f 91"),
           Packet.DISCONNECT,
           codes(
               "00 80 81 82 83 87 89 8b 8d 8e 8f 90 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1 a2"),
@@ -49,8 +51,8 @@ final class ReasonCodes {
       check(Packet.CONNACK, List.of(connack.code()));
     } else if (packet instanceof Packet.Ack ack) {
       check(ack.type(), List.of(ack.reason().code()));
-    } else if (packet instanceof Packet.Suback suback && suback.type() == Packet.SUBACK) {
-      check(Packet.SUBACK, suback.codes());
+    } else if (packet instanceof Packet.Suback suback) {
+      check(suback.type(), suback.codes());
     } else if (packet instanceof Packet.Disconnect disconnect) {
       check(Packet.DISCONNECT, List.of(disconnect.reason().code()));
     } else if (packet instanceof Packet.Auth auth) {
