@@ -296,6 +296,32 @@ final class SessionCases {
                 wire.forget("expiry-there");
               }),
           v5(
+              "MQTT-4.3.3-7 a QoS 2 message that was sent does not expire, over a reconnect neither",
+              wire -> {
+                RawClient client = stored(wire, "no-expiry");
+                client.subscribe("no-expiry", 2);
+                RawClient publisher = wire.connected("no-expiry-p");
+                PropertyWriter soon =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1);
+                publisher.send(publisher.publishPacket("no-expiry", 2, 5, "sent", soon));
+                publisher.expectAck(Packet.PUBREC, 5);
+                final int id = client.expectMessage("sent").packetId();
+                client.close();
+                Await.elapsed(Duration.ofMillis(1_200));
+                try {
+                  RawClient back = wire.open();
+                  assertThat(back.resume("no-expiry", 100).sessionPresent()).isTrue();
+                  back.setPatience(2_000);
+                  Publish again = back.expectMessage("sent");
+                  assertThat(again.dup()).isTrue();
+                  assertThat(again.packetId()).isEqualTo(id);
+                  back.complete(again);
+                  back.expectNothing();
+                } finally {
+                  wire.forget("no-expiry");
+                }
+              }),
+          v5(
               "MQTT-3.8.3-3 no-local holds for a stored session",
               wire -> {
                 RawClient client = stored(wire, "no-local");
