@@ -205,15 +205,20 @@ public final class RawClient implements AutoCloseable {
     }
   }
 
-  /** The next packet, not a PUBLISH. */
+  /** The next packet, not a PUBLISH; its reason codes are those of its type. */
   public Packet read() throws IOException {
     byte[] packet = readPacket();
     assertThat(packet).as("a packet, not the end of the connection").isNotNull();
+    Packet decoded;
     try {
-      return new Decoder().decode(packet, 0, packet.length, version);
+      decoded = new Decoder().decode(packet, 0, packet.length, version);
     } catch (MqttException e) {
       throw new AssertionError("the server sent " + HexFormat.of().formatHex(packet), e);
     }
+    if (v5()) {
+      ReasonCodes.check(decoded);
+    }
+    return decoded;
   }
 
   /** The next packet, of one kind. */

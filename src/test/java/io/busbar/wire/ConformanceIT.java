@@ -19,8 +19,12 @@ class ConformanceIT {
   static Stream<Case.Run> runs() {
     return Stream.of(
             ConnectCases.TABLE,
+            ConnectFieldCases.TABLE,
+            EndCases.TABLE,
             SubscribeCases.TABLE,
             PublishCases.TABLE,
+            AckCases.TABLE,
+            AliasCases.TABLE,
             ExactlyOnceCases.TABLE,
             RetainCases.TABLE,
             WillCases.TABLE,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
@@ -23,7 +24,7 @@ final class ExactlyOnceCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-4.3.3-1 to 4.3.3-13 a message goes from one end to the other exactly once",
+              "MQTT-2.2.1-5, MQTT-4.3.3-2, MQTT-4.3.3-4, MQTT-4.3.3-8, MQTT-4.3.3-11 exactly once",
               wire -> {
                 RawClient subscriber = wire.subscribed("x2-s", "x2/#", 2);
                 RawClient publisher = wire.connected("x2-p");
@@ -38,7 +39,8 @@ final class ExactlyOnceCases {
                 subscriber.expectNothing();
               }),
           both(
-              "MQTT-4.3.3-10 the same packet identifier before PUBREL is the same message",
+              "MQTT-4.3.3-10, MQTT-4.3.3-12 the same packet identifier before PUBREL, and"
+                  + " after PUBCOMP",
               wire -> {
                 RawClient subscriber = wire.subscribed("again-s", "again", 0);
                 RawClient publisher = wire.connected("again-p");
@@ -58,7 +60,7 @@ final class ExactlyOnceCases {
                 subscriber.expectNothing();
               }),
           both(
-              "4.3 the QoS of a delivery is the lower of the two",
+              "MQTT-3.8.4-8 the QoS of a delivery is the lower of the two",
               wire -> {
                 RawClient two = wire.subscribed("lower-2", "lower", 2);
                 RawClient one = wire.subscribed("lower-1", "lower", 1);
@@ -72,7 +74,7 @@ final class ExactlyOnceCases {
                 assertThat(one.expectMessage("2").qos()).isEqualTo(1);
               }),
           v5(
-              "MQTT-4.3.3-4 an exchange ends with a PUBREC that is an error",
+              "4.3.3 an exchange ends with a PUBREC that is an error",
               wire -> {
                 RawClient subscriber = wire.subscribed("error-s", "error", 2);
                 RawClient publisher = wire.connected("error-p");
@@ -84,6 +86,38 @@ final class ExactlyOnceCases {
                     "nothing is pending",
                     () -> wire.node().gauge(Meter.DELIVERIES_PENDING) == 0,
                     () -> wire.node().gauge(Meter.DELIVERIES_PENDING));
+              }),
+          v5(
+              "MQTT-4.3.3-9 after a PUBREC that is an error the identifier is free",
+              wire -> {
+                RawClient subscriber = wire.subscribed("free-s", "free", 0);
+                RawClient publisher = wire.connected("free-p");
+                publisher.send(publisher.publishPacket("$SYS/x", 2, 5, "", NONE));
+                assertThat(publisher.expectAck(Packet.PUBREC, 5).reason())
+                    .isEqualTo(ReasonCode.NOT_AUTHORIZED);
+                assertThat(publisher.publishExactly("free", "x", 5)).isEqualTo(ReasonCode.SUCCESS);
+                subscriber.expectMessage("x");
+                subscriber.expectNothing();
+              }),
+          v5(
+              "MQTT-4.3.3-13 the exchange goes on for a message that expired",
+              wire -> {
+                RawClient receiver = wire.open();
+                receiver.connect(
+                    "late-s", new PropertyWriter().number(Property.RECEIVE_MAXIMUM, 1));
+                receiver.subscribe("late", 2);
+                RawClient publisher = wire.connected("late-p");
+                publisher.publishExactly("late", "first", 1);
+                final Publish first = receiver.expectMessage("first");
+                PropertyWriter at =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 0);
+                publisher.send(publisher.publishPacket("late", 2, 5, "expired", at));
+                publisher.expectAck(Packet.PUBREC, 5);
+                receiver.complete(first);
+                receiver.expectNothing();
+                publisher.sendAck(Packet.PUBREL, 5);
+                assertThat(publisher.expectAck(Packet.PUBCOMP, 5).reason())
+                    .isEqualTo(ReasonCode.SUCCESS);
               }),
           both(
               "4.3.3 acknowledgements of what is not in flight: 0x92",

@@ -37,7 +37,7 @@ final class RetainCases {
                 client.expectNothing();
               }),
           both(
-              "MQTT-3.3.1-8 to a subscriber that is there it goes without RETAIN",
+              "MQTT-3.3.1-12, MQTT-3.3.1-9 in 3.1.1: to one that is there it goes without RETAIN",
               wire -> {
                 String topic = topic(wire, "live");
                 RawClient client = wire.subscribed("live-s", topic, 0);
@@ -58,7 +58,7 @@ final class RetainCases {
                 wire.subscribed("gone-s", topic, 0).expectNothing();
               }),
           both(
-              "MQTT-3.3.1-9 a message without RETAIN leaves it as it is",
+              "MQTT-3.3.1-8, MQTT-3.3.1-12 in 3.1.1: a message without RETAIN leaves it as it is",
               wire -> {
                 String topic = topic(wire, "stays");
                 RawClient publisher = wire.connected("stays-p");
@@ -140,7 +140,7 @@ final class RetainCases {
                 client.expectNothing();
               }),
           v5(
-              "MQTT-3.3.1-3, MQTT-3.8.4-4 shared subscriptions get no retained messages",
+              "4.8.2 shared subscriptions get no retained messages",
               wire -> {
                 String topic = topic(wire, "shared");
                 wire.connected("shared-p").retain(topic, "x");

@@ -25,7 +25,8 @@ final class SessionCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.1.2-5, MQTT-3.2.2-2, MQTT-3.2.2-3 a session is resumed with what came since",
+              "MQTT-3.1.2-5, MQTT-3.1.2-6, MQTT-3.1.2-23, MQTT-3.2.2-3, MQTT-4.5.0-1"
+                  + " a session is resumed with what came since",
               wire -> {
                 RawClient client = stored(wire, "resume");
                 client.subscribe("resume/+", 1);
@@ -49,7 +50,7 @@ final class SessionCases {
                 wire.forget("resume");
               }),
           both(
-              "MQTT-3.1.2-4, MQTT-3.2.2-1 clean start ends it",
+              "MQTT-3.1.2-4, MQTT-3.1.4-4, MQTT-3.2.2-2, MQTT-3.2.2-1 in 3.1.1: clean start ends it",
               wire -> {
                 RawClient client = stored(wire, "clean");
                 client.subscribe("clean", 1);
@@ -64,7 +65,7 @@ final class SessionCases {
                 wire.forget("clean");
               }),
           both(
-              "MQTT-4.4.0-1 what was not acknowledged is sent again, with DUP and the same id",
+              "MQTT-4.4.0-1, MQTT-3.3.1-1, MQTT-4.3.3-3 sent again with DUP and the same id",
               wire -> {
                 RawClient client = stored(wire, "dup");
                 client.subscribe("dup", 2);
@@ -91,7 +92,41 @@ final class SessionCases {
                 wire.forget("dup");
               }),
           both(
-              "MQTT-4.3.3-7 after PUBREC only PUBREL is sent again",
+              "MQTT-3.1.3-2 a session belongs to its client id",
+              wire -> {
+                RawClient client = stored(wire, "mine");
+                client.subscribe("mine", 1);
+                end(client);
+                RawClient other = stored(wire, "mine-2");
+                wire.connected("mine-p").publishAcked("mine", "x");
+                other.expectNothing();
+                RawClient back = wire.open();
+                assertThat(back.resume("mine", 100).sessionPresent()).isTrue();
+                back.puback(back.expectMessage("x"));
+                wire.forget("mine");
+                wire.forget("mine-2");
+              }),
+          v5(
+              "MQTT-4.4.0-2 an error acknowledges too: nothing is sent again",
+              wire -> {
+                RawClient client = stored(wire, "nack");
+                client.subscribe("nack", 2);
+                RawClient publisher = wire.connected("nack-p");
+                publisher.publishAcked("nack", "one");
+                publisher.publishExactly("nack", "two", 1);
+                int one = client.expectMessage("one").packetId();
+                int two = client.expectMessage("two").packetId();
+                client.send("4003%04x80".formatted(one));
+                client.send("5003%04x80".formatted(two));
+                client.expectNothing();
+                client.close();
+                RawClient back = wire.open();
+                assertThat(back.resume("nack", 100).sessionPresent()).isTrue();
+                back.expectNothing();
+                wire.forget("nack");
+              }),
+          both(
+              "MQTT-4.3.3-5, MQTT-4.3.3-6 after PUBREC only PUBREL is sent again",
               wire -> {
                 RawClient client = stored(wire, "rel");
                 client.subscribe("rel", 2);
@@ -155,14 +190,19 @@ final class SessionCases {
                 wire.forget("window");
               }),
           v5(
-              "MQTT-3.1.2-23 it ends when its expiry has passed",
+              "MQTT-4.1.0-1, MQTT-4.1.0-2 it ends when its expiry has passed, but not while"
+                  + " connected",
               wire -> {
                 RawClient client = wire.open();
                 client.resume("expires", 1);
                 client.subscribe("expires", 1);
                 client.close();
+                RawClient stays = wire.open();
+                stays.resume("stays", 1);
                 Await.elapsed(Duration.ofMillis(1_500));
                 assertThat(wire.open().resume("expires", 0).sessionPresent()).isFalse();
+                stays.close();
+                assertThat(wire.open().resume("stays", 0).sessionPresent()).isTrue();
               }),
           v5(
               "3.14.2.2.2 DISCONNECT changes its expiry: to 0 it ends",
@@ -174,7 +214,7 @@ final class SessionCases {
                 assertThat(wire.open().resume("to-0", 0).sessionPresent()).isFalse();
               }),
           v5(
-              "MQTT-3.14.2-2 DISCONNECT may not raise it from 0",
+              "3.14.2.2.2 DISCONNECT may not raise it from 0",
               wire -> {
                 RawClient client = wire.connected("from-0");
                 client.send(RawClient.hex("e007 00 05 11 00000001"));
@@ -192,7 +232,7 @@ final class SessionCases {
                 assertThat(wire.open().resume("last", 0).sessionPresent()).isFalse();
               }),
           both(
-              "MQTT-3.1.4-2 another connection takes it over with all that is under way",
+              "MQTT-3.1.4-3 another connection takes it over with all that is under way",
               wire -> {
                 RawClient first = stored(wire, "over");
                 first.subscribe("over", 1);
@@ -211,7 +251,7 @@ final class SessionCases {
                 wire.forget("over");
               }),
           both(
-              "MQTT-3.10.4-1, MQTT-3.10.4-2 UNSUBSCRIBE of a stored session ends what it stores",
+              "MQTT-3.10.4-2 UNSUBSCRIBE of a stored session ends what it stores",
               wire -> {
                 RawClient client = stored(wire, "unsub");
                 client.subscribe("unsub", 1);
@@ -224,22 +264,28 @@ final class SessionCases {
                 wire.forget("unsub");
               }),
           v5(
-              "MQTT-3.3.2-5, MQTT-3.3.2-6 message expiry goes on in the inbox",
+              "MQTT-3.3.2-5, MQTT-3.3.2-6, MQTT-4.3.3-7 message expiry goes on until it is sent",
               wire -> {
                 RawClient client = stored(wire, "expiry");
                 client.subscribe("expiry", 1);
                 end(client);
+                RawClient there = stored(wire, "expiry-there");
+                there.subscribe("expiry-there", 2);
                 RawClient publisher = wire.connected("expiry-p");
-                publisher.publishAcked(
-                    "expiry",
-                    "gone",
-                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1));
+                PropertyWriter soon =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1);
+                publisher.publishAcked("expiry", "gone", soon);
                 publisher.publishAcked(
                     "expiry",
                     "late",
                     new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 100));
+                publisher.send(publisher.publishPacket("expiry-there", 2, 5, "sent", soon));
+                publisher.expectAck(Packet.PUBREC, 5);
+                final Publish sent = there.expectMessage("sent");
                 Await.elapsed(Duration.ofMillis(1_200));
                 publisher.expectNothing();
+                there.complete(sent);
+                there.expectNothing();
                 RawClient back = wire.open();
                 back.resume("expiry", 100);
                 Publish message = back.expectMessage("late");
@@ -247,6 +293,33 @@ final class SessionCases {
                 back.puback(message);
                 back.expectNothing();
                 wire.forget("expiry");
+                wire.forget("expiry-there");
+              }),
+          v5(
+              "MQTT-4.3.3-7 a QoS 2 message that was sent does not expire, over a reconnect neither",
+              wire -> {
+                RawClient client = stored(wire, "no-expiry");
+                client.subscribe("no-expiry", 2);
+                RawClient publisher = wire.connected("no-expiry-p");
+                PropertyWriter soon =
+                    new PropertyWriter().number(Property.MESSAGE_EXPIRY_INTERVAL, 1);
+                publisher.send(publisher.publishPacket("no-expiry", 2, 5, "sent", soon));
+                publisher.expectAck(Packet.PUBREC, 5);
+                final int id = client.expectMessage("sent").packetId();
+                client.close();
+                Await.elapsed(Duration.ofMillis(1_200));
+                try {
+                  RawClient back = wire.open();
+                  assertThat(back.resume("no-expiry", 100).sessionPresent()).isTrue();
+                  back.setPatience(2_000);
+                  Publish again = back.expectMessage("sent");
+                  assertThat(again.dup()).isTrue();
+                  assertThat(again.packetId()).isEqualTo(id);
+                  back.complete(again);
+                  back.expectNothing();
+                } finally {
+                  wire.forget("no-expiry");
+                }
               }),
           v5(
               "MQTT-3.8.3-3 no-local holds for a stored session",

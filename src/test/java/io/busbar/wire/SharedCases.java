@@ -9,6 +9,8 @@ import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.telemetry.Meter;
+import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -22,7 +24,7 @@ final class SharedCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-4.8.2-4 each message of a share goes to one member",
+              "4.8.2 each message of a share goes to one member",
               wire -> {
                 List<RawClient> members = new ArrayList<>();
                 for (int i = 0; i < 4; i++) {
@@ -96,7 +98,7 @@ final class SharedCases {
                 wire.forget("pool");
               }),
           both(
-              "3.10 UNSUBSCRIBE names the share",
+              "MQTT-3.10.4-1 UNSUBSCRIBE names the share",
               wire -> {
                 RawClient client = wire.subscribed("name", "$share/g/name", 0);
                 Packet.Suback suback =
@@ -105,6 +107,98 @@ final class SharedCases {
                   assertThat(suback.codes()).containsExactly(0x11, 0x11, 0);
                 }
                 wire.connected("name-p").publish("name", "x");
+                client.expectNothing();
+              }),
+          both(
+              "MQTT-4.8.2-3 each member gets messages at its own QoS",
+              wire -> {
+                RawClient zero = wire.subscribed("own-0", "$share/g/own", 0);
+                RawClient two = wire.subscribed("own-2", "$share/g/own", 2);
+                RawClient publisher = wire.connected("own-p");
+                for (int i = 0; i < 4; i++) {
+                  publisher.publishExactly("own", "x", 1);
+                }
+                for (int i = 0; i < 2; i++) {
+                  assertThat(zero.expectMessage("x").qos()).isZero();
+                  assertThat(two.expectMessage("x").qos()).isEqualTo(2);
+                }
+                zero.expectNothing();
+                two.expectNothing();
+              }),
+          both(
+              "MQTT-4.8.2-4 QoS 2 under way goes on when its member is back",
+              wire -> {
+                RawClient client = wire.open();
+                client.resume("way", 100);
+                client.subscribe("$share/g/way", 2);
+                RawClient publisher = wire.connected("way-p");
+                publisher.publishExactly("way", "released", 1);
+                int released = client.expectMessage("released").packetId();
+                client.sendAck(Packet.PUBREC, released);
+                client.expectAck(Packet.PUBREL, released);
+                publisher.publishExactly("way", "sent", 1);
+                client.expectMessage("sent");
+                RawClient other = wire.subscribed("way-2", "$share/g/way", 2);
+                client.close();
+                RawClient back = wire.open();
+                back.resume("way", 100);
+                back.expectAck(Packet.PUBREL, released);
+                Publish again = back.expectMessage("sent");
+                assertThat(again.dup()).isTrue();
+                back.sendAck(Packet.PUBCOMP, released);
+                back.complete(again);
+                back.expectNothing();
+                other.expectNothing();
+                wire.forget("way");
+              }),
+          both(
+              "MQTT-4.8.2-5 and goes to no other where that session has ended",
+              wire -> {
+                RawClient first = wire.subscribed("gone-1", "$share/g/gone", 2);
+                RawClient publisher = wire.connected("gone-p");
+                publisher.publishExactly("gone", "sent", 1);
+                first.expectMessage("sent");
+                RawClient second = wire.subscribed("gone-2", "$share/g/gone", 2);
+                first.close();
+                alone(wire);
+                publisher.publishExactly("gone", "next", 1);
+                second.complete(second.expectMessage("next"));
+                second.expectNothing();
+              }),
+          v5(
+              "MQTT-4.8.2-6 a message that a member refuses goes to no other",
+              wire -> {
+                RawClient first = wire.subscribed("refuses", "$share/g/refused", 2);
+                RawClient publisher = wire.connected("refused-p");
+                publisher.publishAcked("refused", "one");
+                publisher.publishExactly("refused", "two", 1);
+                int one = first.expectMessage("one").packetId();
+                int two = first.expectMessage("two").packetId();
+                RawClient second = wire.subscribed("refuses-2", "$share/g/refused", 2);
+                first.send("4003%04x80".formatted(one));
+                first.send("5003%04x80".formatted(two));
+                first.expectNothing();
+                second.expectNothing();
+                first.close();
+                alone(wire);
+                publisher.publishAcked("refused", "next");
+                second.puback(second.expectMessage("next"));
+                second.expectNothing();
+              }),
+          v5(
+              "MQTT-3.3.4-5 two copies have an identifier each",
+              wire -> {
+                RawClient client = wire.connected("copies");
+                subscribe(client, "copies", 5);
+                subscribe(client, "$share/g/copies", 6);
+                wire.connected("copies-p").publish("copies", "x");
+                List<String> packets =
+                    List.of(hex(client.readPacket()), hex(client.readPacket())).stream()
+                        .sorted()
+                        .toList();
+                String topic = "0006" + hex(RawClient.utf8("copies"));
+                assertThat(packets)
+                    .containsExactly("300c" + topic + "020b0578", "300c" + topic + "020b0678");
                 client.expectNothing();
               }),
           v5(
@@ -129,44 +223,6 @@ final class SharedCases {
                 assertThat(hex(client.readPacket())).doesNotContain("0b05");
                 client.send("8209 0003 02 0b00 0001 61 00");
                 client.expectEnd(ReasonCode.PROTOCOL_ERROR);
-              }),
-          v5(
-              "MQTT-3.1.2-26, MQTT-3.1.2-27 topics that are sent often go under an alias",
-              wire -> {
-                RawClient client = wire.open();
-                client.connect(
-                    "alias", new PropertyWriter().number(Property.TOPIC_ALIAS_MAXIMUM, 2));
-                client.subscribe("alias/#", 1);
-                RawClient publisher = wire.connected("alias-p");
-                List<String> topics = new ArrayList<>();
-                int shortest = Integer.MAX_VALUE;
-                String[] known = new String[3];
-                for (int i = 0; i < 30; i++) {
-                  String topic = "alias/" + i % 2;
-                  publisher.publishAcked(topic, "" + i);
-                  Publish message = client.readPublish();
-                  assertThat(message.topicAlias()).isBetween(0, 2);
-                  if (message.topicLength() > 0) {
-                    known[message.topicAlias()] = message.topic();
-                    topics.add(message.topic());
-                  } else {
-                    topics.add(known[message.topicAlias()]);
-                  }
-                  shortest = Math.min(shortest, message.topicLength());
-                  assertThat(topics.get(i)).isEqualTo(topic);
-                  client.puback(message);
-                }
-                assertThat(shortest).isZero();
-              }),
-          v5(
-              "MQTT-3.1.2-26 no alias for a client that wants none",
-              wire -> {
-                RawClient client = wire.subscribed("no-alias", "no-alias", 0);
-                RawClient publisher = wire.connected("no-alias-p");
-                for (int i = 0; i < 5; i++) {
-                  publisher.publish("no-alias", "x");
-                  assertThat(client.expectMessage("x").topicAlias()).isZero();
-                }
               }));
 
   private static void subscribe(RawClient client, String filter, int id) throws IOException {
@@ -175,6 +231,14 @@ final class SharedCases {
             List.of(new Packet.Filter(RawClient.utf8(filter), 1, false, false, 0)),
             new PropertyWriter().number(Property.SUBSCRIPTION_IDENTIFIER, id)));
     assertThat(client.read(Packet.Suback.class).codes()).containsExactly(1);
+  }
+
+  /** One subscription is left. */
+  private static void alone(Case.Wire wire) {
+    Await.until(
+        "one subscription",
+        () -> wire.node().gauge(Meter.SUBSCRIPTIONS) == 1,
+        () -> wire.node().gauge(Meter.SUBSCRIPTIONS));
   }
 
   private static String hex(byte[] packet) {

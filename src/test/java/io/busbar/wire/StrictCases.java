@@ -84,7 +84,7 @@ final class StrictCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.1.0-1 each type of packet but CONNECT, sent first: closed without a word",
+              "MQTT-3.1.0-1, MQTT-3.14.0-1 each type of packet but CONNECT, sent first: closed",
               wire -> {
                 for (int first = 0; first < 0x100; first++) {
                   if (first >> 4 != Packet.CONNECT) {
@@ -95,7 +95,8 @@ final class StrictCases {
                 }
               }),
           both(
-              "MQTT-2.1.3-1, MQTT-2.2.2-2 in 3.1.1: each fixed header flag that is not as given",
+              "MQTT-2.1.3-1, MQTT-3.6.1-1, MQTT-3.8.1-1, MQTT-3.10.1-1, MQTT-3.14.1-1,"
+                  + " MQTT-2.2.2-2 in 3.1.1: each flag that is not as given",
               wire -> {
                 for (byte[] packet : sound(wire).values()) {
                   for (int flags = 0; flags < 16; flags++) {
@@ -128,7 +129,8 @@ final class StrictCases {
                 }
               }),
           both(
-              "MQTT-3.1.4-1 CONNECT cut off at each byte: closed, 0x81 once its version is known",
+              "MQTT-3.1.3-3, MQTT-3.1.4-1 CONNECT cut off at each byte: 0x81 once its version"
+                  + " is known",
               wire -> {
                 String none = wire.v5() ? "00" : "";
                 byte[] body =
@@ -151,7 +153,8 @@ final class StrictCases {
                 }
               }),
           both(
-              "MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-1.5.3-1 in 3.1.1: topics that are not UTF-8",
+              "MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.2-1, MQTT-3.8.3-1, MQTT-3.10.3-1,"
+                  + " MQTT-4.7.3-2, MQTT-1.5.3-1 in 3.1.1: topics that are not UTF-8",
               wire -> {
                 String none = wire.v5() ? "00" : "";
                 for (String bad : BAD_UTF8) {
@@ -176,6 +179,26 @@ final class StrictCases {
                           wire,
                           place.with(property(id)),
                           identifier ? ReasonCode.PROTOCOL_ERROR : ReasonCode.MALFORMED_PACKET);
+                    }
+                  }
+                }
+              }),
+          v5(
+              "MQTT-1.5.7-1, MQTT-3.3.2-13, MQTT-3.3.2-19 strings of properties that are not UTF-8",
+              wire -> {
+                Set<Integer> strings = Set.of(0x03, 0x08, 0x15, 0x1c, 0x1f);
+                for (Place place : PLACES.values()) {
+                  for (String digits : List.of("00", "c080", "c328", "eda080", "f4908080")) {
+                    String bad = prefixed(digits);
+                    byte[] name = hex("26" + bad + "0001 62");
+                    refused(wire, place.with(name), ReasonCode.MALFORMED_PACKET);
+                    byte[] value = hex("26 0001 61" + bad);
+                    refused(wire, place.with(value), ReasonCode.MALFORMED_PACKET);
+                    for (int id : place.allowed()) {
+                      if (strings.contains(id)) {
+                        byte[] property = concat(new byte[] {(byte) id}, hex(bad));
+                        refused(wire, place.with(property), ReasonCode.MALFORMED_PACKET);
+                      }
                     }
                   }
                 }

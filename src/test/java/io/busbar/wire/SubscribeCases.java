@@ -5,25 +5,33 @@ import static io.busbar.testing.RawClient.utf8;
 import static io.busbar.wire.Case.both;
 import static io.busbar.wire.Case.v3;
 import static io.busbar.wire.Case.v5;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.busbar.config.Limit;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.telemetry.Meter;
+import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 
 /** Sections 3.8 to 3.11 and 4.7: subscriptions, filters and their end. */
 final class SubscribeCases {
+  private static final PropertyWriter NONE = new PropertyWriter();
+
   private SubscribeCases() {}
 
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.8.4-1 to 3.8.4-6 SUBACK has the id and a code for each filter in order",
+              "MQTT-2.2.1-6, MQTT-3.8.4-1, MQTT-3.8.4-2, MQTT-3.8.4-5, MQTT-3.8.4-6, MQTT-3.8.4-7,"
+                  + " MQTT-3.9.3-1, MQTT-3.9.3-2 SUBACK has the id and a code for each filter",
               wire -> {
                 RawClient client = wire.connected("suback");
                 Packet.Suback suback =
@@ -34,7 +42,7 @@ final class SubscribeCases {
                 assertThat(suback.codes()).containsExactly(0, 1, 2, error(wire, 0x8F));
               }),
           both(
-              "4.7.1 filters that are not valid",
+              "MQTT-4.7.0-1, MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1 filters that are not valid",
               wire -> {
                 RawClient client = wire.connected("invalid");
                 for (String bad : List.of("", "a+", "+a/b", "a/#/b", "a#", "#/", "a/b#", "++")) {
@@ -42,7 +50,7 @@ final class SubscribeCases {
                 }
               }),
           both(
-              "MQTT-3.8.3-1 a filter is UTF-8 without U+0000",
+              "MQTT-3.8.3-1, MQTT-4.7.3-2 a filter is UTF-8 without U+0000",
               wire -> {
                 for (String bad : List.of("00", "c080", "eda080", "f4908080", "ff")) {
                   RawClient client = wire.connected("utf8");
@@ -65,9 +73,11 @@ final class SubscribeCases {
               wire -> {
                 String rest = wire.v5() ? "07 0000 00" : "06 0000";
                 ended(wire, "82" + rest + "0001 61 00", ReasonCode.PROTOCOL_ERROR);
+                String shorter = wire.v5() ? "06 0000 00" : "05 0000";
+                ended(wire, "a2" + shorter + "0001 61", ReasonCode.PROTOCOL_ERROR);
               }),
           both(
-              "MQTT-3.8.3-4, MQTT-3.8.3-5 QoS 3 and reserved options",
+              "MQTT-3.8.3-5, MQTT-3.8.3-4 in 3.1.1: QoS 3 and reserved options",
               wire -> {
                 String head = wire.v5() ? "82 07 0001 00 0001 61" : "82 06 0001 0001 61";
                 ended(
@@ -107,17 +117,96 @@ final class SubscribeCases {
                       "82 10 0001 00 000a 2473686172652f672f61 04",
                       ReasonCode.PROTOCOL_ERROR)),
           v5(
-              "MQTT-3.9.2-1 SUBACK's reason string keeps the maximum packet size",
+              "MQTT-3.9.2-1 SUBACK has a reason only where it fits",
               wire -> {
-                RawClient client = wire.open();
-                client.connect(
-                    "small", new PropertyWriter().number(Property.MAXIMUM_PACKET_SIZE, 30));
-                byte[] publish = client.publishPacket("$x", 1, 1, "", new PropertyWriter());
-                client.send(publish);
-                assertThat(client.readPacket()).hasSizeLessThanOrEqualTo(30).startsWith(0x40);
+                int count = (int) wire.node().limit(Limit.FILTERS_PER_SUBSCRIBE) + 1;
+                Packet.Filter[] tooMany = new Packet.Filter[count];
+                Arrays.fill(tooMany, filter("many", 0));
+                int bare = 1 + 2 + 2 + 1 + count;
+                for (int most = bare; most < bare + 100; most += 9) {
+                  RawClient client = wire.open();
+                  client.connect(
+                      "many", new PropertyWriter().number(Property.MAXIMUM_PACKET_SIZE, most));
+                  client.send(client.subscribePacket(List.of(tooMany), new PropertyWriter()));
+                  byte[] suback = client.readPacket();
+                  assertThat(suback).hasSizeBetween(bare, most).startsWith(0x90);
+                  if (most > bare + 70) {
+                    assertThat(suback.length).as("with a reason").isGreaterThan(bare);
+                  }
+                  client.send("e000");
+                  client.expectClose();
+                }
+              }),
+          both(
+              "MQTT-3.8.4-4 no message is lost while a subscription is replaced",
+              wire -> {
+                RawClient client = wire.subscribed("swap", "swap", 1);
+                RawClient publisher = wire.connected("swap-p");
+                byte[] again = client.subscribePacket(List.of(filter("swap", 1)), NONE);
+                int count = 200;
+                for (int i = 0; i < count; i++) {
+                  publisher.send(publisher.publishPacket("swap", 1, i + 1, "" + i, NONE));
+                  if (i % 10 == 0) {
+                    client.send(again);
+                  }
+                }
+                int subacks = 0;
+                int next = 0;
+                while (next < count || subacks < count / 10) {
+                  byte[] packet = client.readPacket();
+                  if ((packet[0] & 0xf0) >> 4 == Packet.SUBACK) {
+                    subacks++;
+                  } else {
+                    int idAt = 2 + 2 + "swap".length();
+                    int textAt = idAt + 2 + (wire.v5() ? 1 : 0);
+                    String text = new String(packet, textAt, packet.length - textAt, UTF_8);
+                    assertThat(text).isEqualTo("" + next);
+                    next++;
+                    client.send(new byte[] {0x40, 2, packet[idAt], packet[idAt + 1]});
+                  }
+                }
+                client.expectNothing();
+              }),
+          both(
+              "MQTT-3.10.4-1 UNSUBSCRIBE takes the very same filter only",
+              wire -> {
+                RawClient client = wire.subscribed("same", "same/+", 0);
+                List<String> others =
+                    List.of("same/a", "same/#", "#", "Same/+", "same/+/", "same", "same/+ ");
+                Packet.Suback unsuback = client.unsubscribe(others);
+                if (wire.v5()) {
+                  assertThat(unsuback.codes()).hasSize(others.size()).containsOnly(0x11);
+                }
+                client.publish("same/a", "still");
+                client.expectMessage("still");
+                client.unsubscribe(List.of("same/+"));
+                client.publish("same/a", "gone");
+                client.expectNothing();
+              }),
+          both(
+              "MQTT-3.10.4-3 what was sent before UNSUBSCRIBE goes on to its end",
+              wire -> {
+                RawClient client = wire.subscribed("rest", "rest", 2);
+                RawClient publisher = wire.connected("rest-p");
+                publisher.publishExactly("rest", "two", 1);
+                final int two = client.expectMessage("two").packetId();
+                publisher.publishAcked("rest", "one");
+                Publish one = client.expectMessage("one");
+                client.unsubscribe(List.of("rest"));
+                client.puback(one);
+                client.sendAck(Packet.PUBREC, two);
+                Packet.Ack released = client.expectAck(Packet.PUBREL, two);
+                assertThat(released.reason()).isEqualTo(ReasonCode.SUCCESS);
+                client.sendAck(Packet.PUBCOMP, two);
+                client.expectNothing();
+                Await.until(
+                    "nothing is pending",
+                    () -> wire.node().gauge(Meter.DELIVERIES_PENDING) == 0,
+                    () -> wire.node().gauge(Meter.DELIVERIES_PENDING));
               }),
           v5(
-              "MQTT-3.10.4-4, 3.11.3 UNSUBACK says of each filter whether it was there",
+              "MQTT-3.10.4-4, MQTT-3.10.4-5, MQTT-3.10.4-6, MQTT-3.11.3-1, MQTT-3.11.3-2"
+                  + " UNSUBACK says of each filter whether it was there",
               wire -> {
                 RawClient client = wire.connected("unsuback");
                 client.subscribe(filter("a", 0), filter("b/+", 1));
@@ -127,7 +216,7 @@ final class SubscribeCases {
                 assertThat(unsuback.codes()).containsExactly(0x00, 0x11, 0x00, 0x11);
               }),
           v3(
-              "MQTT-3.10.4-5 UNSUBACK comes where nothing is subscribed too, without codes",
+              "MQTT-3.10.4-5 in 3.1.1: UNSUBACK where nothing is subscribed too, without codes",
               wire -> {
                 RawClient client = wire.connected("unsuback");
                 assertThat(client.unsubscribe(List.of("a")).codes()).isEmpty();
@@ -160,7 +249,7 @@ final class SubscribeCases {
                 client.expectNothing();
               }),
           both(
-              "MQTT-3.3.4-2, 3.3.5-1 overlapping subscriptions: one message at the highest QoS",
+              "MQTT-3.3.4-2, MQTT-3.3.5-1 in 3.1.1: overlapping subscriptions, at the highest QoS",
               wire -> {
                 RawClient one = wire.connected("overlap-1");
                 one.subscribe(filter("o/+", 0), filter("o/#", 1), filter("o/a", 0));
@@ -178,7 +267,7 @@ final class SubscribeCases {
                 two.expectMessage("next");
               }),
           both(
-              "MQTT-4.7.1-2, 4.7.1-3, 4.7.3 what filters match",
+              "MQTT-1.5.4-3, MQTT-3.3.2-3, MQTT-4.7.3-4, MQTT-4.7.1-3 in 3.1.1: what filters match",
               wire -> {
                 matches(wire, "sport/tennis/#", "sport/tennis", true);
                 matches(wire, "sport/tennis/#", "sport/tennis/p/ranking", true);
@@ -198,7 +287,7 @@ final class SubscribeCases {
                 matches(wire, "a", "\uFEFFa", false);
               }),
           both(
-              "MQTT-4.7.2-1 topics with $ may be subscribed to, clients may not publish there",
+              "4.7.2 topics with $ may be subscribed to, clients may not publish there",
               wire -> {
                 RawClient client = wire.connected("dollar");
                 assertThat(client.subscribe("$SYS/#", 1)).isEqualTo(1);

@@ -15,6 +15,7 @@ import io.busbar.testing.RawClient.Will;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /** Section 3.1.2.5: wills. */
 final class WillCases {
@@ -25,7 +26,7 @@ final class WillCases {
   static final List<Case> TABLE =
       List.of(
           both(
-              "MQTT-3.1.2-8, MQTT-3.1.2-9 published when the connection breaks, with its QoS",
+              "MQTT-3.1.2-7, MQTT-3.1.2-8 published when the connection breaks, with its QoS",
               wire -> {
                 RawClient watcher = wire.subscribed("will-w", "will/+", 2);
                 for (int qos = 0; qos < 3; qos++) {
@@ -57,7 +58,7 @@ final class WillCases {
                 watcher.expectMessage("x");
               }),
           both(
-              "MQTT-3.1.2-14, MQTT-3.1.2-15 a retained will is retained",
+              "MQTT-3.1.2-14, MQTT-3.1.2-15 a will with RETAIN is retained, another is not",
               wire -> {
                 String topic = RetainCases.topic(wire, "will");
                 RawClient watcher = wire.subscribed("retained-w", topic, 0);
@@ -67,16 +68,21 @@ final class WillCases {
                 Publish message = late.expectMessage("x");
                 assertThat(message.retain()).isTrue();
                 late.puback(message);
+                String other = RetainCases.topic(wire, "will-other");
+                RawClient there = wire.subscribed("retained-o", other, 0);
+                dying(wire, "retained-c", new Will(other, "y", 1, false, NONE)).close();
+                there.expectMessage("y");
+                wire.subscribed("retained-n", other, 0).expectNothing();
               }),
           both(
-              "MQTT-3.1.2-22 published when the keep alive runs out, and on a protocol error",
+              "3.1.2.5 published on a protocol error",
               wire -> {
                 RawClient watcher = wire.subscribed("error-w", "error", 0);
                 dying(wire, "error-c", Will.of("error", "x")).send("f000");
                 watcher.expectMessage("x");
               }),
           both(
-              "MQTT-3.1.4-3 published when another connection takes the session over",
+              "3.1.4 published when another connection takes the session over",
               wire -> {
                 RawClient watcher = wire.subscribed("taken-w", "taken", 0);
                 RawClient first = dying(wire, "taken-c", Will.of("taken", "x"));
@@ -86,7 +92,7 @@ final class WillCases {
                 watcher.expectNothing();
               }),
           v5(
-              "3.1.3.2 its properties are those of the message",
+              "MQTT-3.1.3-10 its properties are those of the message, in order",
               wire -> {
                 RawClient watcher = wire.subscribed("props-w", "props", 0);
                 PropertyWriter properties =
@@ -97,8 +103,9 @@ final class WillCases {
                         .string(Property.RESPONSE_TOPIC, "answer")
                         .binary(Property.CORRELATION_DATA, new byte[] {1, 2})
                         .number(Property.MESSAGE_EXPIRY_INTERVAL, 60)
-                        .user("a", "b")
-                        .user("a", "c");
+                        .user("b", "1")
+                        .user("a", "2")
+                        .user("b", "3");
                 dying(wire, "props-c", new Will("props", "x", 0, false, properties)).close();
                 Publish message = watcher.expectMessage("x");
                 assertThat(message.payloadFormatUtf8()).isTrue();
@@ -106,7 +113,8 @@ final class WillCases {
                 assertThat(message.responseTopic()).isEqualTo("answer");
                 assertThat(message.correlationData()).containsExactly(1, 2);
                 assertThat(message.expirySeconds()).isEqualTo(60);
-                assertThat(message.userProperties()).hasSize(2);
+                assertThat(message.userProperties())
+                    .containsExactly(Map.entry("b", "1"), Map.entry("a", "2"), Map.entry("b", "3"));
               }),
           v5(
               "MQTT-3.1.3-9 a delayed one is not published to a client that comes back",
