@@ -149,6 +149,14 @@ final class ConnectCases {
                 }
               }),
           v5(
+              "MQTT-3.1.2-24 a CONNACK that is too large for the client is not sent",
+              wire -> {
+                RawClient client = wire.open();
+                PropertyWriter size = new PropertyWriter().number(Property.MAXIMUM_PACKET_SIZE, 2);
+                client.send(client.connectPacket("tiny", 0, size));
+                client.expectClose();
+              }),
+          v5(
               "MQTT-3.2.2-19, MQTT-3.14.2-3 reason strings keep the maximum packet size",
               wire -> {
                 PropertyWriter size = new PropertyWriter().number(Property.MAXIMUM_PACKET_SIZE, 30);

@@ -21,8 +21,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The Paho clients, of both versions, with a stored session: every QoS, retained messages, wills,
- * shares.
+ * The Paho clients, of both versions, with a stored session that they resume: every QoS, retained
+ * messages, wills, shares.
+ *
+ * <p>Each resumes with a new client object. One that disconnects while an acknowledgement of its
+ * own has not been sent keeps that in its queue; at the next connect its sender finds it there
+ * instead of the CONNECT, stops, and {@code connect} waits for it for ever, so that the broker gets
+ * a connection without a CONNECT. The last message before the DISCONNECT is of QoS 0, and it comes
+ * after the acknowledgement of the one before has been queued: else that one is rightly sent again.
  */
 class PahoIT {
   private static final long SECONDS = 20;
@@ -50,7 +56,7 @@ class PahoIT {
     MqttConnectOptions stored = new MqttConnectOptions();
     stored.setCleanSession(false);
     var subscriber = new org.eclipse.paho.client.mqttv3.MqttClient(uri(transport), "paho3-s", null);
-    subscriber.setCallback(
+    var callback =
         new org.eclipse.paho.client.mqttv3.MqttCallback() {
           @Override
           public void connectionLost(Throwable cause) {
@@ -68,15 +74,24 @@ class PahoIT {
           public void deliveryComplete(org.eclipse.paho.client.mqttv3.IMqttDeliveryToken token) {
             // what was published is looked at where it arrives
           }
-        });
+        };
+    subscriber.setCallback(callback);
     subscriber.connect(stored);
     subscriber.subscribe("paho3/#", 2);
     var publisher = new org.eclipse.paho.client.mqttv3.MqttClient(uri(transport), "paho3-p", null);
     publisher.connect();
-    for (int qos = 0; qos < 3; qos++) {
-      publisher.publish("paho3/a", utf8("m"), qos, false);
-      assertThat(next(got)).isEqualTo("m" + qos);
+    for (int i = 0; i < 4; i++) {
+      publisher.publish("paho3/a", utf8("m"), i % 3, false);
+      assertThat(next(got)).isEqualTo("m" + i % 3);
     }
+    subscriber.disconnect();
+    subscriber.close();
+    publisher.publish("paho3/a", utf8("while away"), 2, false);
+    // a new object: see the class comment
+    subscriber = new org.eclipse.paho.client.mqttv3.MqttClient(uri(transport), "paho3-s", null);
+    subscriber.setCallback(callback);
+    subscriber.connect(stored);
+    assertThat(next(got)).isEqualTo("while away2");
     publisher.publish("paho3/kept", utf8("k"), 1, true);
     assertThat(next(got)).isEqualTo("k1");
     subscriber.subscribe("paho3/kept", 0);
@@ -111,10 +126,17 @@ class PahoIT {
     subscriber.subscribe(new MqttSubscription[] {new MqttSubscription("paho5/#", 2)});
     var publisher = new org.eclipse.paho.mqttv5.client.MqttClient(uri(transport), "paho5-p", null);
     publisher.connect();
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < 10; i++) {
       publisher.publish("paho5/a", utf8("m"), i % 3, false);
       assertThat(next(got)).isEqualTo("m" + i % 3);
     }
+    subscriber.disconnect();
+    subscriber.close();
+    publisher.publish("paho5/a", utf8("while away"), 2, false);
+    subscriber = new org.eclipse.paho.mqttv5.client.MqttClient(uri(transport), "paho5-s", null);
+    subscriber.setCallback(new Arrivals(got));
+    subscriber.connect(stored);
+    assertThat(next(got)).isEqualTo("while away2");
     subscriber.unsubscribe("paho5/#");
     subscriber.subscribe(new MqttSubscription[] {new MqttSubscription("$share/g/paho5/+", 1)});
     publisher.publish("paho5/b", utf8("shared"), 2, false);

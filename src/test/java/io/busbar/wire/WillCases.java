@@ -142,6 +142,19 @@ final class WillCases {
                 wire.forget("delay-c");
               }),
           v5(
+              "MQTT-3.3.2-14, MQTT-4.7.3-1 its Response Topic is a topic name",
+              wire -> {
+                for (String topic : List.of("", "a/#")) {
+                  RawClient client = wire.open();
+                  PropertyWriter answer =
+                      new PropertyWriter().string(Property.RESPONSE_TOPIC, topic);
+                  Will will = new Will("asks", "x", 0, false, answer);
+                  client.send(client.connectPacket("asks-c", true, NONE, will));
+                  assertThat(client.read(Packet.Connack.class).code()).isNotZero();
+                  client.expectClose();
+                }
+              }),
+          v5(
               "MQTT-3.1.2-8 or when its session ends before",
               wire -> {
                 RawClient watcher = wire.subscribed("ends-w", "ends", 0);
