@@ -8,9 +8,10 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Effect;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -53,6 +54,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private int partialLength;
   private final EnumSet<Pause> pauses = EnumSet.noneOf(Pause.class);
   private boolean ending;
+  private boolean left;
   private boolean closed;
   private long lastRead;
   private long closeBy;
@@ -120,7 +122,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private int process(byte[] buffer, int end) {
     int at = 0;
     try {
-      while (at < end && pauses.isEmpty() && !ending && protocol.isReady()) {
+      while (at < end && pauses.isEmpty() && !ending && protocol.isReady(buffer[at])) {
         int length = Decoder.packetLength(buffer, at, end);
         protocol.admit(buffer[at], length, end - at);
         if (length == Decoder.INCOMPLETE || at + length > end) {
@@ -208,35 +210,64 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     closed = true;
+    leave();
+    broker.connections.decrementAndGet();
+    loop.remove(key);
+  }
+
+  /** The device has been told all that it will be: its session is free. */
+  private void leave() {
+    if (left) {
+      return;
+    }
+    left = true;
     ending = true;
     partial = NOTHING;
     partialLength = 0;
     outgoing.close();
-    broker.connections.decrementAndGet();
-    loop.remove(key);
     protocol.closed();
     onClosed.forEach(Runnable::run);
     onClosed.clear();
     loop.schedule();
   }
 
-  /** Calls back when the connection is closed; at once if it is. */
+  /** Calls back when nothing is sent to the device any more; at once if that is so. */
   void onClosed(Runnable then) {
-    if (closed) {
+    if (left) {
       then.run();
     } else {
       onClosed.add(then);
     }
   }
 
-  /** Writes what is there and closes; what the device sends from now on is not read. */
+  /**
+   * Writes what is there and closes. What the device sends from now on is thrown away, until it
+   * closes too or its time is over: bytes that were left unread would reset the connection, and it
+   * might never read why.
+   */
   void end() {
     if (ending) {
       return;
     }
     ending = true;
     closeBy = loop.now + FAREWELL;
-    ctx.writeAndFlush(outgoing.last()).addListener(ChannelFutureListener.CLOSE);
+    ctx.channel().config().setAutoRead(true);
+    ctx.writeAndFlush(outgoing.last()).addListener(written -> farewell(written.isSuccess()));
+  }
+
+  private void farewell(boolean isWritten) {
+    leave();
+    if (!isWritten || !(ctx.channel() instanceof DuplexChannel channel)) {
+      ctx.close();
+      return;
+    }
+    WebSockets.sayEnd(ctx);
+    SslHandler tls = ctx.pipeline().get(SslHandler.class);
+    if (tls == null) {
+      channel.shutdownOutput();
+    } else {
+      tls.closeOutbound().addListener(told -> channel.shutdownOutput());
+    }
   }
 
   /** Closes without a word. */
@@ -250,7 +281,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Each second. */
   void sweep(long now) {
     if ((ending || !protocol.isOpen()) && now >= closeBy) {
-      protocol.timedOut();
+      if (!left) {
+        protocol.timedOut();
+      }
       abort();
     } else if (!ending) {
       protocol.sweep(now, lastRead);

@@ -146,12 +146,13 @@ final class Mailbox {
       throw new IllegalStateException("a packet that was stored", e);
     }
     long left = delivery.expiresAt() - System.currentTimeMillis();
-    if (left <= 0) {
+    // what was sent once is sent again until it is settled, expired or not [MQTT-4.3.3-7]
+    if (left <= 0 && !delivery.sent()) {
       lose(delivery, Loss.EXPIRED);
     } else if (loop.stored.writtenLength(connection.version(), delivery.qos(), delivery.ids())
         > outgoing.largestToSend()) {
       lose(delivery, Loss.TOO_LARGE);
-    } else if (!outgoing.send(loop.stored, delivery, (left + 999) / 1_000)) {
+    } else if (!outgoing.send(loop.stored, delivery, Math.max(0, (left + 999) / 1_000))) {
       return false;
     }
     next = delivery.sequence() + 1;

@@ -28,6 +28,12 @@ final class Opening {
   /** How long a session name may take to change hands, in milliseconds. */
   private static final long SESSION_TIMEOUT = 15_000;
 
+  /** The Maximum Packet Size of a client that names none. */
+  private static final long MAXIMUM = Long.MAX_VALUE;
+
+  /** Bytes of a CONNACK of MQTT 5 without properties. */
+  private static final int SMALLEST_CONNACK = 5;
+
   private final Protocol protocol;
   private final Connection connection;
   private final Loop loop;
@@ -116,7 +122,19 @@ final class Opening {
             ? connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0)
             : connect.cleanStart() ? 0 : most;
     expirySeconds = Math.min(asked, most);
+    if (v5 && connackBytes() > connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM)) {
+      refuse(ReasonCode.PACKET_TOO_LARGE, "CONNACK is larger than the client's maximum");
+      return;
+    }
     authenticate();
+  }
+
+  /** How large CONNACK is at most, but for what the client's authentication adds to it. */
+  private long connackBytes() {
+    PropertyWriter properties = new PropertyWriter();
+    describe(properties, "");
+    // the packet's type, length, flags, code and property length
+    return properties.size() + (properties.size() < 120 ? 5L : 7L);
   }
 
   /** Judges the will by the rules of a PUBLISH. */
@@ -266,13 +284,7 @@ final class Opening {
   private void accept(Bus.Authenticated known, Outcome.Opened stored) {
     settled();
     PropertyWriter properties = new PropertyWriter();
-    long keepAlive = connect.keepAlive();
     if (connect.version() == MqttVersion.V5) {
-      long most = broker.limits.get(Limit.KEEP_ALIVE);
-      if (keepAlive > most || (keepAlive == 0 && most < 65_535)) {
-        keepAlive = most;
-        properties.number(Property.SERVER_KEEP_ALIVE, keepAlive);
-      }
       describe(properties, known.permit().authenticationName());
       authentication.describe(properties, known.data());
     }
@@ -284,24 +296,28 @@ final class Opening {
     connection.opened(
         new Outgoing.Receiver(
             window(),
-            asked.number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE),
+            asked.number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM),
             (int) aliases,
             stored != null));
     boolean present = stored != null && stored.present();
     Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
-    protocol.opened(known.permit(), publisher, keepAlive, stored);
+    protocol.opened(known.permit(), publisher, keepAlive(), stored);
     connection.resume(Connection.Pause.OPENING);
   }
 
   /** What this server offers, in CONNACK (section 3.2.2.3). */
   private void describe(PropertyWriter properties, String authenticationName) {
+    if (keepAlive() != connect.keepAlive()) {
+      properties.number(Property.SERVER_KEEP_ALIVE, keepAlive());
+    }
     if (connect.properties().number(Property.REQUEST_RESPONSE_INFORMATION, 0) == 1) {
       broker
           .settings
           .announced()
           .responseInformation(authenticationName, clientId)
+          .filter(text -> isRoomForMore())
           .ifPresent(text -> properties.string(Property.RESPONSE_INFORMATION, text));
     }
     if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) != expirySeconds) {
@@ -321,9 +337,22 @@ final class Opening {
     withhold(
         properties, Limit.SUBSCRIPTION_IDENTIFIERS, Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE);
     withhold(properties, Limit.SHARED_SUBSCRIPTIONS, Property.SHARED_SUBSCRIPTION_AVAILABLE);
-    if (connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE) >= 256) {
+    if (isRoomForMore()) {
       properties.user("durability", "memory");
     }
+  }
+
+  /** The Keep Alive in force: an MQTT 5 client may be told a shorter one than it asks for. */
+  private long keepAlive() {
+    long asked = connect.keepAlive();
+    long most = broker.limits.get(Limit.KEEP_ALIVE);
+    boolean isTooLong = asked > most || (asked == 0 && most < 65_535);
+    return isTooLong && connect.version() == MqttVersion.V5 ? most : asked;
+  }
+
+  /** Whether the client takes packets of a size that leaves room for what need not be said. */
+  private boolean isRoomForMore() {
+    return connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM) >= 4_096;
   }
 
   /** Says that a feature is not available; that it is needs no saying. */
@@ -338,10 +367,12 @@ final class Opening {
     settled();
     if (connect.version() == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
-      long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE);
+      long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM);
       protocol.refer(properties, reason, 2, largest);
       Protocol.addReason(properties, why, 2, largest);
-      Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
+      if (largest >= SMALLEST_CONNACK) {
+        Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
+      }
     } else if (reason.connectReturnCode() != 0) {
       Encoder.connack(connection.out(), connect.version(), false, reason, null);
     }

@@ -79,8 +79,15 @@ final class Protocol {
 
   // --- framing ---
 
-  /** Whether packets are handled now; while a CONNECT is being judged they wait. */
-  boolean isReady() {
+  /**
+   * Whether a packet is handled now. While a CONNECT is being judged all wait, while a subscription
+   * is on its way to the index what is published waits: it comes after.
+   */
+  boolean isReady(byte first) {
+    if (state == State.OPEN && (first & 0xf0) >> 4 == Packet.PUBLISH && subscriptions.isBusy()) {
+      connection.pause(Connection.Pause.SUBSCRIBING);
+      return false;
+    }
     return state != State.OPENING || opening.isChallenged();
   }
 
@@ -119,6 +126,12 @@ final class Protocol {
       publishing.publish(buffer, start, end);
       return;
     }
+    if (state == State.OPENING && type != Packet.AUTH && type != Packet.DISCONNECT) {
+      throw new MqttException(
+          ReasonCode.PROTOCOL_ERROR,
+          "packet type %d before CONNACK (allowed: AUTH, DISCONNECT) [MQTT-3.1.2-30]"
+              .formatted(type));
+    }
     Packet packet = loop.decoder.decode(buffer, start, end, version);
     checkUserProperties(packet);
     if (state == State.NEW) {
@@ -134,11 +147,6 @@ final class Protocol {
       disconnect(disconnect);
     } else if (packet instanceof Packet.Auth auth) {
       auth(auth);
-    } else if (state == State.OPENING) {
-      throw new MqttException(
-          ReasonCode.PROTOCOL_ERROR,
-          "packet type %d before CONNACK (allowed: AUTH, DISCONNECT) [MQTT-3.1.2-30]"
-              .formatted(type));
     } else if (packet instanceof Packet.Ack ack) {
       ack(ack);
     } else if (packet instanceof Packet.Subscribe subscribe) {
@@ -223,12 +231,7 @@ final class Protocol {
               this,
               opening.connect(),
               this::authenticated,
-              no ->
-                  end(
-                      no.reason().isFor(Packet.DISCONNECT)
-                          ? no.reason()
-                          : ReasonCode.NOT_AUTHORIZED,
-                      no.text()),
+              no -> end(ReasonCode.NOT_AUTHORIZED, no.text()),
               () -> {});
       authentication.requireMethod(auth);
       if (auth.reason() != ReasonCode.REAUTHENTICATE) {
@@ -393,7 +396,10 @@ final class Protocol {
       PropertyWriter properties = new PropertyWriter();
       refer(properties, reason, 1, connection.outgoing().largestToSend());
       addReason(properties, why, 1, connection.outgoing().largestToSend());
-      Encoder.disconnect(connection.out(), version, reason, properties);
+      // what only CONNACK may say is said in general terms [MQTT-3.14.2-1]
+      boolean isTold = reason.isFor(Packet.DISCONNECT);
+      Encoder.disconnect(
+          connection.out(), version, isTold ? reason : ReasonCode.UNSPECIFIED_ERROR, properties);
     }
     connection.end();
   }

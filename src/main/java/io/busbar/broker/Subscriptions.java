@@ -78,6 +78,11 @@ final class Subscriptions {
         session);
   }
 
+  /** Whether a SUBSCRIBE or UNSUBSCRIBE is not answered yet. */
+  boolean isBusy() {
+    return requests > 0;
+  }
+
   /** The session is resumed; its subscriptions are in the index already. */
   void resumed(Outcome.Opened stored, List<Destination.Subscription> direct) {
     for (int i = 0; i < direct.size(); i++) {
@@ -266,7 +271,8 @@ final class Subscriptions {
     for (byte[] filter : packet.filters()) {
       requireUtf8(filter);
       if (tooMany) {
-        codes.add(ReasonCode.QUOTA_EXCEEDED);
+        // UNSUBACK has no code for a quota
+        codes.add(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR);
         continue;
       }
       String name = new String(filter, StandardCharsets.UTF_8);

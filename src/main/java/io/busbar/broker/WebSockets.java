@@ -138,6 +138,14 @@ final class WebSockets {
     }
   }
 
+  /** Sends the close frame, if the connection is a WebSocket that has not sent one. */
+  static void sayEnd(ChannelHandlerContext ctx) {
+    Framing framing = ctx.pipeline().get(Framing.class);
+    if (framing != null && !framing.closing) {
+      ctx.writeAndFlush(new CloseWebSocketFrame(WebSocketCloseStatus.NORMAL_CLOSURE));
+    }
+  }
+
   /** Frames to bytes. */
   private static final class Frames extends ChannelInboundHandlerAdapter {
     @Override
