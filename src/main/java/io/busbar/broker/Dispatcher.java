@@ -15,6 +15,7 @@ import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -175,6 +176,27 @@ final class Dispatcher {
     } else {
       deliver(handedOver, topic, member, key);
     }
+  }
+
+  /** Finds another member for a message of one that is gone, if it has not expired meanwhile. */
+  void handOn(HandedOn.Message message) {
+    if (message.expiresAt() <= loop.now) {
+      loop.counters.matched++;
+      loop.counters.lost(Loss.EXPIRED, 1);
+      return;
+    }
+    byte[] packet = message.packet();
+    try {
+      parse(packet, 0, packet.length);
+    } catch (MqttException e) {
+      refused(e);
+      return;
+    }
+    if (handedOver.expiryOffset() >= 0) {
+      long left = (message.expiresAt() - loop.now + 999) / 1_000;
+      ByteBuffer.wrap(packet).putInt(handedOver.expiryOffset(), (int) left);
+    }
+    repick(message.share(), packet);
   }
 
   /** Finds another member for a message of one that is gone. */

@@ -17,10 +17,6 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.WriteBufferWaterMark;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -50,8 +46,7 @@ final class Outgoing {
   private AliasAssigner aliases;
   private boolean isStored;
 
-  /** What shared subscriptions chose this device for and it has not settled, by identifier. */
-  private Map<Integer, Handed> handed = new LinkedHashMap<>(0);
+  private final HandedOn handed;
 
   /** Topics of messages since a page of retained messages was asked for, or null. */
   private Set<ByteBuffer> live;
@@ -78,6 +73,7 @@ final class Outgoing {
     this.broker = loop.broker;
     this.outboundLimit = broker.limits.get(Limit.OUTBOUND_BYTES);
     this.queueLimit = broker.limits.get(Limit.QUEUE_BYTES);
+    this.handed = new HandedOn(loop);
     this.queue = new SendQueue(broker.limits.intValue(Limit.QUEUE_MESSAGES));
   }
 
@@ -109,9 +105,6 @@ final class Outgoing {
    */
   record Receiver(int window, long maximumPacketSize, int aliases, boolean stored) {}
 
-  /** A message that a shared subscription chose the device for, as another member would get it. */
-  private record Handed(Share.Key share, byte[] packet) {}
-
   /** Whether its packets differ from those of others because topics get aliases. */
   boolean assignsAliases() {
     return aliases != null;
@@ -140,31 +133,13 @@ final class Outgoing {
     }
     if (!isStored) {
       int undelivered = queue.size() + (inflight == null ? 0 : inflight.count());
-      int handedOn = handOn();
+      int handedOn = handed.handOn(queue);
       loop.counters.lost(Loss.SESSION_ENDED, undelivered - handedOn);
       loop.counters.settled += handedOn;
       loop.counters.pending -= undelivered;
     }
     broker.outbound.give(accounted);
     accounted = 0;
-  }
-
-  /** Gives what shared subscriptions chose this device for to others; returns how many. */
-  private int handOn() {
-    List<Handed> originals = new ArrayList<>(handed.values());
-    handed = Map.of();
-    while (queue.size() > 0) {
-      if (queue.peek().tag() instanceof Handed original) {
-        originals.add(original);
-      }
-      queue.remove();
-    }
-    if (!originals.isEmpty()) {
-      // later: the message that is being dispatched now is read from the same bytes
-      loop.execute(
-          () -> originals.forEach(one -> loop.dispatcher.repick(one.share(), one.packet())));
-    }
-    return originals.size();
   }
 
   /** The turn's buffer; it is written when the turn ends. */
@@ -207,13 +182,13 @@ final class Outgoing {
       }
     } else {
       counters.pending++;
-      byte[] original = share == null ? null : copy(message);
+      HandedOn.Message original = share == null ? null : handed.of(message, share);
       if (canSend()) {
         int packetIdAt = write(message, topic, qos, retain, ids);
         int packetId = inflight.acquire(qos);
         out.setShort(packetIdAt, packetId);
         counters.sent[qos]++;
-        keep(packetId, qos, original == null ? null : new Handed(share, original));
+        handed.sent(packetId, qos, original);
       } else {
         ByteBuf copy = Unpooled.buffer(message.writtenLength(version, qos, ids));
         int packetIdAt = message.write(copy, version, qos, retain, ids);
@@ -223,15 +198,8 @@ final class Outgoing {
                 packetIdAt,
                 message.writtenExpiryAt(),
                 Loop.expiresAt(message, loop.now),
-                share == null ? null : new Handed(share, original)));
+                original));
       }
-    }
-  }
-
-  /** QoS 2 that was sent is never given to another member [MQTT-4.8.2-6]. */
-  private void keep(int packetId, int qos, Handed original) {
-    if (original != null && qos == 1) {
-      handed.put(packetId, original);
     }
   }
 
@@ -251,14 +219,6 @@ final class Outgoing {
   private boolean isRoomForAlias(Publish message, int qos, int[] ids) {
     return largestToSend == Long.MAX_VALUE
         || message.writtenLength(version, qos, ids) + 5 <= largestToSend;
-  }
-
-  private static byte[] copy(Publish message) {
-    ByteBuf copy = Unpooled.buffer(message.packetLength() + 8);
-    message.write(copy, MqttVersion.V5, message.qos(), message.retain(), Route.NO_IDS);
-    byte[] packet = new byte[copy.readableBytes()];
-    copy.readBytes(packet);
-    return packet;
   }
 
   /** Sends a block of messages that other connections get too. */
@@ -407,7 +367,7 @@ final class Outgoing {
   private boolean settled(int packetId) {
     loop.counters.settled++;
     loop.counters.pending--;
-    handed.remove(packetId);
+    handed.settled(packetId);
     drain();
     return true;
   }
@@ -470,7 +430,7 @@ final class Outgoing {
       int packetId = inflight.acquire(qos);
       to.setShort(base + message.packetIdAt(), packetId);
       loop.counters.sent[qos]++;
-      keep(packetId, qos, (Handed) message.tag());
+      handed.sent(packetId, qos, (HandedOn.Message) message.tag());
     }
     if (!ended && queue.size() == 0 && !isCongested()) {
       drained.run();

@@ -134,14 +134,17 @@ class EncoderTest {
   void acknowledgementsWithProperties() throws MqttException {
     for (int type : ACKS) {
       out.clear();
-      Encoder.ack(out, type, 1, ReasonCode.NOT_AUTHORIZED, properties());
+      boolean first = type == Packet.PUBACK || type == Packet.PUBREC;
+      ReasonCode reason =
+          first ? ReasonCode.NOT_AUTHORIZED : ReasonCode.PACKET_IDENTIFIER_NOT_FOUND;
+      Encoder.ack(out, type, 1, reason, properties());
 
       MqttPubReplyMessageVariableHeader header =
           (MqttPubReplyMessageVariableHeader) netty(MqttVersion.V5).variableHeader();
-      assertThat(header.reasonCode()).isEqualTo((byte) 0x87);
+      assertThat(header.reasonCode()).isEqualTo((byte) reason.code());
       same(header.properties(), MqttVersion.V5);
       Packet.Ack ack = (Packet.Ack) ours(MqttVersion.V5);
-      assertThat(ack.reason()).isEqualTo(ReasonCode.NOT_AUTHORIZED);
+      assertThat(ack.reason()).isEqualTo(reason);
       assertThat(ack.properties().reasonString()).isEqualTo("why");
     }
   }
