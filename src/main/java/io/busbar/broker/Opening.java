@@ -41,8 +41,8 @@ final class Opening {
   private final Packet.Connect connect;
   private final Authentication authentication;
   private String clientId;
-  private boolean assigned;
   private long expirySeconds;
+  private Offer offer;
   private Will will;
   private List<Destination.Subscription> resumed = List.of();
   private boolean pending;
@@ -112,9 +112,9 @@ final class Opening {
       refuse(e.reason(), "will: " + e.getMessage());
       return;
     }
-    if (clientId.isEmpty()) {
+    boolean assigned = clientId.isEmpty();
+    if (assigned) {
       clientId = "auto-" + UUID.randomUUID();
-      assigned = true;
     }
     long most = broker.limits.get(Limit.SESSION_EXPIRY);
     long asked =
@@ -122,19 +122,12 @@ final class Opening {
             ? connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0)
             : connect.cleanStart() ? 0 : most;
     expirySeconds = Math.min(asked, most);
-    if (v5 && connackBytes() > connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM)) {
+    offer = new Offer(broker, connect, clientId, assigned, expirySeconds);
+    if (v5 && offer.bytes() > connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM)) {
       refuse(ReasonCode.PACKET_TOO_LARGE, "CONNACK is larger than the client's maximum");
       return;
     }
     authenticate();
-  }
-
-  /** How large CONNACK is at most, but for what the client's authentication adds to it. */
-  private long connackBytes() {
-    PropertyWriter properties = new PropertyWriter();
-    describe(properties, "");
-    // the packet's type, length, flags, code and property length
-    return properties.size() + (properties.size() < 120 ? 5L : 7L);
   }
 
   /** Judges the will by the rules of a PUBLISH. */
@@ -285,7 +278,7 @@ final class Opening {
     settled();
     PropertyWriter properties = new PropertyWriter();
     if (connect.version() == MqttVersion.V5) {
-      describe(properties, known.permit().authenticationName());
+      offer.describe(properties, known.permit().authenticationName());
       authentication.describe(properties, known.data());
     }
     var asked = connect.properties();
@@ -303,63 +296,8 @@ final class Opening {
     Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
-    protocol.opened(known.permit(), publisher, keepAlive(), stored);
+    protocol.opened(known.permit(), publisher, offer.keepAlive(), stored);
     connection.resume(Connection.Pause.OPENING);
-  }
-
-  /** What this server offers, in CONNACK (section 3.2.2.3). */
-  private void describe(PropertyWriter properties, String authenticationName) {
-    if (keepAlive() != connect.keepAlive()) {
-      properties.number(Property.SERVER_KEEP_ALIVE, keepAlive());
-    }
-    if (connect.properties().number(Property.REQUEST_RESPONSE_INFORMATION, 0) == 1) {
-      broker
-          .settings
-          .announced()
-          .responseInformation(authenticationName, clientId)
-          .filter(text -> isRoomForMore())
-          .ifPresent(text -> properties.string(Property.RESPONSE_INFORMATION, text));
-    }
-    if (connect.properties().number(Property.SESSION_EXPIRY_INTERVAL, 0) != expirySeconds) {
-      properties.number(Property.SESSION_EXPIRY_INTERVAL, expirySeconds);
-    }
-    if (assigned) {
-      properties.string(Property.ASSIGNED_CLIENT_IDENTIFIER, clientId);
-    }
-    properties
-        .number(Property.RECEIVE_MAXIMUM, broker.limits.get(Limit.RECEIVE_MAXIMUM))
-        .number(Property.MAXIMUM_PACKET_SIZE, broker.limits.get(Limit.PACKET_BYTES))
-        .number(Property.TOPIC_ALIAS_MAXIMUM, broker.limits.get(Limit.TOPIC_ALIASES));
-    if (broker.limits.get(Limit.MAXIMUM_QOS) < 2) {
-      properties.number(Property.MAXIMUM_QOS, broker.limits.get(Limit.MAXIMUM_QOS));
-    }
-    withhold(properties, Limit.RETAIN_AVAILABLE, Property.RETAIN_AVAILABLE);
-    withhold(
-        properties, Limit.SUBSCRIPTION_IDENTIFIERS, Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE);
-    withhold(properties, Limit.SHARED_SUBSCRIPTIONS, Property.SHARED_SUBSCRIPTION_AVAILABLE);
-    if (isRoomForMore()) {
-      properties.user("durability", "memory");
-    }
-  }
-
-  /** The Keep Alive in force: an MQTT 5 client may be told a shorter one than it asks for. */
-  private long keepAlive() {
-    long asked = connect.keepAlive();
-    long most = broker.limits.get(Limit.KEEP_ALIVE);
-    boolean isTooLong = asked > most || (asked == 0 && most < 65_535);
-    return isTooLong && connect.version() == MqttVersion.V5 ? most : asked;
-  }
-
-  /** Whether the client takes packets of a size that leaves room for what need not be said. */
-  private boolean isRoomForMore() {
-    return connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM) >= 4_096;
-  }
-
-  /** Says that a feature is not available; that it is needs no saying. */
-  private void withhold(PropertyWriter properties, Limit feature, int property) {
-    if (broker.limits.get(feature) == 0) {
-      properties.number(property, 0);
-    }
   }
 
   /** Answers a CONNECT, or what followed it, with an error. */
