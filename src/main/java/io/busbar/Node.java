@@ -39,14 +39,19 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** One node: its Vert.x, its place in the cluster and its verticles, wired by hand. */
 public final class Node {
+  /** How long a verticle may take to take in what is left, in milliseconds. */
+  private static final long STOP_TIMEOUT = 2_000;
+
   private final Settings settings;
   private final Vertx vertx;
   private final Telemetry telemetry;
   private final List<Settings.Listener> listeners;
   private final Settings.Address http;
+  private final List<String> connections;
 
   private Node(Wiring wiring) {
     this.settings = wiring.settings;
@@ -54,6 +59,7 @@ public final class Node {
     this.telemetry = wiring.telemetry;
     this.listeners = wiring.listeners;
     this.http = wiring.http;
+    this.connections = List.copyOf(wiring.connections);
   }
 
   /**
@@ -156,9 +162,23 @@ public final class Node {
     return settings;
   }
 
-  /** Stops: devices are told, then everything is closed. */
+  /**
+   * Stops: devices are told, what their connections leave behind is taken in by those who own it,
+   * then everything is closed.
+   */
   public Future<Void> stop() {
-    return vertx.close();
+    return Future.join(connections.stream().map(vertx::undeploy).toList())
+        .transform(
+            gone ->
+                Future.join(
+                    settle(Bus.SESSION, new Bus.Append(List.of())),
+                    settle(Bus.MATCHING, new Bus.Unsubscribe(List.of()))))
+        .transform(settled -> vertx.close());
+  }
+
+  /** Completes when a verticle has taken what was sent to it before. */
+  private Future<?> settle(String address, Bus.Local nothing) {
+    return vertx.eventBus().request(address, nothing, Bus.local(STOP_TIMEOUT));
   }
 
   /** Deploys the verticles in the order in which they need each other. */
@@ -171,6 +191,7 @@ public final class Node {
     private final PrometheusMeterRegistry registry;
     private final Telemetry telemetry;
     private final int loops;
+    private final List<String> connections = new CopyOnWriteArrayList<>();
     private volatile List<Settings.Listener> listeners = List.of();
     private Settings.Address http;
 
@@ -216,7 +237,11 @@ public final class Node {
       Future<?> deployed = Future.succeededFuture();
       for (int i = 0; i < loops; i++) {
         int id = i;
-        deployed = deployed.compose(d -> onLoop(new ConnectionVerticle(broker, id, clustered)));
+        deployed =
+            deployed.compose(
+                d ->
+                    onLoop(new ConnectionVerticle(broker, id, clustered))
+                        .onSuccess(connections::add));
       }
       return deployed
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
