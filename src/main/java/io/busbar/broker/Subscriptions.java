@@ -221,10 +221,14 @@ final class Subscriptions {
         null,
         outcome -> {
           wait(-1);
+          if (outcome instanceof Outcome.Subscribed && !protocol.connection.isEnding()) {
+            index(packetId, asked);
+            return;
+          }
+          // what was asked for is not in the index, or goes with the connection
+          remove(asked.replaced);
           if (outcome == null) {
             protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-          } else if (outcome instanceof Outcome.Subscribed) {
-            index(packetId, asked);
           }
         });
   }
@@ -302,6 +306,7 @@ final class Subscriptions {
         outcome -> {
           wait(-1);
           if (outcome == null) {
+            remove(gone);
             protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
           } else {
             remove.run();
