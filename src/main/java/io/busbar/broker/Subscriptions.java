@@ -234,14 +234,26 @@ final class Subscriptions {
   }
 
   private void index(int packetId, Asked asked) {
-    request(
-        new Bus.Subscribe(asked.added),
+    Runnable answer =
         () -> {
           suback(packetId, asked.codes, asked.why);
           replay(asked);
-        });
+        };
+    if (asked.replaced.isEmpty()) {
+      request(new Bus.Subscribe(asked.added), answer);
+      return;
+    }
+    // SUBACK when the old ones are gone, too: they may be of another QoS [MQTT-3.8.4-3]
+    int[] changes = {2};
+    Runnable one =
+        () -> {
+          if (--changes[0] == 0) {
+            answer.run();
+          }
+        };
+    request(new Bus.Subscribe(asked.added), one);
     // after the new ones, on the same address: at no moment is there none
-    remove(asked.replaced);
+    request(new Bus.Unsubscribe(asked.replaced), one);
   }
 
   private void replay(Asked asked) {
