@@ -45,4 +45,7 @@ public interface Disk {
 
   /** Has what was created, deleted and renamed on the disk. */
   void syncNames() throws IOException;
+
+  /** Bytes that could still be written, as far as the disk knows. */
+  long usable() throws IOException;
 }

@@ -1,0 +1,66 @@
+package io.busbar.store;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/** One file of a journal, named by the position where it starts; opened when it is used. */
+final class Segment {
+  private static final Pattern NAME = Pattern.compile("[0-7][0-9a-f]{15}\\.journal");
+
+  private final Disk disk;
+  private final long start;
+  private final String name;
+  private Disk.File file;
+
+  Segment(Disk disk, long start) {
+    this.disk = disk;
+    this.start = start;
+    this.name = name(start);
+  }
+
+  /** The name of the file that starts at a position. */
+  static String name(long start) {
+    return String.format("%016x.journal", start);
+  }
+
+  /** Those that are there, by their start. */
+  static NavigableMap<Long, Segment> all(Disk disk) throws IOException {
+    NavigableMap<Long, Segment> all = new TreeMap<>();
+    List<String> names = disk.names();
+    for (String name : names) {
+      if (NAME.matcher(name).matches()) {
+        long start = Long.parseLong(name, 0, 16, 16);
+        all.put(start, new Segment(disk, start));
+      }
+    }
+    return all;
+  }
+
+  long start() {
+    return start;
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** The open file; created if it is not there. */
+  Disk.File file() throws IOException {
+    if (file == null) {
+      file = disk.open(name);
+    }
+    return file;
+  }
+
+  /** Closes the file; the next use opens it again. */
+  void close() throws IOException {
+    Disk.File open = file;
+    file = null;
+    if (open != null) {
+      open.close();
+    }
+  }
+}
