@@ -72,6 +72,10 @@ public final class Journal implements AutoCloseable {
   private Recovery recovery;
   private long synced;
   private long end;
+
+  /** The end of the mark that this life begins with: it is synced before what follows it. */
+  private long begun;
+
   private long lastStart;
   private int lastCrc;
   private boolean marked;
@@ -85,7 +89,9 @@ public final class Journal implements AutoCloseable {
 
   /**
    * Opens the journal in a folder, or starts one in an empty folder. Replays all records in order;
-   * what was replayed counts only when this returns. All of it is synced then.
+   * what was replayed counts only when this returns. All of it is synced then. Each opening appends
+   * a mark (see {@link #mark}), so a journal without any record is new, or has lost its files; on a
+   * full disk the mark waits and the journal is dirty.
    *
    * @param segmentBytes bytes of a file at most, unless one record is longer
    * @throws DamagedJournalException if something that was synced is not there
@@ -123,8 +129,28 @@ public final class Journal implements AutoCloseable {
       file.truncate(end - lastStart);
     }
     // A process that died may have left records which are read here and not yet on the disk.
-    file.sync();
-    disk.syncNames();
+    try {
+      file.sync();
+      disk.syncNames();
+    } catch (IOException e) {
+      throw new SyncFailedException("what was found in the journal", e);
+    }
+    begin();
+  }
+
+  /**
+   * Has a mark on the disk before anything else of this life. What an earlier life left at this
+   * very position, cut off now, is a sound record that follows the same one as ours: if it showed
+   * up again in place of an unsynced record of ours, nothing could tell.
+   */
+  private void begin() throws IOException {
+    put(0, JournalRecord.MARK);
+    begun = end;
+    try {
+      sync();
+    } catch (WriteFailedException later) {
+      // A full disk is no reason not to start: reading frees it. The next sync tries again.
+    }
   }
 
   /** What was found when it was opened. */
@@ -157,7 +183,7 @@ public final class Journal implements AutoCloseable {
    * @return whether there is something to sync now
    */
   public boolean mark() {
-    if (marked || isDirty() || end == 0) {
+    if (marked || isDirty()) {
       return false;
     }
     put(0, JournalRecord.MARK);
@@ -233,7 +259,8 @@ public final class Journal implements AutoCloseable {
         create(synced);
         starts.remove();
       } else {
-        write(next == null ? end : next);
+        long until = next == null ? end : next;
+        write(synced < begun ? Math.min(begun, until) : until);
       }
     }
     if (buffer.capacity() > KEPT_BUFFER) {

@@ -11,8 +11,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * A folder in memory that knows what is synced and forgets the rest as real disks do: at a {@link
- * #crash} each write that was not synced is there wholly, partly, in some of its sectors, as zeros
- * or not at all, and each name that was not synced has or has not changed. The same numbers give
+ * #crash} each write that was not synced is there wholly, partly, in some of its sectors, as zeros,
+ * as what a cut had left there, or not at all, and each name that was not synced has or has not changed. The same numbers give
  * the same outcome.
  */
 public final class SimDisk implements Disk {
@@ -27,6 +27,7 @@ public final class SimDisk implements Disk {
   private boolean full;
   private boolean failWrite;
   private boolean failSync;
+  private int changesLeft = Integer.MAX_VALUE;
   private long writes;
   private long syncs;
   private long nameSyncs;
@@ -39,6 +40,7 @@ public final class SimDisk implements Disk {
   /** The power fails: open files are void, what is not synced is left to chance. */
   public void crash() {
     kill();
+    changesLeft = Integer.MAX_VALUE;
     for (Naming naming : namings) {
       if (random.nextBoolean()) {
         naming.apply(kept);
@@ -54,9 +56,26 @@ public final class SimDisk implements Disk {
     life++;
   }
 
+  /**
+   * After so many changes (writes, cuts, syncs, changes of names) nothing works until the {@link
+   * #crash} that has to follow.
+   */
+  public void endAfter(int changes) {
+    changesLeft = changes;
+  }
+
+  private void change() throws IOException {
+    if (changesLeft == 0) {
+      throw new IOException("the power is off");
+    }
+    if (changesLeft < Integer.MAX_VALUE) {
+      changesLeft--;
+    }
+  }
+
   /** A new disk: nothing is there. */
   public void wipe() {
-    kill();
+    crash();
     namings.clear();
     kept.clear();
     seen.clear();
@@ -134,6 +153,7 @@ public final class SimDisk implements Disk {
   public File open(String name) throws IOException {
     Content content = seen.get(name);
     if (content == null) {
+      change();
       if (failWrite || (full && random.nextBoolean())) {
         throw new IOException(failWrite ? "Input/output error" : "No space left on device");
       }
@@ -144,7 +164,8 @@ public final class SimDisk implements Disk {
   }
 
   @Override
-  public void delete(String name) {
+  public void delete(String name) throws IOException {
+    change();
     if (seen.containsKey(name)) {
       change(new Naming(name, null, null));
     }
@@ -152,6 +173,7 @@ public final class SimDisk implements Disk {
 
   @Override
   public void rename(String from, String to) throws IOException {
+    change();
     Content content = seen.get(from);
     if (content == null) {
       throw new IOException("no file " + from);
@@ -167,6 +189,7 @@ public final class SimDisk implements Disk {
   @Override
   public void syncNames() throws IOException {
     nameSyncs++;
+    change();
     if (failSync) {
       throw new IOException("Input/output error");
     }
@@ -218,6 +241,7 @@ public final class SimDisk implements Disk {
     @Override
     public void write(ByteBuffer from, long at) throws IOException {
       writes++;
+      change();
       long growth = at + from.remaining() - content().seenLength;
       if (failWrite || (growth > 0 && (full || capacity < Long.MAX_VALUE) && growth > usable())) {
         int part = random.nextInt(from.remaining() + 1);
@@ -233,12 +257,14 @@ public final class SimDisk implements Disk {
 
     @Override
     public void truncate(long length) throws IOException {
+      change();
       content().truncate(length);
     }
 
     @Override
     public void sync() throws IOException {
       syncs++;
+      change();
       if (failSync) {
         content().failSync(random);
         throw new IOException("Input/output error");
@@ -277,6 +303,11 @@ public final class SimDisk implements Disk {
     private int keptLength;
     private final List<Change> changes = new ArrayList<>();
 
+    /** What was cut off last, and where: it may show up again where the file grows. */
+    private byte[] stale = EMPTY;
+
+    private int staleAt;
+
     void write(long at, ByteBuffer from) {
       byte[] bytes = new byte[from.remaining()];
       from.get(from.position(), bytes);
@@ -291,6 +322,8 @@ public final class SimDisk implements Disk {
 
     void truncate(long length) {
       if (length < seenLength) {
+        stale = Arrays.copyOfRange(seen, (int) length, seenLength);
+        staleAt = (int) length;
         Arrays.fill(seen, (int) length, seenLength, (byte) 0);
         seenLength = (int) length;
         changes.add(new Change((int) length, null));
@@ -330,7 +363,15 @@ public final class SimDisk implements Disk {
             }
           }
         }
-        default -> grow(change.at + random.nextInt(length + 1));
+        default -> {
+          int from = keptLength;
+          grow(change.at + random.nextInt(length + 1));
+          if (random.nextBoolean()) {
+            for (int i = Math.max(from, staleAt); i < keptLength; i++) {
+              kept[i] = i < staleAt + stale.length ? stale[i - staleAt] : 0;
+            }
+          }
+        }
       }
     }
 
