@@ -183,7 +183,7 @@ public final class Journal implements AutoCloseable {
    * @return whether there is something to sync now
    */
   public boolean mark() {
-    if (marked || isDirty()) {
+    if (failure == null && (marked || isDirty())) {
       return false;
     }
     put(0, JournalRecord.MARK);

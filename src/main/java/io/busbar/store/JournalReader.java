@@ -38,9 +38,6 @@ final class JournalReader {
   void read() throws IOException {
     position = segments.firstKey();
     for (Segment segment : segments.values()) {
-      if (segment.start() != position) {
-        throw damaged(Segment.name(position), "a file is missing");
-      }
       enter(segment);
       boolean more = true;
       while (more && position - start < window.length()) {
@@ -49,8 +46,11 @@ final class JournalReader {
       Map.Entry<Long, Segment> later = segments.higherEntry(start);
       if (later == null) {
         judge(segment);
-      } else if (!more || position != later.getKey()) {
+      } else if (!more) {
         throw damaged(segment.name(), "a record is not there, and files follow");
+      } else if (position != later.getKey()) {
+        String next = later.getValue().name();
+        throw damaged(segment.name(), "it ends here, but the next file is " + next);
       } else {
         segment.close();
       }

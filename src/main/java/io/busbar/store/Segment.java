@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import java.io.IOException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
@@ -23,7 +24,7 @@ final class Segment {
 
   /** The name of the file that starts at a position. */
   static String name(long start) {
-    return String.format("%016x.journal", start);
+    return HexFormat.of().toHexDigits(start) + ".journal";
   }
 
   /** Those that are there, by their start. */

@@ -12,8 +12,8 @@ import java.util.random.RandomGenerator;
 /**
  * A folder in memory that knows what is synced and forgets the rest as real disks do: at a {@link
  * #crash} each write that was not synced is there wholly, partly, in some of its sectors, as zeros,
- * as what a cut had left there, or not at all, and each name that was not synced has or has not changed. The same numbers give
- * the same outcome.
+ * as what a cut had left there, or not at all, and each name that was not synced has or has not
+ * changed. The same numbers give the same outcome.
  */
 public final class SimDisk implements Disk {
   private static final int SECTOR = 512;
@@ -40,7 +40,6 @@ public final class SimDisk implements Disk {
   /** The power fails: open files are void, what is not synced is left to chance. */
   public void crash() {
     kill();
-    changesLeft = Integer.MAX_VALUE;
     for (Naming naming : namings) {
       if (random.nextBoolean()) {
         naming.apply(kept);
@@ -54,11 +53,12 @@ public final class SimDisk implements Disk {
   /** The process dies, the system lives: open files are void, all that was written is seen. */
   public void kill() {
     life++;
+    changesLeft = Integer.MAX_VALUE;
   }
 
   /**
    * After so many changes (writes, cuts, syncs, changes of names) nothing works until the {@link
-   * #crash} that has to follow.
+   * #crash} or {@link #kill} that has to follow.
    */
   public void endAfter(int changes) {
     changesLeft = changes;
