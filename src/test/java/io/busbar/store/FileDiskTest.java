@@ -47,7 +47,7 @@ class FileDiskTest {
   void writesMoreThanAtOnce() throws IOException {
     byte[] bytes = new byte[(5 << 20) + 3];
     for (int i = 0; i < bytes.length; i++) {
-      bytes[i] = (byte) (i * 31 >> 5);
+      bytes[i] = (byte) ((i * 31) >> 5);
     }
     try (Disk.File file = new FileDisk(folder).open("a")) {
       ByteBuffer from = ByteBuffer.wrap(bytes, 1, bytes.length - 2);

@@ -247,7 +247,7 @@ final class JournalWalk {
     open();
     released(synced);
     long found = journal.end() - JournalRecord.HEADER;
-    assertThat(found).isBetween(synced, end() + starts * JournalRecord.HEADER);
+    assertThat(found).isBetween(synced, end() + (long) starts * JournalRecord.HEADER);
     cut(found);
     assertThat(found).isEqualTo(end());
     assertThat(journal.recovery().records()).isEqualTo(entries.size());
