@@ -17,6 +17,9 @@ package io.busbar.shard;
  *   8 receive      string session, number epoch, number packet id, flag taken
  *   9 end          string session
  *  10 tick
+ *  11 once         number group, number id, then what a publish has
+ *  12 confirm      list of number
+ *  13 configure    bounds
  * </pre>
  */
 final class CommandForm {
@@ -30,12 +33,15 @@ final class CommandForm {
   private static final int RECEIVE = 8;
   private static final int END = 9;
   private static final int TICK = 10;
+  private static final int ONCE = 11;
+  private static final int CONFIRM = 12;
+  private static final int CONFIGURE = 13;
 
   private CommandForm() {}
 
   static void write(FormWriter out, Command command) {
     if (command instanceof Command.Publish it) {
-      write(out, it);
+      write(out.u8(PUBLISH), it);
     } else if (command instanceof Command.Settle it) {
       out.u8(SETTLE).string(it.session()).number(it.epoch());
       ValueForm.write(out, it.done());
@@ -69,11 +75,17 @@ final class CommandForm {
       out.u8(END).string(it.session());
     } else if (command instanceof Command.Tick) {
       out.u8(TICK);
+    } else if (command instanceof Command.Once it) {
+      write(out.u8(ONCE).number(it.group()).number(it.id()), it.publish());
+    } else if (command instanceof Command.Confirm it) {
+      ValueForm.write(out.u8(CONFIRM), it.ids());
+    } else if (command instanceof Command.Configure it) {
+      ValueForm.write(out.u8(CONFIGURE), it.bounds());
     }
   }
 
   private static void write(FormWriter out, Command.Publish it) {
-    out.u8(PUBLISH).u8((it.all() ? 1 : 0) | (it.publisher() == null ? 0 : 2));
+    out.u8((it.all() ? 1 : 0) | (it.publisher() == null ? 0 : 2));
     if (it.publisher() != null) {
       out.string(it.publisher());
     }
@@ -108,6 +120,9 @@ final class CommandForm {
       case RECEIVE -> new Command.Receive(in.string(), in.number(), in.u31(), in.flag());
       case END -> new Command.End(in.string());
       case TICK -> new Command.Tick();
+      case ONCE -> new Command.Once(in.u31(), in.number(), publish(in));
+      case CONFIRM -> new Command.Confirm(ValueForm.numbers(in));
+      case CONFIGURE -> new Command.Configure(ValueForm.bounds(in));
       default -> throw in.wrong("a command of kind " + kind);
     };
   }
@@ -123,7 +138,7 @@ final class CommandForm {
         in.u31());
   }
 
-  private static Command publish(FormReader in) {
+  private static Command.Publish publish(FormReader in) {
     int flags = in.u8();
     if (flags > 3) {
       throw in.wrong("the flags of a publish are " + flags);

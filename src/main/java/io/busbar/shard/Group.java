@@ -23,19 +23,27 @@ import java.util.function.Consumer;
 public final class Group {
   private static final int[] NO_IDS = {};
 
+  /** How many effects of groups are remembered, so that a message of theirs is taken once. */
+  private static final int ONCES = 4_096;
+
   /** What one Tick does of each kind at most. */
   private static final int DUE_AT_ONCE = 1_000;
 
-  private final Bounds bounds;
   private final Retained retained;
   private final Map<String, StoredSession> sessions = new HashMap<>();
   private final SubscriptionIndex<StoredSession.Member> index = new SubscriptionIndex<>();
   private final Map<ByteBuffer, Integer> interest = new HashMap<>();
-  private final Moment moment = new Moment();
+  private final PendingEffects pending = new PendingEffects();
+  private final Set<Once> onces = new LinkedHashSet<>();
+  private final Moment moment = new Moment(pending);
   private final Queues queues;
   private final TreeMap<Long, Set<StoredSession>> due = new TreeMap<>();
   private final Publish view = new Publish();
+  private Bounds bounds;
   private long lastEpoch;
+
+  /** A pending effect, of this group or another, whose message came here. */
+  private record Once(int group, long id) {}
 
   /** What a session's matching subscriptions come to together. */
   private static final class Match {
@@ -81,8 +89,22 @@ public final class Group {
         end(session, Effect.Reason.REQUESTED);
       }
       return new Outcome.Done();
+    } else if (command instanceof Command.Once once) {
+      return once(once);
+    } else if (command instanceof Command.Confirm confirm) {
+      Arrays.stream(confirm.ids()).forEach(pending::confirm);
+      return new Outcome.Done();
+    } else if (command instanceof Command.Configure configure) {
+      configure(configure.bounds());
+      return new Outcome.Done();
     }
     return tick();
+  }
+
+  private void configure(Bounds now) {
+    bounds = now;
+    queues.configure(now);
+    retained.configure(now.retainedMessages(), now.retainedBytes());
   }
 
   /** The retained messages, to be read. */
@@ -102,8 +124,13 @@ public final class Group {
   }
 
   /** Deliveries that are in inboxes and pools: neither settled, nor lost, nor handed on. */
-  int pending() {
+  int deliveries() {
     return queues.pooled() + sessions.values().stream().mapToInt(s -> s.inbox.size()).sum();
+  }
+
+  /** Effects that were told and not confirmed, as they were told and in that order. */
+  public List<Effect.Pending> pending() {
+    return pending.list();
   }
 
   /** When something is due next, or Long.MAX_VALUE. */
@@ -213,7 +240,8 @@ public final class Group {
   }
 
   private void fire(StoredSession session) {
-    moment.tell(new Effect.WillDue(session.name, session.owner, session.will.packet()));
+    byte[] packet = session.will.packet();
+    moment.owe(id -> new Effect.WillDue(id, session.name, session.owner, packet));
     session.will = null;
     session.willAt = StoredSession.NEVER;
   }
@@ -369,6 +397,16 @@ public final class Group {
   }
 
   // --- messages ---
+
+  private Outcome once(Command.Once command) {
+    if (!onces.add(new Once(command.group(), command.id()))) {
+      return new Outcome.Published(0);
+    }
+    if (onces.size() > ONCES) {
+      onces.remove(onces.iterator().next());
+    }
+    return publish(command.publish());
+  }
 
   private Outcome publish(Command.Publish publish) {
     byte[] packet = publish.packet();

@@ -13,7 +13,7 @@ import java.util.function.Consumer;
 final class Queues {
   private static final int[] NO_IDS = {};
 
-  private final Bounds bounds;
+  private Bounds bounds;
   private final Moment moment;
   private final Consumer<StoredSession> overflowed;
   private final Map<Share.Key, Share> shares = new HashMap<>();
@@ -28,6 +28,11 @@ final class Queues {
     this.bounds = bounds;
     this.moment = moment;
     this.overflowed = overflowed;
+  }
+
+  /** What bounds them from now on. */
+  void configure(Bounds now) {
+    bounds = now;
   }
 
   // --- inboxes ---
@@ -193,7 +198,7 @@ final class Queues {
     }
     Packets.parse(packet, view);
     byte[] counted = Packets.countedDown(packet, view.expiryOffset(), expiresAt, moment.now);
-    moment.tell(new Effect.Repick(key.name(), key.filter(), counted));
+    moment.owe(id -> new Effect.Repick(id, key.name(), key.filter(), counted));
   }
 
   /** Messages that wait in the pools. */

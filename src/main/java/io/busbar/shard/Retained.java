@@ -25,8 +25,8 @@ public final class Retained {
 
   private static final Comparator<Item> BY_TOPIC = Retained::compare;
 
-  private final int maxMessages;
-  private final long maxBytes;
+  private int maxMessages;
+  private long maxBytes;
   private final TreeMap<Item, Item> items = new TreeMap<>(BY_TOPIC);
   private final Publish view = new Publish();
   private PriorityQueue<Item> due =
@@ -72,8 +72,13 @@ public final class Retained {
 
   /** None yet; at most so many, of so many bytes with {@value #OVERHEAD} added for each. */
   public Retained(int maxMessages, long maxBytes) {
-    this.maxMessages = maxMessages;
-    this.maxBytes = maxBytes;
+    configure(maxMessages, maxBytes);
+  }
+
+  /** At most so many from now on; if there are more already, they stay. */
+  void configure(int messages, long withBytes) {
+    maxMessages = messages;
+    maxBytes = withBytes;
   }
 
   /** Messages. */

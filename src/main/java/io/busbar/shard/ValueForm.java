@@ -1,5 +1,7 @@
 package io.busbar.shard;
 
+import java.util.List;
+
 /**
  * The form of what commands, outcomes and checkpoints have in common.
  *
@@ -8,10 +10,21 @@ package io.busbar.shard;
  *                 handling, 0x40 shared), [string share], bytes filter, number id
  *   will          bytes packet, number delay in seconds
  *   location      string node, number loop, number connection
+ *   bounds        number queue messages, number queue bytes, u8 overflow (0 drop oldest, 1 drop
+ *                 newest, 2 end session, 3 refuse), number sessions, number retained messages,
+ *                 number retained bytes
  *   optional      u8 0, or u8 1 and the value
  * </pre>
  */
 final class ValueForm {
+  /** By their codes. */
+  private static final List<Bounds.Overflow> OVERFLOWS =
+      List.of(
+          Bounds.Overflow.DROP_OLDEST,
+          Bounds.Overflow.DROP_NEWEST,
+          Bounds.Overflow.END_SESSION,
+          Bounds.Overflow.REFUSE);
+
   private ValueForm() {}
 
   static void write(FormWriter out, StoredSubscription it) {
@@ -70,6 +83,22 @@ final class ValueForm {
 
   static Location location(FormReader in) {
     return in.flag() ? new Location(in.string(), in.u31(), in.number()) : null;
+  }
+
+  static void write(FormWriter out, Bounds it) {
+    out.number(it.queueMessages()).number(it.queueBytes());
+    out.u8(OVERFLOWS.indexOf(it.overflow())).number(it.sessions());
+    out.number(it.retainedMessages()).number(it.retainedBytes());
+  }
+
+  static Bounds bounds(FormReader in) {
+    return new Bounds(
+        in.u31(),
+        in.number(),
+        OVERFLOWS.get(in.number(OVERFLOWS.size() - 1, "an overflow")),
+        in.u31(),
+        in.u31(),
+        in.number());
   }
 
   static void write(FormWriter out, String it) {

@@ -25,6 +25,10 @@ class EntryTest {
     return new StoredSubscription(name, share, bytes, qos, noLocal, rap, handling, id);
   }
 
+  private static Bounds bounds(Bounds.Overflow overflow) {
+    return new Bounds(100, 300, overflow, 2, 3, 4);
+  }
+
   private static byte[] utf8(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
   }
@@ -75,7 +79,19 @@ class EntryTest {
             "07 0173 07 02 01 ac02 01 02"),
         new Golden<>(new Command.Receive("s", 7, 65_535, true), "08 0173 07 ffff03 01"),
         new Golden<>(new Command.End("s"), "09 0173"),
-        new Golden<>(new Command.Tick(), "0a"));
+        new Golden<>(new Command.Tick(), "0a"),
+        new Golden<>(
+            new Command.Once(3, 300, new Command.Publish(utf8("p"), null, true, List.of())),
+            "0b 03 ac02 01 0170 00"),
+        new Golden<>(new Command.Confirm(new long[] {1, 300}), "0c 02 01 ac02"),
+        new Golden<>(
+            new Command.Configure(bounds(Bounds.Overflow.DROP_OLDEST)), "0d 64 ac02 00 02 03 04"),
+        new Golden<>(
+            new Command.Configure(bounds(Bounds.Overflow.DROP_NEWEST)), "0d 64 ac02 01 02 03 04"),
+        new Golden<>(
+            new Command.Configure(bounds(Bounds.Overflow.END_SESSION)), "0d 64 ac02 02 02 03 04"),
+        new Golden<>(
+            new Command.Configure(bounds(Bounds.Overflow.REFUSE)), "0d 64 ac02 03 02 03 04"));
   }
 
   static List<Golden<Outcome>> outcomes() {

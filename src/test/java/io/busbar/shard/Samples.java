@@ -21,14 +21,17 @@ final class Samples {
   }
 
   Command command() {
-    return switch (random.nextInt(10)) {
+    return switch (random.nextInt(13)) {
       case 0 ->
           new Command.Open(
               string(), string(), flag(), number(), will(), location(), random.nextInt(70_000));
       case 1 -> new Command.Close(string(), number(), random.nextInt(9) - 1, flag(), number());
       case 2 -> new Command.Subscribe(string(), number(), list(this::subscription));
       case 3 -> new Command.Unsubscribe(string(), number(), list(this::string));
-      case 4 -> new Command.Publish(bytes(), optional(this::string), flag(), list(this::pick));
+      case 4 -> publish();
+      case 9 -> new Command.Once(random.nextInt(60), number(), publish());
+      case 10 -> new Command.Confirm(numbers());
+      case 11 -> new Command.Configure(bounds());
       case 5 ->
           new Command.Replay(
               string(), number(), string(), list(this::bytes), optional(this::bytes));
@@ -37,6 +40,21 @@ final class Samples {
       case 8 -> new Command.End(string());
       default -> new Command.Tick();
     };
+  }
+
+  private Command.Publish publish() {
+    return new Command.Publish(bytes(), optional(this::string), flag(), list(this::pick));
+  }
+
+  private Bounds bounds() {
+    Bounds.Overflow[] overflows = Bounds.Overflow.values();
+    return new Bounds(
+        random.nextInt(100_000),
+        number(),
+        overflows[random.nextInt(overflows.length)],
+        random.nextInt(100_000),
+        random.nextInt(100_000),
+        number());
   }
 
   Outcome outcome() {
