@@ -1,5 +1,7 @@
 package io.busbar.shard;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -45,7 +47,7 @@ public final class Machine {
     }
     boolean isNew = stream == null || stream.incarnation < entry.incarnation();
     if (isNew) {
-      stream = new Stream(entry.incarnation());
+      stream = new Stream(entry.origin(), entry.incarnation());
     }
     Result known = stream.judge(entry.number());
     if (known != null) {
@@ -61,6 +63,36 @@ public final class Machine {
     }
     stream.applied(List.copyOf(outcomes));
     return new Result.Applied(stream.answer);
+  }
+
+  /**
+   * Begins a checkpoint of the state as it is now, which takes little time: it is written in slices
+   * ({@link Checkpoint#writeSome}). One that was begun before and is not written to its end is
+   * void.
+   */
+  public Checkpoint checkpoint() {
+    group.rewind();
+    List<Freezer.Frozen> first = new ArrayList<>(group.small(now));
+    // behind the header
+    streams.values().forEach(stream -> first.add(stream.frozen()));
+    return new Checkpoint(group.freezer(), group, first.iterator());
+  }
+
+  /**
+   * The machine of a checkpoint: it goes on as the one that was at that moment.
+   *
+   * @throws FormException if the bytes are not a whole checkpoint, or damaged
+   * @throws IOException if they cannot be read
+   */
+  public static Machine restore(InputStream bytes) throws IOException {
+    return new Restore(bytes).machine();
+  }
+
+  /** A machine with the state of a checkpoint. */
+  Machine(Group group, long now, List<Stream> restored) {
+    this.group = group;
+    this.now = now;
+    restored.forEach(stream -> streams.put(stream.origin, stream));
   }
 
   /** What the entries have come to, to be read. */

@@ -20,6 +20,16 @@ final class PendingEffects {
     byId.remove(id);
   }
 
+  long lastId() {
+    return lastId;
+  }
+
+  /** Of a group that is restored: those it had, and the last identifier. */
+  void restore(long last, List<Effect.Pending> effects) {
+    lastId = last;
+    effects.forEach(effect -> byId.put(effect.id(), effect));
+  }
+
   List<Effect.Pending> list() {
     return List.copyOf(byId.values());
   }
