@@ -98,6 +98,31 @@ class MachineTest {
     assertThat(machine.group().nextDue()).isEqualTo(11_000);
   }
 
+  /** The index keeps many subscribers in an order that no two replicas share. */
+  @Test
+  void manySubscribersAreServedInTheSameOrder() {
+    assertThat(bells()).hasSize(100).isEqualTo(bells());
+  }
+
+  private static List<String> bells() {
+    Machine machine = new Machine();
+    byte[] filter = {'f'};
+    StoredSubscription one = new StoredSubscription("f", null, filter, 1, false, false, 2, 0);
+    List<Command> commands = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      commands.add(open("s" + i * 7 % 100));
+      commands.add(new Command.Subscribe("s" + i * 7 % 100, i + 1, List.of(one)));
+    }
+    byte[] packet = Messages.publish("f", "x", 1, false, -1);
+    commands.add(new Command.Publish(packet, null, true, List.of()));
+    List<Effect> told = new ArrayList<>();
+    machine.apply(new Entry("a", 1, 1, 0, commands), told::add);
+    return told.stream()
+        .filter(Effect.Bell.class::isInstance)
+        .map(effect -> ((Effect.Bell) effect).session())
+        .toList();
+  }
+
   @Test
   void aResultIsWrittenAsItAlwaysWas() {
     assertForm(new Result.Applied(List.of(new Outcome.Published(3))), "0101010503");
