@@ -107,7 +107,7 @@ public final class ConnectionVerticle extends VerticleBase {
 
   private void will(Effect.WillDue will) {
     Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
-    loop.dispatcher.will(will.packet(), new Origin(publisher, MqttVersion.V5, null));
+    loop.dispatcher.will(will.packet(), new Origin(publisher, MqttVersion.V5, null, will.id()));
   }
 
   private void onForward(Message<Buffer> message) {

@@ -27,6 +27,9 @@ import java.util.Map;
  * each shared subscription, the store, other loops and nodes, webhooks.
  */
 final class Dispatcher {
+  /** Number of the group of the store whose effects these are: there is one. */
+  private static final int GROUP = 0;
+
   private static final List<Command.Pick> NO_PICKS = List.of();
 
   private final Loop loop;
@@ -172,7 +175,7 @@ final class Dispatcher {
     Destination.Subscription member =
         share == null || connection == null || connection.isEnding() ? null : share.of(connection);
     if (member == null) {
-      repick(key, packet);
+      repick(key, packet, 0);
     } else {
       deliver(handedOver, topic, member, key);
     }
@@ -196,11 +199,15 @@ final class Dispatcher {
       long left = (message.expiresAt() - loop.now + 999) / 1_000;
       ByteBuffer.wrap(packet).putInt(handedOver.expiryOffset(), (int) left);
     }
-    repick(message.share(), packet);
+    repick(message.share(), packet, 0);
   }
 
-  /** Finds another member for a message of one that is gone. */
-  void repick(Share.Key key, byte[] packet) {
+  /**
+   * Finds another member for a message of one that is gone.
+   *
+   * @param effect the store's pending effect that this carries out, or 0
+   */
+  private void repick(Share.Key key, byte[] packet, long effect) {
     try {
       Topic topic = parse(packet, 0, packet.length);
       Share share = find(route(topic), key);
@@ -213,16 +220,21 @@ final class Dispatcher {
         pick = share(handedOver, topic, share);
       }
       if (pick != null) {
-        store(handedOver, null, false, List.of(pick), null);
+        store(
+            handedOver, new Origin(null, MqttVersion.V5, null, effect), false, List.of(pick), null);
       }
     } catch (MqttException e) {
       refused(e);
+    }
+    if (effect != 0) {
+      // in one entry with what goes back to the store: both are lost, or neither
+      loop.outbox.add(new Command.Confirm(new long[] {effect}));
     }
   }
 
   void repick(Bus.Repicks repicks) {
     for (Effect.Repick one : repicks.repicks()) {
-      repick(new Share.Key(one.share(), one.filter()), one.packet());
+      repick(new Share.Key(one.share(), one.filter()), one.packet(), one.id());
     }
   }
 
@@ -240,13 +252,16 @@ final class Dispatcher {
   private void store(
       Publish message, Origin origin, boolean all, List<Command.Pick> picks, Acks.Ack ack) {
     byte[] packet = copy(message, all && message.retain());
-    String session = origin == null ? null : origin.publisher().clientId();
+    boolean isKnown = origin != null && origin.publisher() != null;
+    String session = isKnown ? origin.publisher().clientId() : null;
     Connection publisher = origin == null ? null : origin.connection();
+    Command.Publish publish = new Command.Publish(packet, session, all, picks);
+    boolean once = origin != null && origin.effect() != 0;
     if (ack != null) {
       ack.await();
     }
     loop.outbox.add(
-        new Command.Publish(packet, session, all, picks),
+        once ? new Command.Once(GROUP, origin.effect(), publish) : publish,
         packet.length,
         publisher,
         outcome -> stored(outcome, publisher, ack));
@@ -350,15 +365,31 @@ final class Dispatcher {
     broker.telemetry.count(Meter.PACKETS_REFUSED, "forward");
   }
 
-  /** Publishes a will: as if its client had. */
+  /**
+   * Publishes a will: as if its client had. If it is a pending effect of the store, that is
+   * confirmed when all who promise it have the message.
+   */
   void will(byte[] packet, Origin origin) {
+    Acks.Ack ack = null;
+    if (origin.effect() != 0) {
+      Command confirm = new Command.Confirm(new long[] {origin.effect()});
+      ack = new Acks.Ack(() -> loop.outbox.add(confirm));
+      ack.await();
+    }
+    will(packet, origin, ack);
+    if (ack != null) {
+      ack.arrived();
+    }
+  }
+
+  private void will(byte[] packet, Origin origin, Acks.Ack ack) {
     try {
       Topic topic = parse(packet, 0, packet.length);
       Route route = route(topic);
       if (route.isEmpty() && !handedOver.retain()) {
         loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
       }
-      dispatch(handedOver, topic, route, origin, null);
+      dispatch(handedOver, topic, route, origin, ack);
     } catch (MqttException e) {
       refused(e);
     }

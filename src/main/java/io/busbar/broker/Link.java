@@ -134,7 +134,10 @@ final class Link {
   /** Nobody knows whether the messages arrived: the publishers are to send them again. */
   private static void unknown(List<Waiting> acks) {
     for (Waiting one : acks) {
-      one.publisher.end(ReasonCode.SERVER_UNAVAILABLE, "another node did not answer");
+      // a will has no publisher: it stays pending in the store
+      if (one.publisher != null) {
+        one.publisher.end(ReasonCode.SERVER_UNAVAILABLE, "another node did not answer");
+      }
     }
   }
 

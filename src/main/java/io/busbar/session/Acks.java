@@ -15,6 +15,7 @@ public final class Acks {
     private final int qos;
     private final int packetId;
     private final boolean counts;
+    private final Runnable then;
     private ReasonCode reason;
     private int waitsFor;
 
@@ -24,6 +25,16 @@ public final class Acks {
       this.reason = reason;
       // a QoS 2 message that is not refused counts by its packet identifier, which stays in use
       this.counts = qos == 1 || reason.isError();
+      this.then = null;
+    }
+
+    /** Of a message that no client is owed an acknowledgement of. */
+    public Ack(Runnable then) {
+      this.qos = 0;
+      this.packetId = 0;
+      this.reason = ReasonCode.SUCCESS;
+      this.counts = false;
+      this.then = then;
     }
 
     /** The QoS of the PUBLISH: 1 is answered with PUBACK, 2 with PUBREC. */
@@ -46,9 +57,15 @@ public final class Acks {
       waitsFor++;
     }
 
-    /** An awaited event came; true if it was the last. */
+    /** An awaited event came; true if it was the last and a client is owed. */
     public boolean arrived() {
-      return --waitsFor == 0;
+      if (--waitsFor > 0) {
+        return false;
+      }
+      if (then != null) {
+        then.run();
+      }
+      return then == null;
     }
 
     /** What was awaited came to something else than success. */

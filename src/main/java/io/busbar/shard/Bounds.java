@@ -17,6 +17,10 @@ public record Bounds(
     int sessions,
     int retainedMessages,
     long retainedBytes) {
+  /** Those of a group before it is told others: the defaults of the configuration. */
+  public static final Bounds INITIAL =
+      new Bounds(10_000, 8L << 20, Overflow.DROP_OLDEST, 1_000_000, 10_000_000, 4L << 30);
+
   /** What happens to a message for an inbox that is full. */
   public enum Overflow {
     /** The oldest that is not in flight goes. */

@@ -86,6 +86,21 @@ public sealed interface Command {
   /** Ends a session now, whoever has it: an operator's wish. */
   record End(String session) implements Command {}
 
+  /**
+   * A message that a pending effect gave rise to: has effect the first time only, however often the
+   * effect was told.
+   *
+   * @param group number of the group whose effect it is
+   * @param id of the effect ({@link Effect.Pending#id})
+   */
+  record Once(int group, long id, Publish publish) implements Command {}
+
+  /** Pending effects that were carried out: they are not told again. */
+  record Confirm(long[] ids) implements Command {}
+
+  /** What bounds the group from now on. What is beyond already stays until its turn comes. */
+  record Configure(Bounds bounds) implements Command {}
+
   /** Time passes: sessions, wills and retained messages fall due. */
   record Tick() implements Command {}
 }

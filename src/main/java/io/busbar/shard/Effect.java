@@ -21,8 +21,17 @@ public sealed interface Effect {
     REQUESTED
   }
 
+  /**
+   * What must not be lost. It stays with the group until a {@link Command.Confirm} names it, and is
+   * told again by a restarted node or a new leader ({@link Group#pending}).
+   */
+  sealed interface Pending extends Effect {
+    /** Unique in the group, and rising. */
+    long id();
+  }
+
   /** A will is due. */
-  record WillDue(String session, String owner, byte[] packet) implements Effect {}
+  record WillDue(long id, String session, String owner, byte[] packet) implements Pending {}
 
   /**
    * A message of a shared subscription lost its member and is to be given to another that is
@@ -30,7 +39,7 @@ public sealed interface Effect {
    *
    * @param packet an MQTT 5 PUBLISH, packet id 0
    */
-  record Repick(String share, byte[] filter, byte[] packet) implements Effect {}
+  record Repick(long id, String share, byte[] filter, byte[] packet) implements Pending {}
 
   /** The first subscription of a filter at QoS 1 or 2 came, or the last one went. */
   record Interest(byte[] filter, boolean added) implements Effect {}

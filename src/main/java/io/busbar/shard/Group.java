@@ -6,13 +6,13 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /**
@@ -23,32 +23,53 @@ import java.util.function.Consumer;
 public final class Group {
   private static final int[] NO_IDS = {};
 
+  /** How many effects of groups are remembered, so that a message of theirs is taken once. */
+  private static final int ONCES = 4_096;
+
   /** What one Tick does of each kind at most. */
   private static final int DUE_AT_ONCE = 1_000;
 
-  private final Bounds bounds;
   private final Retained retained;
-  private final Map<String, StoredSession> sessions = new HashMap<>();
+  private final Freezer freezer = new Freezer();
+  private final Sessions sessions = new Sessions();
   private final SubscriptionIndex<StoredSession.Member> index = new SubscriptionIndex<>();
   private final Map<ByteBuffer, Integer> interest = new HashMap<>();
-  private final Moment moment = new Moment();
+  private final PendingEffects pending = new PendingEffects();
+  private final Set<Once> onces = new LinkedHashSet<>();
+  private final Moment moment = new Moment(pending);
   private final Queues queues;
-  private final TreeMap<Long, Set<StoredSession>> due = new TreeMap<>();
+  private final TreeSet<StoredSession> due =
+      new TreeSet<>(
+          Comparator.<StoredSession>comparingLong(session -> session.scheduledAt)
+              .thenComparingLong(session -> session.scheduled));
   private final Publish view = new Publish();
+  private Bounds bounds;
   private long lastEpoch;
+  private long lastScheduled;
+
+  /** A pending effect, of this group or another, whose message came here. */
+  record Once(int group, long id) {}
 
   /** What a session's matching subscriptions come to together. */
   private static final class Match {
+    final StoredSession session;
+    final long epoch;
     int qos;
     int[] ids = NO_IDS;
     boolean retainAsPublished;
+
+    Match(StoredSession session) {
+      this.session = session;
+      this.epoch = session.epoch;
+    }
   }
 
   /** A group without any state. */
   public Group(Bounds bounds) {
     this.bounds = bounds;
-    this.retained = new Retained(bounds.retainedMessages(), bounds.retainedBytes());
-    this.queues = new Queues(bounds, moment, session -> end(session, Effect.Reason.OVERFLOW));
+    this.retained = new Retained(bounds.retainedMessages(), bounds.retainedBytes(), freezer);
+    this.queues =
+        new Queues(bounds, moment, freezer, session -> end(session, Effect.Reason.OVERFLOW));
   }
 
   /**
@@ -81,8 +102,22 @@ public final class Group {
         end(session, Effect.Reason.REQUESTED);
       }
       return new Outcome.Done();
+    } else if (command instanceof Command.Once once) {
+      return once(once);
+    } else if (command instanceof Command.Confirm confirm) {
+      Arrays.stream(confirm.ids()).forEach(pending::confirm);
+      return new Outcome.Done();
+    } else if (command instanceof Command.Configure configure) {
+      configure(configure.bounds());
+      return new Outcome.Done();
     }
     return tick();
+  }
+
+  private void configure(Bounds now) {
+    bounds = now;
+    queues.configure(now);
+    retained.configure(now.retainedMessages(), now.retainedBytes());
   }
 
   /** The retained messages, to be read. */
@@ -102,18 +137,28 @@ public final class Group {
   }
 
   /** Deliveries that are in inboxes and pools: neither settled, nor lost, nor handed on. */
-  int pending() {
-    return queues.pooled() + sessions.values().stream().mapToInt(s -> s.inbox.size()).sum();
+  int deliveries() {
+    return queues.pooled() + sessions.deliveries();
+  }
+
+  /** Effects that were told and not confirmed, as they were told and in that order. */
+  public List<Effect.Pending> pending() {
+    return pending.list();
   }
 
   /** When something is due next, or Long.MAX_VALUE. */
   public long nextDue() {
-    return Math.min(due.isEmpty() ? Long.MAX_VALUE : due.firstKey(), retained.nextDue());
+    return Math.min(due.isEmpty() ? Long.MAX_VALUE : due.first().scheduledAt, retained.nextDue());
   }
 
+  /** A session that a command of its connection is about to change, or null for a stale one. */
   private StoredSession current(String name, long epoch) {
     StoredSession session = sessions.get(name);
-    return session == null || session.epoch != epoch || session.location == null ? null : session;
+    if (session == null || session.epoch != epoch || session.location == null) {
+      return null;
+    }
+    freezer.before(session);
+    return session;
   }
 
   // --- sessions ---
@@ -141,14 +186,18 @@ public final class Group {
     }
     if (isNew) {
       session = new StoredSession(open.session(), open.owner());
-      sessions.put(open.session(), session);
+      session.checkpoint = freezer.checkpoint;
+      session.epoch = ++lastEpoch;
+      sessions.add(session);
     } else {
+      freezer.before(session);
       if (session.location != null) {
         takeOver(session);
       }
       schedule(session, StoredSession.NEVER);
+      session.epoch = ++lastEpoch;
+      sessions.renewed(session);
     }
-    session.epoch = ++lastEpoch;
     session.expirySeconds = open.expirySeconds();
     session.will = open.will();
     session.opened(open.location(), open.window());
@@ -213,13 +262,16 @@ public final class Group {
   }
 
   private void fire(StoredSession session) {
-    moment.tell(new Effect.WillDue(session.name, session.owner, session.will.packet()));
+    freezer.before(session);
+    byte[] packet = session.will.packet();
+    moment.owe(id -> new Effect.WillDue(id, session.name, session.owner, packet));
     session.will = null;
     session.willAt = StoredSession.NEVER;
   }
 
   private void end(StoredSession session, Effect.Reason reason) {
-    sessions.remove(session.name);
+    freezer.before(session);
+    sessions.remove(session);
     session.hasEnded = true;
     schedule(session, StoredSession.NEVER);
     for (StoredSubscription subscription : session.subscriptions.values()) {
@@ -239,22 +291,22 @@ public final class Group {
     if (session.scheduledAt == at) {
       return;
     }
-    Set<StoredSession> before = due.get(session.scheduledAt);
-    if (before != null) {
-      before.remove(session);
-      if (before.isEmpty()) {
-        due.remove(session.scheduledAt);
-      }
+    freezer.before(session);
+    if (session.scheduledAt != StoredSession.NEVER) {
+      due.remove(session);
     }
     session.scheduledAt = at;
     if (at != StoredSession.NEVER) {
-      due.computeIfAbsent(at, t -> new LinkedHashSet<>()).add(session);
+      session.scheduled = ++lastScheduled;
+      due.add(session);
     }
   }
 
   private Outcome tick() {
-    for (int i = 0; i < DUE_AT_ONCE && !due.isEmpty() && due.firstKey() <= moment.now; i++) {
-      StoredSession session = due.firstEntry().getValue().iterator().next();
+    for (int i = 0;
+        i < DUE_AT_ONCE && !due.isEmpty() && due.first().scheduledAt <= moment.now;
+        i++) {
+      StoredSession session = due.first();
       if (!isOver(session)) {
         schedule(session, session.endAt);
       }
@@ -318,10 +370,7 @@ public final class Group {
       return;
     }
     boolean isShared = subscription.share() != null;
-    ByteBuffer filter =
-        isShared
-            ? ByteBuffer.wrap(subscription.name().getBytes(StandardCharsets.UTF_8))
-            : ByteBuffer.wrap(subscription.filter());
+    ByteBuffer filter = interestKey(subscription);
     int before = interest.getOrDefault(filter, 0);
     int after = before + change;
     if (after == 0) {
@@ -336,6 +385,13 @@ public final class Group {
         moment.tell(new Effect.Interest(subscription.filter(), after > 0));
       }
     }
+  }
+
+  private static ByteBuffer interestKey(StoredSubscription subscription) {
+    return ByteBuffer.wrap(
+        subscription.share() == null
+            ? subscription.filter()
+            : subscription.name().getBytes(StandardCharsets.UTF_8));
   }
 
   private void shareInterest(Share.Key key, boolean added) {
@@ -370,13 +426,24 @@ public final class Group {
 
   // --- messages ---
 
+  private Outcome once(Command.Once command) {
+    if (!onces.add(new Once(command.group(), command.id()))) {
+      return new Outcome.Published(0);
+    }
+    if (onces.size() > ONCES) {
+      onces.remove(onces.iterator().next());
+    }
+    return publish(command.publish());
+  }
+
   private Outcome publish(Command.Publish publish) {
     byte[] packet = publish.packet();
     Packets.parse(packet, view);
-    Map<StoredSession, Match> matches = matches(publish);
+    List<Match> matches = matches(publish);
     int qos = view.qos();
     boolean retain = view.retain();
-    Share.Pooled shared = new Share.Pooled(packet, qos, Packets.expiresAt(view, moment.now));
+    Body body = new Body(packet);
+    Share.Pooled shared = new Share.Pooled(body, qos, Packets.expiresAt(view, moment.now));
     List<Command.Pick> picks = qos == 0 ? List.of() : publish.picks();
     if (bounds.overflow() == Bounds.Overflow.REFUSE && !isAccepted(matches, picks, shared)) {
       return new Outcome.Refused();
@@ -384,16 +451,11 @@ public final class Group {
     if (retain && !retain(packet, shared.expiresAt())) {
       return new Outcome.Refused();
     }
-    matches.forEach(
-        (session, match) ->
-            queues.deliver(
-                session,
-                packet,
-                match.qos,
-                retain && match.retainAsPublished,
-                match.ids,
-                shared.expiresAt(),
-                null));
+    for (Match match : matches) {
+      boolean asPublished = retain && match.retainAsPublished;
+      queues.deliver(
+          match.session, body, match.qos, asPublished, match.ids, shared.expiresAt(), null);
+    }
     for (Command.Pick pick : picks) {
       queues.pick(pick, sessions.get(pick.session()), shared);
     }
@@ -401,18 +463,18 @@ public final class Group {
   }
 
   /** Whether everybody has room for a message. */
-  private boolean isAccepted(
-      Map<StoredSession, Match> matches, List<Command.Pick> picks, Share.Pooled message) {
-    return matches.keySet().stream().allMatch(s -> queues.accepts(s, message.packet().length))
+  private boolean isAccepted(List<Match> matches, List<Command.Pick> picks, Share.Pooled message) {
+    return matches.stream().allMatch(m -> queues.accepts(m.session, message.packet().length))
         && picks.stream()
             .allMatch(pick -> queues.accepts(pick, sessions.get(pick.session()), message));
   }
 
-  private Map<StoredSession, Match> matches(Command.Publish publish) {
+  /** Who gets a message, in the order of their epochs: the index's own differs between replicas. */
+  private List<Match> matches(Command.Publish publish) {
     if (!publish.all() || view.qos() == 0) {
-      return Map.of();
+      return List.of();
     }
-    Map<StoredSession, Match> matches = new LinkedHashMap<>();
+    Map<StoredSession, Match> matches = new HashMap<>();
     index.match(
         view.topicArray(),
         view.topicOffset(),
@@ -422,14 +484,16 @@ public final class Group {
           if (subscription.noLocal() && member.session().name.equals(publish.publisher())) {
             return;
           }
-          Match match = matches.computeIfAbsent(member.session(), s -> new Match());
+          Match match = matches.computeIfAbsent(member.session(), Match::new);
           match.qos = Math.max(match.qos, Math.min(view.qos(), subscription.qos()));
           match.retainAsPublished |= subscription.retainAsPublished();
           match.ids = with(match.ids, subscription.id());
         });
     // at QoS 0 the node of the connection serves it
     matches.values().removeIf(match -> match.qos == 0);
-    return matches;
+    List<Match> ordered = new ArrayList<>(matches.values());
+    ordered.sort(Comparator.comparingLong(match -> match.epoch));
+    return ordered;
   }
 
   private static int[] with(int[] ids, int id) {
@@ -501,7 +565,7 @@ public final class Group {
       if (qos > 0 && isRetained(packet)) {
         int[] ids = with(NO_IDS, subscription.id());
         long expiresAt = Packets.expiresAt(view, moment.now);
-        queues.deliver(session, packet, qos, true, ids, expiresAt, null);
+        queues.deliver(session, new Body(packet), qos, true, ids, expiresAt, null);
         delivered++;
       }
     }
@@ -521,5 +585,82 @@ public final class Group {
     return a.length == b.length
         && Arrays.equals(a, 0, expiryAt, b, 0, expiryAt)
         && Arrays.equals(a, expiryAt + 4, a.length, b, expiryAt + 4, b.length);
+  }
+
+  // --- checkpoints ---
+
+  /** Begins a checkpoint of the state as it is now; one that is not written to its end is void. */
+  void rewind() {
+    freezer.begin();
+    sessions.rewind();
+    queues.rewind();
+    retained.rewind();
+  }
+
+  Freezer freezer() {
+    return freezer;
+  }
+
+  /** The next part on a checkpoint's way, or null at the end of it or of the slice. */
+  Freezer.Frozen unwritten(CheckpointWriter writer) {
+    while (!writer.isFull()) {
+      StoredSession session = sessions.next();
+      if (session == null) {
+        Freezer.Frozen share = queues.unwritten(writer);
+        return share == null ? retained.unwritten(writer) : share;
+      }
+      if (session.checkpoint != freezer.checkpoint) {
+        session.checkpoint = freezer.checkpoint;
+        return FrozenSession.of(session);
+      }
+      writer.skipped();
+    }
+    return null;
+  }
+
+  /** Counters, bounds, and what is pending or remembered: the first part of a checkpoint. */
+  List<Freezer.Frozen> small(long now) {
+    List<Freezer.Frozen> parts = new ArrayList<>();
+    parts.add(new CheckpointHeader(now, lastEpoch, lastScheduled, pending.lastId(), bounds));
+    pending.list().forEach(effect -> parts.add(out -> out.effect(effect)));
+    onces.forEach(once -> parts.add(out -> out.once(once)));
+    return parts;
+  }
+
+  void restore(CheckpointHeader header, List<Effect.Pending> effects, List<Once> remembered) {
+    moment.now = header.now();
+    lastEpoch = header.lastEpoch();
+    lastScheduled = header.lastScheduled();
+    configure(header.bounds());
+    pending.restore(header.lastEffect(), effects);
+    onces.addAll(remembered);
+  }
+
+  /** Adds a session of a checkpoint; they come in the order of their epochs. */
+  void restore(StoredSession session) {
+    sessions.add(session);
+    if (session.scheduledAt != StoredSession.NEVER) {
+      due.add(session);
+    }
+    for (StoredSubscription subscription : session.subscriptions.values()) {
+      if (subscription.share() == null) {
+        StoredSession.Member member = new StoredSession.Member(session, subscription);
+        index.add(subscription.filter(), member);
+        session.members.put(subscription.name(), member);
+      }
+      if (subscription.qos() > 0) {
+        interest.merge(interestKey(subscription), 1, Integer::sum);
+      }
+    }
+  }
+
+  /** The session of a name, or null. */
+  StoredSession session(String name) {
+    return sessions.get(name);
+  }
+
+  /** Adds a share of a checkpoint, after the sessions. */
+  void restore(Share share) {
+    queues.restore(share);
   }
 }

@@ -17,13 +17,15 @@ final class Inbox {
   /** What a delivery costs besides its packet, so that empty ones are not free. */
   static final int OVERHEAD = 64;
 
+  private static final Entry[] NONE = {};
+
   private final Map<Long, Entry> flight = new LinkedHashMap<>(4);
   private final Deque<Entry> waiting = new ArrayDeque<>(2);
   private long waitingBytes;
   private long next;
 
-  /** A delivery, and the share that chose the session for it, or null. */
-  record Entry(Delivery delivery, Share.Key share) {
+  /** A delivery, its message, and the share that chose the session for it, or null. */
+  record Entry(Delivery delivery, Body body, Share.Key share) {
     long cost() {
       return (long) delivery.packet().length + OVERHEAD;
     }
@@ -35,6 +37,36 @@ final class Inbox {
 
   int waiting() {
     return waiting.size();
+  }
+
+  /** The sequence of the next delivery. */
+  long next() {
+    return next;
+  }
+
+  /** Those in flight, in order. */
+  Entry[] inFlight() {
+    return flight.isEmpty() ? NONE : flight.values().toArray(NONE);
+  }
+
+  /** Those that wait, in order. */
+  Entry[] thatWait() {
+    return waiting.isEmpty() ? NONE : waiting.toArray(NONE);
+  }
+
+  /** Of an inbox that is restored. */
+  void restore(long nextSequence) {
+    next = nextSequence;
+  }
+
+  /** The next one of an inbox that is restored. */
+  void restore(Entry entry, boolean isInFlight) {
+    if (isInFlight) {
+      flight.put(entry.delivery.sequence(), entry);
+    } else {
+      waiting.add(entry);
+      waitingBytes += entry.cost();
+    }
   }
 
   /** Whether one more of these bytes may come in: goes into flight, or may wait. */
@@ -56,15 +88,10 @@ final class Inbox {
    * @param window how many may be in flight, 0 for a session that is not connected
    */
   Delivery add(
-      byte[] packet,
-      int qos,
-      boolean retain,
-      int[] ids,
-      long expiresAt,
-      Share.Key share,
-      int window) {
-    Delivery delivery = new Delivery(next++, packet, qos, retain, ids, expiresAt, false, false);
-    Entry entry = new Entry(delivery, share);
+      Body body, int qos, boolean retain, int[] ids, long expiresAt, Share.Key share, int window) {
+    Delivery delivery =
+        new Delivery(next++, body.packet, qos, retain, ids, expiresAt, false, false);
+    Entry entry = new Entry(delivery, body, share);
     if (waiting.isEmpty() && flight.size() < window) {
       flight.put(delivery.sequence(), entry);
     } else {
@@ -136,6 +163,7 @@ final class Inbox {
     return new Entry(
         new Delivery(
             d.sequence(), d.packet(), d.qos(), d.retain(), d.ids(), d.expiresAt(), sent, released),
+        entry.body,
         entry.share);
   }
 

@@ -1,9 +1,9 @@
 package io.busbar.shard;
 
 import io.busbar.mqtt.Publish;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
@@ -13,21 +13,31 @@ import java.util.function.Consumer;
 final class Queues {
   private static final int[] NO_IDS = {};
 
-  private final Bounds bounds;
+  private Bounds bounds;
   private final Moment moment;
+  private final Freezer freezer;
   private final Consumer<StoredSession> overflowed;
-  private final Map<Share.Key, Share> shares = new HashMap<>();
+  private final TreeMap<Share.Key, Share> shares = new TreeMap<>();
   private final Publish view = new Publish();
+
+  /** The last share that a checkpoint has seen, or null. */
+  private Share.Key written;
 
   /**
    * No queues yet.
    *
    * @param overflowed ends a session whose inbox is full, where that is what its owner chose
    */
-  Queues(Bounds bounds, Moment moment, Consumer<StoredSession> overflowed) {
+  Queues(Bounds bounds, Moment moment, Freezer freezer, Consumer<StoredSession> overflowed) {
     this.bounds = bounds;
     this.moment = moment;
+    this.freezer = freezer;
     this.overflowed = overflowed;
+  }
+
+  /** What bounds them from now on. */
+  void configure(Bounds now) {
+    bounds = now;
   }
 
   // --- inboxes ---
@@ -44,7 +54,7 @@ final class Queues {
    */
   void deliver(
       StoredSession session,
-      byte[] packet,
+      Body body,
       int qos,
       boolean retain,
       int[] ids,
@@ -54,7 +64,7 @@ final class Queues {
       moment.lost(Effect.Loss.SESSION_ENDED, 1);
       return;
     }
-    boolean fits = accepts(session, packet.length);
+    boolean fits = accepts(session, body.packet.length);
     if (!fits && bounds.overflow() == Bounds.Overflow.END_SESSION) {
       moment.lost(Effect.Loss.QUEUE_FULL, 1);
       overflowed.accept(session);
@@ -64,8 +74,9 @@ final class Queues {
       moment.lost(Effect.Loss.QUEUE_FULL, 1);
       return;
     }
+    freezer.before(session);
     Inbox inbox = session.inbox;
-    Delivery added = inbox.add(packet, qos, retain, ids, expiresAt, share, session.openWindow());
+    Delivery added = inbox.add(body, qos, retain, ids, expiresAt, share, session.openWindow());
     boolean isThere = true;
     while (inbox.isOver(bounds)) {
       isThere = inbox.drop().delivery().sequence() < added.sequence();
@@ -78,6 +89,7 @@ final class Queues {
 
   /** As many of a session's deliveries as may be in flight are, and its shares give it more. */
   void promote(StoredSession session) {
+    freezer.before(session);
     session.inbox.promote(
         session.openWindow(), moment.now, entry -> moment.lost(Effect.Loss.EXPIRED, 1));
     for (StoredSubscription subscription : session.subscriptions.values()) {
@@ -91,12 +103,16 @@ final class Queues {
 
   /** The share has its first stored member. */
   void open(Share.Key key) {
-    shares.put(key, new Share(key));
+    Share share = new Share(key);
+    share.checkpoint = freezer.checkpoint;
+    shares.put(key, share);
   }
 
   /** The share has lost its last stored member: nobody is left for what its pool holds. */
   void close(Share.Key key) {
-    moment.lost(Effect.Loss.SESSION_ENDED, shares.remove(key).pool.size());
+    Share share = shares.remove(key);
+    freezer.before(share);
+    moment.lost(Effect.Loss.SESSION_ENDED, share.pool.size());
   }
 
   /** A session is a member of a share; at QoS 0 the node of its connection serves it instead. */
@@ -105,6 +121,7 @@ final class Queues {
     if (share == null) {
       return;
     }
+    freezer.before(share);
     if (subscription.qos() > 0) {
       share.members.put(session, subscription);
     } else {
@@ -116,6 +133,7 @@ final class Queues {
   void leave(StoredSession session, StoredSubscription subscription) {
     Share share = shares.get(Share.Key.of(subscription));
     if (share != null) {
+      freezer.before(share);
       share.members.remove(session);
     }
   }
@@ -143,6 +161,7 @@ final class Queues {
     }
     StoredSession member = share.target(chosen);
     if (member == null) {
+      freezer.before(share);
       moment.lost(Effect.Loss.QUEUE_FULL, share.keep(message, bounds));
     } else {
       give(share, member, message);
@@ -151,10 +170,11 @@ final class Queues {
 
   private void give(Share share, StoredSession member, Share.Pooled message) {
     StoredSubscription subscription = share.members.get(member);
+    freezer.before(share);
     share.served(member);
     int[] ids = subscription.id() == 0 ? NO_IDS : new int[] {subscription.id()};
     int qos = Math.min(message.qos(), subscription.qos());
-    deliver(member, message.packet(), qos, false, ids, message.expiresAt(), share.key);
+    deliver(member, message.body(), qos, false, ids, message.expiresAt(), share.key);
   }
 
   /** A member has room: it gets what the pool holds, as far as it may be in flight. */
@@ -164,6 +184,7 @@ final class Queues {
         && !share.pool.isEmpty()
         && member.inbox.waiting() == 0
         && member.inbox.size() < member.openWindow()) {
+      freezer.before(share);
       Share.Pooled message = share.take();
       if (message.expiresAt() <= moment.now) {
         moment.lost(Effect.Loss.EXPIRED, 1);
@@ -180,6 +201,7 @@ final class Queues {
    * @param ends whether the session ends or leaves the share: then also what was sent at QoS 1
    */
   void handOn(StoredSession session, Share.Key share, boolean ends) {
+    freezer.before(session);
     List<Inbox.Entry> handed = session.inbox.handOn(share, ends);
     for (Inbox.Entry entry : handed) {
       repick(entry.share(), entry.delivery().packet(), entry.delivery().expiresAt());
@@ -193,7 +215,38 @@ final class Queues {
     }
     Packets.parse(packet, view);
     byte[] counted = Packets.countedDown(packet, view.expiryOffset(), expiresAt, moment.now);
-    moment.tell(new Effect.Repick(key.name(), key.filter(), counted));
+    moment.owe(id -> new Effect.Repick(id, key.name(), key.filter(), counted));
+  }
+
+  // --- checkpoints ---
+
+  /** A checkpoint begins. */
+  void rewind() {
+    written = null;
+  }
+
+  /** The next share on a checkpoint's way, or null at the end of it or of the slice. */
+  Freezer.Frozen unwritten(CheckpointWriter writer) {
+    while (!writer.isFull()) {
+      Map.Entry<Share.Key, Share> next =
+          written == null ? shares.firstEntry() : shares.higherEntry(written);
+      if (next == null) {
+        return null;
+      }
+      written = next.getKey();
+      Share share = next.getValue();
+      if (share.checkpoint != freezer.checkpoint) {
+        share.checkpoint = freezer.checkpoint;
+        return FrozenShare.of(share);
+      }
+      writer.skipped();
+    }
+    return null;
+  }
+
+  /** Adds a share of a checkpoint. */
+  void restore(Share share) {
+    shares.put(share.key, share);
   }
 
   /** Messages that wait in the pools. */

@@ -5,8 +5,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.PriorityQueue;
+import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * The retained messages of topics (MQTT 5.0 section 3.3.1.3), read in pages by topic filter.
@@ -24,22 +25,32 @@ public final class Retained {
   private static final int OVERHEAD = 128;
 
   private static final Comparator<Item> BY_TOPIC = Retained::compare;
+  private static final Comparator<Item> BY_EXPIRY =
+      Comparator.<Item>comparingLong(item -> item.expiresAt).thenComparing(BY_TOPIC);
 
-  private final int maxMessages;
-  private final long maxBytes;
+  private int maxMessages;
+  private long maxBytes;
   private final TreeMap<Item, Item> items = new TreeMap<>(BY_TOPIC);
   private final Publish view = new Publish();
-  private PriorityQueue<Item> due =
-      new PriorityQueue<>(Comparator.comparingLong(item -> item.expiresAt));
+  private final TreeSet<Item> due = new TreeSet<>(BY_EXPIRY);
+  private final Freezer freezer;
   private long bytes;
 
+  /** The last one that a checkpoint wrote, null before the first; and whether it wrote all. */
+  private Item written;
+
+  private boolean isWritten;
+
   /** A retained message, or a topic that is looked for. */
-  private static final class Item {
+  private static final class Item implements Freezer.Frozen {
     final byte[] packet;
     final int topicAt;
     final int topicLength;
     final int expiryAt;
     final long expiresAt;
+
+    /** The last checkpoint that began before it came. */
+    int checkpoint;
 
     Item(byte[] packet, int topicAt, int topicLength, int expiryAt, long expiresAt) {
       this.packet = packet;
@@ -60,6 +71,13 @@ public final class Retained {
     long cost() {
       return (long) packet.length + OVERHEAD;
     }
+
+    @Override
+    public boolean write(CheckpointWriter out) {
+      FormWriter form = out.item(CheckpointWriter.RETAINED).bytes(packet);
+      CheckpointWriter.time(form, expiresAt);
+      return true;
+    }
   }
 
   /**
@@ -72,8 +90,18 @@ public final class Retained {
 
   /** None yet; at most so many, of so many bytes with {@value #OVERHEAD} added for each. */
   public Retained(int maxMessages, long maxBytes) {
-    this.maxMessages = maxMessages;
-    this.maxBytes = maxBytes;
+    this(maxMessages, maxBytes, new Freezer());
+  }
+
+  Retained(int maxMessages, long maxBytes, Freezer freezer) {
+    this.freezer = freezer;
+    configure(maxMessages, maxBytes);
+  }
+
+  /** At most so many from now on; if there are more already, they stay. */
+  void configure(int messages, long withBytes) {
+    maxMessages = messages;
+    maxBytes = withBytes;
   }
 
   /** Messages. */
@@ -104,31 +132,73 @@ public final class Retained {
     }
     if (old != null) {
       // the key is the old packet, which would stay
-      items.remove(old);
+      remove(old);
     }
+    item.checkpoint = freezer.checkpoint;
     items.put(item, item);
     bytes = after;
     if (expiresAt != Long.MAX_VALUE) {
       due.add(item);
-      forgetReplaced();
     }
     return true;
   }
 
-  /** What was replaced stands among the due ones until its time: not more than there are others. */
-  private void forgetReplaced() {
-    if (due.size() > 1_024 + 2 * items.size()) {
-      PriorityQueue<Item> kept = new PriorityQueue<>(due.comparator());
-      due.stream().filter(item -> items.get(item) == item).forEach(kept::add);
-      due = kept;
+  /** Adds a message of a checkpoint, bounds or not. */
+  void restore(byte[] packet, long expiresAt) {
+    Packets.parse(packet, view);
+    Item item =
+        new Item(packet, view.topicOffset(), view.topicLength(), view.expiryOffset(), expiresAt);
+    items.put(item, item);
+    bytes += item.cost();
+    if (expiresAt != Long.MAX_VALUE) {
+      due.add(item);
     }
+  }
+
+  private void remove(Item item) {
+    boolean isUnwritten =
+        freezer.isOn()
+            && item.checkpoint != freezer.checkpoint
+            && !isWritten
+            && (written == null || BY_TOPIC.compare(item, written) > 0);
+    if (isUnwritten) {
+      freezer.copies.add(item);
+    }
+    items.remove(item);
+    bytes -= item.cost();
+    if (item.expiresAt != Long.MAX_VALUE) {
+      due.remove(item);
+    }
+  }
+
+  /** A checkpoint begins. */
+  void rewind() {
+    written = null;
+    isWritten = false;
+  }
+
+  /** The next one on a checkpoint's way, or null at the end. */
+  Freezer.Frozen unwritten(CheckpointWriter writer) {
+    while (!isWritten && !writer.isFull()) {
+      Map.Entry<Item, Item> next =
+          written == null ? items.firstEntry() : items.higherEntry(written);
+      isWritten = next == null;
+      if (next != null) {
+        written = next.getKey();
+        if (written.checkpoint != freezer.checkpoint) {
+          return written;
+        }
+        writer.skipped();
+      }
+    }
+    return null;
   }
 
   /** Removes a topic's message; false if it has none. */
   public boolean remove(byte[] topic, int offset, int length) {
-    Item old = items.remove(new Item(topic, offset, length));
+    Item old = items.get(new Item(topic, offset, length));
     if (old != null) {
-      bytes -= old.cost();
+      remove(old);
     }
     return old != null;
   }
@@ -141,19 +211,15 @@ public final class Retained {
 
   /** When the next message expires, or Long.MAX_VALUE. */
   public long nextDue() {
-    return due.isEmpty() ? Long.MAX_VALUE : due.peek().expiresAt;
+    return due.isEmpty() ? Long.MAX_VALUE : due.first().expiresAt;
   }
 
   /** Drops messages that have expired, at most so many; returns how many. */
   public int expire(long now, int most) {
     int dropped = 0;
-    while (dropped < most && !due.isEmpty() && due.peek().expiresAt <= now) {
-      Item item = due.remove();
-      if (items.get(item) == item) {
-        items.remove(item);
-        bytes -= item.cost();
-        dropped++;
-      }
+    while (dropped < most && !due.isEmpty() && due.first().expiresAt <= now) {
+      remove(due.first());
+      dropped++;
     }
     return dropped;
   }

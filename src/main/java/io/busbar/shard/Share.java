@@ -12,7 +12,13 @@ import java.util.Map;
  */
 final class Share {
   /** What makes two subscriptions the same share. */
-  record Key(String name, byte[] filter) {
+  record Key(String name, byte[] filter) implements Comparable<Key> {
+    @Override
+    public int compareTo(Key other) {
+      int order = name.compareTo(other.name);
+      return order == 0 ? Arrays.compareUnsigned(filter, other.filter) : order;
+    }
+
     static Key of(StoredSubscription subscription) {
       return new Key(subscription.share(), subscription.filter());
     }
@@ -29,9 +35,13 @@ final class Share {
   }
 
   /** A message of the pool. */
-  record Pooled(byte[] packet, int qos, long expiresAt) {
+  record Pooled(Body body, int qos, long expiresAt) {
+    byte[] packet() {
+      return body.packet;
+    }
+
     long cost() {
-      return (long) packet.length + Inbox.OVERHEAD;
+      return (long) body.packet.length + Inbox.OVERHEAD;
     }
   }
 
@@ -42,6 +52,9 @@ final class Share {
 
   final Deque<Pooled> pool = new ArrayDeque<>(0);
   private long bytes;
+
+  /** The checkpoint that has it, or after which it came. */
+  int checkpoint;
 
   Share(Key key) {
     this.key = key;
@@ -78,14 +91,19 @@ final class Share {
     if (bounds.overflow() != Bounds.Overflow.DROP_OLDEST && !isRoom(message, bounds)) {
       return 1;
     }
-    pool.add(message);
-    bytes += message.cost();
+    add(message);
     int dropped = 0;
     while (pool.size() > bounds.queueMessages() || bytes > bounds.queueBytes()) {
       take();
       dropped++;
     }
     return dropped;
+  }
+
+  /** Adds a message, bounds or not. */
+  void add(Pooled message) {
+    pool.add(message);
+    bytes += message.cost();
   }
 
   /** Takes the oldest out. */

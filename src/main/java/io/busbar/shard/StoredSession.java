@@ -45,8 +45,18 @@ final class StoredSession {
 
   long endAt = NEVER;
 
-  /** Under which time it stands among the due ones, or NEVER. */
+  /** Under which time it stands among the due ones, or NEVER; and in which order among equals. */
   long scheduledAt = NEVER;
+
+  long scheduled;
+
+  /** The checkpoint that has it, or after which it came. */
+  int checkpoint;
+
+  /** Its neighbours in the order of epochs. */
+  StoredSession before;
+
+  StoredSession after;
 
   /** A subscription in the index, known by identity. */
   record Member(StoredSession session, StoredSubscription subscription) {

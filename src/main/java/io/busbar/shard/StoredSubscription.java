@@ -1,5 +1,7 @@
 package io.busbar.shard;
 
+import java.nio.charset.StandardCharsets;
+
 /**
  * A subscription of a stored session.
  *
@@ -18,4 +20,10 @@ public record StoredSubscription(
     boolean noLocal,
     boolean retainAsPublished,
     int retainHandling,
-    int id) {}
+    int id) {
+  /** What a client calls a subscription: its filter, after {@code $share/name/} if it is shared. */
+  public static String name(String share, byte[] filter) {
+    String text = new String(filter, StandardCharsets.UTF_8);
+    return share == null ? text : "$share/" + share + "/" + text;
+  }
+}

@@ -4,9 +4,11 @@ import io.busbar.mqtt.Topics;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -14,10 +16,12 @@ import java.util.stream.Stream;
 
 /** What a {@link Group} should do, as slowly and plainly as it can be said. */
 final class GroupModel {
-  private final Bounds bounds;
+  private Bounds bounds;
   private final Map<String, Session> sessions = new TreeMap<>();
   private final Map<String, Pool> pools = new TreeMap<>();
   private final List<String> effects = new ArrayList<>();
+  private final List<String> pending = new ArrayList<>();
+  private final Set<Long> onces = new HashSet<>();
   private long now;
   private long epochs;
 
@@ -123,11 +127,20 @@ final class GroupModel {
     return effects.stream().sorted().toList();
   }
 
+  /** What must not be lost and was not confirmed. */
+  List<String> pending() {
+    return pending.stream().sorted().toList();
+  }
+
+  void confirmed(String effect) {
+    pending.remove(effect);
+  }
+
   int sessions() {
     return sessions.size();
   }
 
-  int pending() {
+  int deliveries() {
     return pools.values().stream().mapToInt(pool -> pool.items.size()).sum()
         + sessions.values().stream().mapToInt(s -> s.flight.size() + s.waiting.size()).sum();
   }
@@ -164,10 +177,25 @@ final class GroupModel {
   String apply(long time, Command command) {
     now = time;
     effects.clear();
+    String outcome = apply(command);
+    effects.stream()
+        .filter(e -> e.startsWith("will ") || e.startsWith("repick "))
+        .forEach(pending::add);
+    return outcome;
+  }
+
+  private String apply(Command command) {
     if (command instanceof Command.Open open) {
       return open(open);
     } else if (command instanceof Command.Publish publish) {
       return publish(publish);
+    } else if (command instanceof Command.Once once) {
+      return onces.add(once.id()) ? publish(once.publish()) : "Published 0";
+    } else if (command instanceof Command.Configure configure) {
+      bounds = configure.bounds();
+      return "Done";
+    } else if (command instanceof Command.Confirm) {
+      return "Done";
     } else if (command instanceof Command.Tick) {
       List.copyOf(sessions.keySet()).forEach(this::fall);
       return "Done";

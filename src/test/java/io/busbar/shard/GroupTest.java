@@ -462,7 +462,47 @@ class GroupTest {
     subscribe("one", one, sub("a", "g", 1, false, 0));
     apply(new Command.Unsubscribe("one", one, List.of("$share/g/a")));
     assertThat(taken(Effect.Repick.class)).hasSize(1);
-    assertThat(group.pending()).isZero();
+    assertThat(group.deliveries()).isZero();
+  }
+
+  // --- what must not be lost ---
+
+  @Test
+  void aWillStaysPendingUntilItIsConfirmed() {
+    open("s", false, 100, new Will(Messages.publish("w", "will", 1, false, -1), 0));
+    close("s", 1, false, 0);
+    Effect.WillDue told = taken(Effect.WillDue.class).get(0);
+
+    assertThat(group.pending()).containsExactly(told);
+    apply(new Command.Confirm(new long[] {told.id() + 1}));
+    assertThat(group.pending()).containsExactly(told);
+    apply(new Command.Confirm(new long[] {told.id()}));
+    assertThat(group.pending()).isEmpty();
+  }
+
+  @Test
+  void aMessageOfAnEffectIsTakenOnce() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("w", 1));
+    byte[] packet = Messages.publish("w", "will", 1, false, -1);
+    Command.Publish publish = new Command.Publish(packet, null, true, List.of());
+    assertThat(apply(new Command.Once(1, 7, publish))).isEqualTo(new Outcome.Published(1));
+    assertThat(apply(new Command.Once(1, 7, publish))).isEqualTo(new Outcome.Published(0));
+    assertThat(apply(new Command.Once(2, 7, publish))).isEqualTo(new Outcome.Published(1));
+    assertThat(inbox("s", epoch)).hasSize(2);
+  }
+
+  @Test
+  void boundsAreToldByTheLog() {
+    open("s");
+    apply(new Command.Configure(new Bounds(5, 1_000, Overflow.DROP_OLDEST, 1, 1, 1_000)));
+    Outcome second = apply(new Command.Open("t", "owner", true, 100, null, HERE, 2));
+    assertThat(second).isInstanceOf(Outcome.Refused.class);
+    for (String topic : List.of("a", "b")) {
+      byte[] packet = Messages.publish(topic, "x", 1, true, -1);
+      apply(new Command.Publish(packet, null, true, List.of()));
+    }
+    assertThat(group.retained().size()).isEqualTo(1);
   }
 
   // --- random walks ---

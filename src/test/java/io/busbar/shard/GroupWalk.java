@@ -37,9 +37,7 @@ public final class GroupWalk {
 
   private GroupWalk(Choice choice) {
     this.choice = choice;
-    List<Overflow> all = List.copyOf(EnumSet.allOf(Overflow.class));
-    Overflow overflow = all.get(choice.next(all.size()));
-    Bounds bounds = new Bounds(3, 400, overflow, 3, 100, 1_000_000);
+    Bounds bounds = bounds(3);
     group = new Group(bounds);
     model = new GroupModel(bounds);
   }
@@ -54,7 +52,13 @@ public final class GroupWalk {
       walk.step(new Command.End("s" + i));
     }
     assertThat(walk.group.sessions()).isZero();
-    assertThat(walk.group.pending()).isZero();
+    assertThat(walk.group.deliveries()).isZero();
+  }
+
+  private Bounds bounds(int messages) {
+    List<Overflow> all = List.copyOf(EnumSet.allOf(Overflow.class));
+    Overflow overflow = all.get(choice.next(all.size()));
+    return new Bounds(messages, 400, overflow, 3, 100, 1_000_000);
   }
 
   private Command command() {
@@ -84,9 +88,23 @@ public final class GroupWalk {
       case 7, 8 ->
           new Command.Settle(
               name, epoch, model.someInFlight(name, choice), model.someInFlight(name, choice));
-      case 9 -> choice.next(4) == 0 ? new Command.End(name) : new Command.Tick();
+      case 9 ->
+          switch (choice.next(6)) {
+            case 0 -> new Command.End(name);
+            case 1 -> new Command.Configure(bounds(1 + choice.next(4)));
+            case 2 -> confirm();
+            default -> new Command.Tick();
+          };
+      case 10 -> new Command.Once(0, choice.next(30), publish());
       default -> publish();
     };
+  }
+
+  private Command confirm() {
+    List<Effect.Pending> confirmed =
+        group.pending().stream().filter(e -> choice.next(3) > 0).toList();
+    confirmed.stream().flatMap(GroupModel::text).forEach(model::confirmed);
+    return new Command.Confirm(confirmed.stream().mapToLong(Effect.Pending::id).toArray());
   }
 
   private Will will() {
@@ -116,7 +134,7 @@ public final class GroupWalk {
         choice.next(3));
   }
 
-  private Command publish() {
+  private Command.Publish publish() {
     String payload = serial++ + "x".repeat(choice.next(5) == 0 ? choice.next(500) : 0);
     long expiry = choice.next(3) == 0 ? 1 + choice.next(4) : -1;
     String topic = "t/" + choice.next(3);
@@ -146,7 +164,10 @@ public final class GroupWalk {
         .as("effects of %s", command)
         .isEqualTo(model.effects());
     assertThat(group.sessions()).isEqualTo(model.sessions());
-    assertThat(group.pending()).as("pending after %s", command).isEqualTo(model.pending());
+    assertThat(group.deliveries()).as("after %s", command).isEqualTo(model.deliveries());
+    assertThat(group.pending().stream().flatMap(GroupModel::text).sorted().toList())
+        .as("pending after %s", command)
+        .isEqualTo(model.pending());
     for (int i = 0; i < 4; i++) {
       String name = "s" + i;
       List<String> inFlight =

@@ -1,0 +1,154 @@
+package io.busbar.shard;
+
+/**
+ * The form of a {@link Command}: u8 kind, then what it has in the order of its record, in the types
+ * of {@link FormWriter} and {@link ValueForm}.
+ *
+ * <pre>
+ *   1 open         string session, string owner, flag clean start, number expiry, optional will,
+ *                  optional location, number window
+ *   2 close        string session, number epoch, number expiry + 1, flag normal, number sent up to
+ *   3 subscribe    string session, number epoch, list of subscription
+ *   4 unsubscribe  string session, number epoch, list of string
+ *   5 publish      u8 flags (1 all, 2 publisher), [string publisher], bytes packet,
+ *                  list of (string share, bytes filter, optional string session)
+ *   6 replay       string session, number epoch, string filter, list of bytes, optional bytes next
+ *   7 settle       string session, number epoch, list of number done, list of number released
+ *   8 receive      string session, number epoch, number packet id, flag taken
+ *   9 end          string session
+ *  10 tick
+ *  11 once         number group, number id, then what a publish has
+ *  12 confirm      list of number
+ *  13 configure    bounds
+ * </pre>
+ */
+final class CommandForm {
+  private static final int OPEN = 1;
+  private static final int CLOSE = 2;
+  private static final int SUBSCRIBE = 3;
+  private static final int UNSUBSCRIBE = 4;
+  private static final int PUBLISH = 5;
+  private static final int REPLAY = 6;
+  private static final int SETTLE = 7;
+  private static final int RECEIVE = 8;
+  private static final int END = 9;
+  private static final int TICK = 10;
+  private static final int ONCE = 11;
+  private static final int CONFIRM = 12;
+  private static final int CONFIGURE = 13;
+
+  private CommandForm() {}
+
+  static void write(FormWriter out, Command command) {
+    if (command instanceof Command.Publish it) {
+      write(out.u8(PUBLISH), it);
+    } else if (command instanceof Command.Settle it) {
+      out.u8(SETTLE).string(it.session()).number(it.epoch());
+      ValueForm.write(out, it.done());
+      ValueForm.write(out, it.released());
+    } else if (command instanceof Command.Receive it) {
+      out.u8(RECEIVE).string(it.session()).number(it.epoch());
+      out.number(it.packetId()).flag(it.taken());
+    } else if (command instanceof Command.Open it) {
+      out.u8(OPEN).string(it.session()).string(it.owner());
+      out.flag(it.cleanStart()).number(it.expirySeconds());
+      ValueForm.write(out, it.will());
+      ValueForm.write(out, it.location());
+      out.number(it.window());
+    } else if (command instanceof Command.Close it) {
+      out.u8(CLOSE).string(it.session()).number(it.epoch());
+      out.number(it.expirySeconds() + 1).flag(it.normal()).number(it.sentUpTo());
+    } else if (command instanceof Command.Subscribe it) {
+      out.u8(SUBSCRIBE).string(it.session()).number(it.epoch());
+      out.number(it.subscriptions().size());
+      it.subscriptions().forEach(one -> ValueForm.write(out, one));
+    } else if (command instanceof Command.Unsubscribe it) {
+      out.u8(UNSUBSCRIBE).string(it.session()).number(it.epoch());
+      out.number(it.filters().size());
+      it.filters().forEach(out::string);
+    } else if (command instanceof Command.Replay it) {
+      out.u8(REPLAY).string(it.session()).number(it.epoch()).string(it.filter());
+      out.number(it.packets().size());
+      it.packets().forEach(out::bytes);
+      ValueForm.write(out, it.next());
+    } else if (command instanceof Command.End it) {
+      out.u8(END).string(it.session());
+    } else if (command instanceof Command.Tick) {
+      out.u8(TICK);
+    } else if (command instanceof Command.Once it) {
+      write(out.u8(ONCE).number(it.group()).number(it.id()), it.publish());
+    } else if (command instanceof Command.Confirm it) {
+      ValueForm.write(out.u8(CONFIRM), it.ids());
+    } else if (command instanceof Command.Configure it) {
+      ValueForm.write(out.u8(CONFIGURE), it.bounds());
+    }
+  }
+
+  private static void write(FormWriter out, Command.Publish it) {
+    out.u8((it.all() ? 1 : 0) | (it.publisher() == null ? 0 : 2));
+    if (it.publisher() != null) {
+      out.string(it.publisher());
+    }
+    out.bytes(it.packet()).number(it.picks().size());
+    for (Command.Pick pick : it.picks()) {
+      out.string(pick.share()).bytes(pick.filter());
+      ValueForm.write(out, pick.session());
+    }
+  }
+
+  static Command read(FormReader in) {
+    int kind = in.u8();
+    return switch (kind) {
+      case OPEN -> open(in);
+      case CLOSE ->
+          new Command.Close(in.string(), in.number(), in.number() - 1, in.flag(), in.number());
+      case SUBSCRIBE ->
+          new Command.Subscribe(in.string(), in.number(), in.list(ValueForm::subscription));
+      case UNSUBSCRIBE ->
+          new Command.Unsubscribe(in.string(), in.number(), in.list(FormReader::string));
+      case PUBLISH -> publish(in);
+      case REPLAY ->
+          new Command.Replay(
+              in.string(),
+              in.number(),
+              in.string(),
+              in.list(FormReader::bytes),
+              ValueForm.bytes(in));
+      case SETTLE ->
+          new Command.Settle(
+              in.string(), in.number(), ValueForm.numbers(in), ValueForm.numbers(in));
+      case RECEIVE -> new Command.Receive(in.string(), in.number(), in.u31(), in.flag());
+      case END -> new Command.End(in.string());
+      case TICK -> new Command.Tick();
+      case ONCE -> new Command.Once(in.u31(), in.number(), publish(in));
+      case CONFIRM -> new Command.Confirm(ValueForm.numbers(in));
+      case CONFIGURE -> new Command.Configure(ValueForm.bounds(in));
+      default -> throw in.wrong("a command of kind " + kind);
+    };
+  }
+
+  private static Command open(FormReader in) {
+    return new Command.Open(
+        in.string(),
+        in.string(),
+        in.flag(),
+        in.number(),
+        ValueForm.will(in),
+        ValueForm.location(in),
+        in.u31());
+  }
+
+  private static Command.Publish publish(FormReader in) {
+    int flags = in.u8();
+    if (flags > 3) {
+      throw in.wrong("the flags of a publish are " + flags);
+    }
+    String publisher = (flags & 2) == 0 ? null : in.string();
+    byte[] packet = in.bytes();
+    return new Command.Publish(packet, publisher, (flags & 1) != 0, in.list(CommandForm::pick));
+  }
+
+  private static Command.Pick pick(FormReader in) {
+    return new Command.Pick(in.string(), in.bytes(), ValueForm.string(in));
+  }
+}

@@ -1,0 +1,51 @@
+package io.busbar.shard;
+
+import java.util.List;
+
+/**
+ * An entry of the log: commands that are applied together, one after the other.
+ *
+ * <p>Its form, in the types of {@link FormWriter}: u8 version = 1, string origin, number
+ * incarnation, number number, i64 time, list of command ({@link CommandForm}).
+ *
+ * @param origin the node that it comes from
+ * @param incarnation rises with every start of that node
+ * @param number 1 for the first of the incarnation, and one more for each that follows
+ * @param time milliseconds since 1970, by the clock of whoever put it into the log
+ */
+public record Entry(
+    String origin, long incarnation, long number, long time, List<Command> commands) {
+  private static final int VERSION = 1;
+
+  /** Its form in the log and between nodes. */
+  public byte[] encode() {
+    FormWriter out = new FormWriter(48 + size());
+    out.u8(VERSION).string(origin).number(incarnation).number(number).i64(time);
+    out.number(commands.size());
+    commands.forEach(command -> CommandForm.write(out, command));
+    return out.toBytes();
+  }
+
+  /** About how many bytes its commands have, so that few copies are made. */
+  private int size() {
+    int size = 0;
+    for (Command command : commands) {
+      size += 64 + (command instanceof Command.Publish it ? it.packet().length : 0);
+    }
+    return size;
+  }
+
+  /**
+   * Reads what {@link #encode} wrote.
+   *
+   * @throws FormException if the bytes are not that
+   */
+  public static Entry decode(byte[] bytes) {
+    FormReader in = new FormReader(bytes);
+    in.version(VERSION);
+    Entry entry =
+        new Entry(in.string(), in.number(), in.number(), in.i64(), in.list(CommandForm::read));
+    in.end();
+    return entry;
+  }
+}

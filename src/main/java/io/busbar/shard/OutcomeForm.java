@@ -1,0 +1,120 @@
+package io.busbar.shard;
+
+import java.util.List;
+
+/**
+ * The form of the {@link Outcome}s of an entry: u8 version = 1, list of outcome. An outcome is u8
+ * kind, then what it has, in the types of {@link FormWriter} and {@link ValueForm}.
+ *
+ * <pre>
+ *   1 opened        flag present, number epoch, list of subscription, list of number receiving,
+ *                   list of (subscription, optional bytes after)
+ *   2 done
+ *   3 subscribed    list of flag
+ *   4 unsubscribed  list of optional subscription
+ *   5 published     number sessions
+ *   6 refused
+ *   7 stale
+ * </pre>
+ */
+public final class OutcomeForm {
+  private static final int VERSION = 1;
+  private static final int OPENED = 1;
+  private static final int DONE = 2;
+  private static final int SUBSCRIBED = 3;
+  private static final int UNSUBSCRIBED = 4;
+  private static final int PUBLISHED = 5;
+  private static final int REFUSED = 6;
+  private static final int STALE = 7;
+
+  private OutcomeForm() {}
+
+  /** Writes the outcomes of an entry's commands, in their order. */
+  public static byte[] encode(List<Outcome> outcomes) {
+    FormWriter out = new FormWriter(16 + 2 * outcomes.size());
+    out.u8(VERSION);
+    write(out, outcomes);
+    return out.toBytes();
+  }
+
+  /**
+   * Reads what {@link #encode} wrote.
+   *
+   * @throws FormException if the bytes are not that
+   */
+  public static List<Outcome> decode(byte[] bytes) {
+    FormReader in = new FormReader(bytes);
+    in.version(VERSION);
+    List<Outcome> outcomes = list(in);
+    in.end();
+    return outcomes;
+  }
+
+  static void write(FormWriter out, List<Outcome> outcomes) {
+    out.number(outcomes.size());
+    outcomes.forEach(outcome -> write(out, outcome));
+  }
+
+  static List<Outcome> list(FormReader in) {
+    return in.list(OutcomeForm::read);
+  }
+
+  private static void write(FormWriter out, Outcome outcome) {
+    if (outcome instanceof Outcome.Published it) {
+      out.u8(PUBLISHED).number(it.sessions());
+    } else if (outcome instanceof Outcome.Done) {
+      out.u8(DONE);
+    } else if (outcome instanceof Outcome.Opened it) {
+      out.u8(OPENED).flag(it.present()).number(it.epoch());
+      out.number(it.subscriptions().size());
+      it.subscriptions().forEach(one -> ValueForm.write(out, one));
+      out.number(it.receiving().size());
+      it.receiving().forEach(out::number);
+      out.number(it.replays().size());
+      for (Outcome.PendingReplay replay : it.replays()) {
+        ValueForm.write(out, replay.subscription());
+        ValueForm.write(out, replay.after());
+      }
+    } else if (outcome instanceof Outcome.Subscribed it) {
+      out.u8(SUBSCRIBED).number(it.existed().size());
+      it.existed().forEach(out::flag);
+    } else if (outcome instanceof Outcome.Unsubscribed it) {
+      out.u8(UNSUBSCRIBED).number(it.removed().size());
+      for (StoredSubscription one : it.removed()) {
+        out.flag(one != null);
+        if (one != null) {
+          ValueForm.write(out, one);
+        }
+      }
+    } else if (outcome instanceof Outcome.Refused) {
+      out.u8(REFUSED);
+    } else if (outcome instanceof Outcome.Stale) {
+      out.u8(STALE);
+    }
+  }
+
+  private static Outcome read(FormReader in) {
+    int kind = in.u8();
+    return switch (kind) {
+      case OPENED ->
+          new Outcome.Opened(
+              in.flag(),
+              in.number(),
+              in.list(ValueForm::subscription),
+              in.list(FormReader::u31),
+              in.list(OutcomeForm::replay));
+      case DONE -> new Outcome.Done();
+      case SUBSCRIBED -> new Outcome.Subscribed(in.list(FormReader::flag));
+      case UNSUBSCRIBED ->
+          new Outcome.Unsubscribed(in.list(one -> one.flag() ? ValueForm.subscription(one) : null));
+      case PUBLISHED -> new Outcome.Published(in.u31());
+      case REFUSED -> new Outcome.Refused();
+      case STALE -> new Outcome.Stale();
+      default -> throw in.wrong("an outcome of kind " + kind);
+    };
+  }
+
+  private static Outcome.PendingReplay replay(FormReader in) {
+    return new Outcome.PendingReplay(ValueForm.subscription(in), ValueForm.bytes(in));
+  }
+}

@@ -1,0 +1,86 @@
+package io.busbar.shard;
+
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * The stored sessions of a group, by name and in the order of their epochs, in which a checkpoint
+ * goes through them.
+ */
+final class Sessions {
+  private final Map<String, StoredSession> byName = new HashMap<>();
+  private StoredSession first;
+  private StoredSession last;
+
+  /** Where a checkpoint goes on, or null. */
+  private StoredSession next;
+
+  StoredSession get(String name) {
+    return byName.get(name);
+  }
+
+  int size() {
+    return byName.size();
+  }
+
+  /** Deliveries in all inboxes. */
+  int deliveries() {
+    return byName.values().stream().mapToInt(session -> session.inbox.size()).sum();
+  }
+
+  /** Adds a session, whose epoch is the greatest. */
+  void add(StoredSession session) {
+    byName.put(session.name, session);
+    link(session);
+  }
+
+  /** The epoch of a session is the greatest now. */
+  void renewed(StoredSession session) {
+    unlink(session);
+    link(session);
+  }
+
+  void remove(StoredSession session) {
+    byName.remove(session.name);
+    unlink(session);
+  }
+
+  private void link(StoredSession session) {
+    session.before = last;
+    session.after = null;
+    if (last == null) {
+      first = session;
+    } else {
+      last.after = session;
+    }
+    last = session;
+  }
+
+  private void unlink(StoredSession session) {
+    if (next == session) {
+      next = session.after;
+    }
+    if (session.before == null) {
+      first = session.after;
+    } else {
+      session.before.after = session.after;
+    }
+    if (session.after == null) {
+      last = session.before;
+    } else {
+      session.after.before = session.before;
+    }
+  }
+
+  /** A checkpoint begins. */
+  void rewind() {
+    next = first;
+  }
+
+  /** The next session on a checkpoint's way, or null at the end. */
+  StoredSession next() {
+    StoredSession session = next;
+    next = session == null ? null : session.after;
+    return session;
+  }
+}

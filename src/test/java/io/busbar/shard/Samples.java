@@ -1,0 +1,139 @@
+package io.busbar.shard;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Supplier;
+
+/** Commands and outcomes at random, of every kind, with whatever may be absent now and then so. */
+final class Samples {
+  private static final long[] EDGES = {0, 1, 127, 128, 16_384, 0xffff_ffffL, Long.MAX_VALUE, -1};
+
+  private final Random random;
+
+  Samples(Random random) {
+    this.random = random;
+  }
+
+  Entry entry() {
+    return new Entry(string(), number(), number(), random.nextLong(), list(this::command));
+  }
+
+  Command command() {
+    return switch (random.nextInt(13)) {
+      case 0 ->
+          new Command.Open(
+              string(), string(), flag(), number(), will(), location(), random.nextInt(70_000));
+      case 1 -> new Command.Close(string(), number(), random.nextInt(9) - 1, flag(), number());
+      case 2 -> new Command.Subscribe(string(), number(), list(this::subscription));
+      case 3 -> new Command.Unsubscribe(string(), number(), list(this::string));
+      case 4 -> publish();
+      case 9 -> new Command.Once(random.nextInt(60), number(), publish());
+      case 10 -> new Command.Confirm(numbers());
+      case 11 -> new Command.Configure(bounds());
+      case 5 ->
+          new Command.Replay(
+              string(), number(), string(), list(this::bytes), optional(this::bytes));
+      case 6 -> new Command.Settle(string(), number(), numbers(), numbers());
+      case 7 -> new Command.Receive(string(), number(), random.nextInt(65_536), flag());
+      case 8 -> new Command.End(string());
+      default -> new Command.Tick();
+    };
+  }
+
+  private Command.Publish publish() {
+    return new Command.Publish(bytes(), optional(this::string), flag(), list(this::pick));
+  }
+
+  private Bounds bounds() {
+    Bounds.Overflow[] overflows = Bounds.Overflow.values();
+    return new Bounds(
+        random.nextInt(100_000),
+        number(),
+        overflows[random.nextInt(overflows.length)],
+        random.nextInt(100_000),
+        random.nextInt(100_000),
+        number());
+  }
+
+  Outcome outcome() {
+    return switch (random.nextInt(7)) {
+      case 0 ->
+          new Outcome.Opened(
+              flag(),
+              number(),
+              list(this::subscription),
+              list(() -> random.nextInt(65_536)),
+              list(() -> new Outcome.PendingReplay(subscription(), optional(this::bytes))));
+      case 1 -> new Outcome.Subscribed(list(this::flag));
+      case 2 -> new Outcome.Unsubscribed(list(() -> optional(this::subscription)));
+      case 3 -> new Outcome.Published(random.nextInt(300));
+      case 4 -> new Outcome.Refused();
+      case 5 -> new Outcome.Stale();
+      default -> new Outcome.Done();
+    };
+  }
+
+  StoredSubscription subscription() {
+    String share = optional(this::string);
+    byte[] filter = string().getBytes(StandardCharsets.UTF_8);
+    return new StoredSubscription(
+        StoredSubscription.name(share, filter),
+        share,
+        filter,
+        random.nextInt(3),
+        flag(),
+        flag(),
+        random.nextInt(3),
+        random.nextInt(1_000));
+  }
+
+  private Command.Pick pick() {
+    return new Command.Pick(string(), bytes(), optional(this::string));
+  }
+
+  private Will will() {
+    return optional(() -> new Will(bytes(), random.nextInt(1_000)));
+  }
+
+  private Location location() {
+    return new Location(string(), random.nextInt(64), number());
+  }
+
+  private boolean flag() {
+    return random.nextBoolean();
+  }
+
+  private <T> T optional(Supplier<T> value) {
+    return random.nextInt(3) == 0 ? null : value.get();
+  }
+
+  private <T> List<T> list(Supplier<T> element) {
+    List<T> list = new ArrayList<>();
+    for (int i = random.nextInt(4); i > 0; i--) {
+      list.add(element.get());
+    }
+    return list;
+  }
+
+  private long number() {
+    return random.nextInt(3) == 0 ? EDGES[random.nextInt(EDGES.length)] : random.nextInt(1_000_000);
+  }
+
+  private long[] numbers() {
+    return random.longs(random.nextInt(4)).map(i -> i >>> random.nextInt(64)).toArray();
+  }
+
+  private byte[] bytes() {
+    byte[] bytes = new byte[random.nextInt(10) == 0 ? random.nextInt(3_000) : random.nextInt(9)];
+    random.nextBytes(bytes);
+    return bytes;
+  }
+
+  private String string() {
+    String some = "a/\u00e4\u20ac\ufffd\ud83d\ude00/0";
+    int from = some.offsetByCodePoints(0, random.nextInt(some.codePointCount(0, some.length())));
+    return some.substring(from).repeat(random.nextInt(3));
+  }
+}
