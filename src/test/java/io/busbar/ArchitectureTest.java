@@ -206,7 +206,12 @@ class ArchitectureTest {
     only("org.bouncycastle..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");
     only("org.snakeyaml..", "io.busbar.config..");
-    only("io.netty.channel..", "io.busbar", "io.busbar.broker..", "io.busbar.tool..");
+    only(
+        "io.netty.channel..",
+        "io.busbar",
+        "io.busbar.broker..",
+        "io.busbar.store..",
+        "io.busbar.tool..");
   }
 
   private static void only(String thirdParty, String... users) {

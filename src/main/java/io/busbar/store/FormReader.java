@@ -19,6 +19,11 @@ final class FormReader {
     this.in = in;
   }
 
+  /** Reads on from where the buffer is; what follows the form is left. */
+  static FormReader open(ByteBuffer in) {
+    return new FormReader(in);
+  }
+
   /** Reads a form that begins with its version and ends where the buffer does. */
   static <T> T read(ByteBuffer in, int version, Function<FormReader, T> form) {
     FormReader reader = new FormReader(in);
@@ -85,8 +90,13 @@ final class FormReader {
     return value;
   }
 
+  /** Printable ASCII, so that it may stand in a log. */
   String ascii() {
-    return new String(run(), StandardCharsets.ISO_8859_1);
+    String text = new String(run(), StandardCharsets.ISO_8859_1);
+    if (!text.chars().allMatch(NodeEndpoint::isAllowed)) {
+      throw new FormException("text of %d characters not all printable".formatted(text.length()));
+    }
+    return text;
   }
 
   private void need(int bytes) {

@@ -563,7 +563,7 @@ class RaftFormTest {
   }
 
   private static byte[] randomBytes(Random random) {
-    byte[] bytes = new byte[random.nextInt(random.nextInt(8) == 0 ? 70_000 : 200)];
+    byte[] bytes = new byte[random.nextInt(random.nextInt(64) == 0 ? 20_000 : 100)];
     random.nextBytes(bytes);
     return bytes;
   }
