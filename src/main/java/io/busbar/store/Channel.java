@@ -164,7 +164,7 @@ public final class Channel implements Link.Owner {
     server.exceptionHandler(
         e -> {
           counters.add(Count.REFUSED_HANDSHAKE, 1);
-          stranger("no TLS", String.valueOf(e.getMessage()));
+          stranger("an unfinished handshake", String.valueOf(e.getMessage()));
         });
     return onContext(
         () ->
@@ -319,8 +319,10 @@ public final class Channel implements Link.Owner {
               link.socket(), settings.tls().get(), peer == null ? null : peer.address().host());
       refusal = why == null ? null : new Refusal(Count.REFUSED_CERTIFICATE, why);
     }
-    // the peer judges, too, and its log says what is wrong
-    link.write(new Frame(Frame.HELLO, 0, Hello.of(cluster, self, hello.node()).encode()));
+    if (refusal == null || refusal.count != Count.REFUSED_CERTIFICATE) {
+      // the peer judges the same, and its log says what is wrong; of its certificate it cannot
+      link.write(new Frame(Frame.HELLO, 0, Hello.of(cluster, self, hello.node()).encode()));
+    }
     if (refusal != null) {
       counters.add(refusal.count, 1);
       link.close(refusal.why);
