@@ -202,6 +202,7 @@ class ArchitectureTest {
   void thirdPartiesStayWhereTheyBelong() {
     only("com.hazelcast..", "io.busbar");
     only("io.vertx.spi.cluster..", "io.busbar");
+    only("io.microraft..", "io.busbar.store..");
     only("picocli..", "io.busbar", "io.busbar.cli..", "io.busbar.tool..");
     only("org.bouncycastle..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");

@@ -164,7 +164,7 @@ public final class Channel implements Link.Owner {
     server.exceptionHandler(
         e -> {
           counters.add(Count.REFUSED_HANDSHAKE, 1);
-          stranger("an unfinished handshake", String.valueOf(e.getMessage()));
+          stranger("an unfinished handshake", Link.reason(e));
         });
     return onContext(
         () ->

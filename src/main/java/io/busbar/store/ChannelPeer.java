@@ -137,7 +137,7 @@ final class ChannelPeer implements Link.Owner {
                 greet();
               }
             },
-            e -> ended(null, String.valueOf(e.getMessage())));
+            e -> ended(null, Link.reason(e)));
   }
 
   private void greet() {

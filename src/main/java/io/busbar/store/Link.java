@@ -37,7 +37,7 @@ final class Link {
     this.socket = socket;
     this.owner = owner;
     this.common = common;
-    socket.exceptionHandler(e -> fail(String.valueOf(e.getMessage())));
+    socket.exceptionHandler(e -> fail(reason(e)));
     socket.closeHandler(
         end -> {
           closed = true;
@@ -45,6 +45,11 @@ final class Link {
           owner.ended(this, why == null ? "it closed the connection" : why);
         });
     socket.handler(this::read);
+  }
+
+  /** What an exception says, for a log. */
+  static String reason(Throwable e) {
+    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 
   NetSocket socket() {
@@ -81,6 +86,9 @@ final class Link {
 
   /** A heartbeat has passed: says that this side is there, judges whether the other is. */
   void tick() {
+    if (closed) {
+      return;
+    }
     ticks++;
     if (ticks - heardAt > common.silentTicks()) {
       common.counters().add(Count.SILENT, 1);
@@ -131,7 +139,7 @@ final class Link {
       reader.read(in, this::take);
     } catch (FormException e) {
       common.counters().add(Count.REFUSED_GARBAGE, 1);
-      close(String.valueOf(e.getMessage()));
+      close(reason(e));
     } catch (RuntimeException e) {
       // the rest of the bytes would be read from the wrong place
       close("its frame could not be taken: " + e);
