@@ -202,11 +202,17 @@ class ArchitectureTest {
   void thirdPartiesStayWhereTheyBelong() {
     only("com.hazelcast..", "io.busbar");
     only("io.vertx.spi.cluster..", "io.busbar");
+    only("io.microraft..", "io.busbar.store..");
     only("picocli..", "io.busbar", "io.busbar.cli..", "io.busbar.tool..");
     only("org.bouncycastle..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");
     only("org.snakeyaml..", "io.busbar.config..");
-    only("io.netty.channel..", "io.busbar", "io.busbar.broker..", "io.busbar.tool..");
+    only(
+        "io.netty.channel..",
+        "io.busbar",
+        "io.busbar.broker..",
+        "io.busbar.store..",
+        "io.busbar.tool..");
   }
 
   private static void only(String thirdParty, String... users) {

@@ -1,0 +1,66 @@
+package io.busbar.store;
+
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * What the channel between the nodes' groups is configured to be.
+ *
+ * @param host where it listens
+ * @param port where it listens; 0 takes any free one
+ * @param tls keys and whom to trust; without, everything is clear text and whoever knows the
+ *     cluster id is believed: for loopback only
+ * @param frameBytes the longest body of a frame, in either direction
+ * @param queueBytes what waits for one peer at most, written to the socket or not; at least one
+ *     frame
+ * @param heartbeatMillis how often a connection that carries nothing else says that it is there
+ * @param silenceMillis how long a peer may say nothing, not even that; several heartbeats
+ * @param retryLeastMillis the wait before the second try to reach a peer; it doubles
+ * @param retryMostMillis the longest wait between two tries
+ */
+public record ChannelSettings(
+    String host,
+    int port,
+    Optional<Tls> tls,
+    int frameBytes,
+    int queueBytes,
+    int heartbeatMillis,
+    int silenceMillis,
+    int retryLeastMillis,
+    int retryMostMillis) {
+  private static final int MAX_FRAME_BYTES = 1 << 30;
+
+  /** Refuses what cannot work. */
+  public ChannelSettings {
+    require(frameBytes > 0 && frameBytes <= MAX_FRAME_BYTES, "frameBytes", frameBytes);
+    require(queueBytes - Frame.HEADER_BYTES >= frameBytes, "queueBytes", queueBytes);
+    require(heartbeatMillis >= 2, "heartbeatMillis", heartbeatMillis);
+    require(silenceMillis >= 2 * heartbeatMillis, "silenceMillis", silenceMillis);
+    require(retryLeastMillis > 0, "retryLeastMillis", retryLeastMillis);
+    require(retryMostMillis >= retryLeastMillis, "retryMostMillis", retryMostMillis);
+  }
+
+  /** Usual bounds: frames of 16 MB, 64 MB for each peer, a silent peer is given up after 3 s. */
+  public static ChannelSettings of(String host, int port, Optional<Tls> tls) {
+    return new ChannelSettings(host, port, tls, 16 << 20, 64 << 20, 1_000, 3_000, 50, 2_000);
+  }
+
+  /**
+   * Keys, and whom to trust. A node's certificate serves in both directions: where it limits its
+   * use, it allows a server's and a client's.
+   *
+   * @param certificate PEM file of this node's certificate and its chain
+   * @param key PEM file of its private key (PKCS#8)
+   * @param authority PEM file of the authorities that a peer's certificate must come from
+   * @param name what a name in a peer's certificate must be, {@code *} standing for anything but a
+   *     dot, for example {@code busbar-*.busbar-nodes.default.svc}; without, the host name or
+   *     address at which this node reaches that peer
+   */
+  public record Tls(Path certificate, Path key, Path authority, Optional<String> name) {}
+
+  private static void require(boolean holds, String name, int value) {
+    if (!holds) {
+      throw new IllegalArgumentException("%s: %d is out of bounds".formatted(name, value));
+    }
+  }
+}
