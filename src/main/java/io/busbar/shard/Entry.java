@@ -1,12 +1,13 @@
 package io.busbar.shard;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
  * An entry of the log: commands that are applied together, one after the other.
  *
- * <p>Its form, in the types of {@link FormWriter}: u8 version = 1, string origin, number
- * incarnation, number number, i64 time, list of command ({@link CommandForm}).
+ * <p>Its form, in the types of {@link FormWriter}: u8 version = 1, i64 time, string origin, number
+ * incarnation, number number, list of command ({@link CommandForm}).
  *
  * @param origin the node that it comes from
  * @param incarnation rises with every start of that node
@@ -20,10 +21,15 @@ public record Entry(
   /** Its form in the log and between nodes. */
   public byte[] encode() {
     FormWriter out = new FormWriter(48 + size());
-    out.u8(VERSION).string(origin).number(incarnation).number(number).i64(time);
+    out.u8(VERSION).i64(time).string(origin).number(incarnation).number(number);
     out.number(commands.size());
     commands.forEach(command -> CommandForm.write(out, command));
     return out.toBytes();
+  }
+
+  /** Puts the time into the form of an entry: its origin does not know it. */
+  public static void stamp(byte[] form, long time) {
+    ByteBuffer.wrap(form).putLong(1, time);
   }
 
   /** About how many bytes its commands have, so that few copies are made. */
@@ -43,8 +49,9 @@ public record Entry(
   public static Entry decode(byte[] bytes) {
     FormReader in = new FormReader(bytes);
     in.version(VERSION);
+    long time = in.i64();
     Entry entry =
-        new Entry(in.string(), in.number(), in.number(), in.i64(), in.list(CommandForm::read));
+        new Entry(in.string(), in.number(), in.number(), time, in.list(CommandForm::read));
     in.end();
     return entry;
   }

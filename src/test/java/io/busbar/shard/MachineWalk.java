@@ -278,7 +278,7 @@ final class MachineWalk {
           accessor.setAccessible(true);
           text.append(' ').append(text(accessor.invoke(value)));
         } catch (ReflectiveOperationException e) {
-          throw new AssertionError(e);
+          throw new LinkageError("a record", e);
         }
       }
       return text.append(';').toString();
