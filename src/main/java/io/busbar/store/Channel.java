@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.FormException;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.FormException;
 import io.vertx.core.buffer.Buffer;
 import java.nio.ByteBuffer;
 

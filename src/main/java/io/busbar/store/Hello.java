@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.FormException;
 import java.nio.ByteBuffer;
 
 /**

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.FormException;
 import io.busbar.store.Channel.Count;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.net.NetSocketInternal;

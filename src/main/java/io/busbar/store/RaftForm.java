@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.FormException;
 import io.microraft.MembershipChangeMode;
 import io.microraft.RaftEndpoint;
 import io.microraft.model.RaftModelFactory;

@@ -3,6 +3,7 @@ package io.busbar.store;
 import static io.busbar.store.RaftForm.MODELS;
 import static io.busbar.store.RaftForm.VERSION;
 
+import io.busbar.shard.FormException;
 import io.microraft.model.log.SnapshotChunk;
 import io.microraft.model.message.AppendEntriesFailureResponse;
 import io.microraft.model.message.AppendEntriesRequest;

@@ -1,0 +1,121 @@
+package io.busbar.store;
+
+import io.busbar.shard.FormException;
+import io.busbar.shard.Result;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+
+/** What nodes send each other about a group, by kind, and the forms of what is not the engine's. */
+final class Exchange {
+  /** A message of the engine: {@link RaftMessages}. */
+  static final int RAFT = 1;
+
+  /** An entry for the leader: {@link Append}. */
+  static final int APPEND = 2;
+
+  /** What became of it: {@link Answer}. */
+  static final int ANSWER = 3;
+
+  private Exchange() {}
+
+  /**
+   * An entry to append: u8 version = 1, i64 incarnation, i64 number, {@link io.busbar.shard.Entry}.
+   *
+   * @param incarnation the entry's, and
+   * @param number the entry's, so that it need not be read to be answered
+   */
+  record Append(long incarnation, long number, byte[] entry) {
+    private static final int VERSION = 1;
+
+    byte[] encode() {
+      return ByteBuffer.allocate(1 + 2 * Long.BYTES + entry.length)
+          .put((byte) VERSION)
+          .putLong(incarnation)
+          .putLong(number)
+          .put(entry)
+          .array();
+    }
+
+    static Append decode(ByteBuffer in) {
+      version(in, VERSION, 1 + 2 * Long.BYTES);
+      return new Append(in.getLong(), in.getLong(), rest(in));
+    }
+  }
+
+  /**
+   * An answer to an {@link Append}: u8 version = 1, i64 incarnation, i64 number, u8 kind, and
+   *
+   * <pre>
+   *   1 judged      {@link Result}: the group has come to an answer
+   *   2 not leader  id of the leader
+   *   3 again       nobody knows who leads, there is no room now, or the outcome is not known
+   * </pre>
+   *
+   * @param incarnation of the append: an answer to an earlier life of the node is none to this one
+   * @param result null unless it is judged
+   * @param leader who leads, or null
+   */
+  record Answer(long incarnation, long number, Result result, String leader) {
+    private static final int VERSION = 1;
+    private static final int JUDGED = 1;
+    private static final int NOT_LEADER = 2;
+    private static final int AGAIN = 3;
+    private static final byte[] NOTHING = {};
+
+    static Answer of(long incarnation, long number, Replica.Answer answer) {
+      if (answer instanceof Replica.Answer.Judged it) {
+        return new Answer(incarnation, number, it.result(), null);
+      }
+      String leader = answer instanceof Replica.Answer.NotLeader it ? it.leader() : null;
+      return new Answer(incarnation, number, null, leader);
+    }
+
+    byte[] encode() {
+      int kind = result != null ? JUDGED : leader != null ? NOT_LEADER : AGAIN;
+      byte[] body =
+          switch (kind) {
+            case JUDGED -> result.encode();
+            case NOT_LEADER -> leader.getBytes(StandardCharsets.US_ASCII);
+            default -> NOTHING;
+          };
+      return ByteBuffer.allocate(2 + 2 * Long.BYTES + body.length)
+          .put((byte) VERSION)
+          .putLong(incarnation)
+          .putLong(number)
+          .put((byte) kind)
+          .put(body)
+          .array();
+    }
+
+    static Answer decode(ByteBuffer in) {
+      version(in, VERSION, 2 + 2 * Long.BYTES);
+      long incarnation = in.getLong();
+      long number = in.getLong();
+      int kind = in.get();
+      byte[] body = rest(in);
+      return switch (kind) {
+        case JUDGED -> new Answer(incarnation, number, Result.decode(body), null);
+        case NOT_LEADER ->
+            new Answer(incarnation, number, null, new String(body, StandardCharsets.US_ASCII));
+        case AGAIN -> new Answer(incarnation, number, null, null);
+        default -> throw new FormException("answer of kind " + kind);
+      };
+    }
+  }
+
+  private static void version(ByteBuffer in, int known, int least) {
+    if (in.remaining() < least) {
+      throw new FormException("frame of %d bytes (%d at least)".formatted(in.remaining(), least));
+    }
+    int version = in.get();
+    if (version != known) {
+      throw new FormException("frame of version %d (known: %d)".formatted(version, known));
+    }
+  }
+
+  private static byte[] rest(ByteBuffer in) {
+    byte[] rest = new byte[in.remaining()];
+    in.get(rest);
+    return rest;
+  }
+}

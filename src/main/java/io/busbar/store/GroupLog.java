@@ -1,0 +1,294 @@
+package io.busbar.store;
+
+import io.busbar.shard.FormException;
+import io.microraft.model.log.LogEntry;
+import io.microraft.model.log.RaftGroupMembersView;
+import io.microraft.model.log.SnapshotChunk;
+import io.microraft.model.log.SnapshotEntry;
+import io.microraft.model.persistence.RaftEndpointPersistentState;
+import io.microraft.model.persistence.RaftTermPersistentState;
+import io.microraft.persistence.RaftStore;
+import io.microraft.persistence.RestoredRaftState;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+
+/**
+ * One group's records in its node's journal.
+ *
+ * <p>MicroRaft takes a snapshot in an instant; ours is a checkpoint that is written little by
+ * little after that. So there are two marks: what the engine calls a snapshot (its log on the heap
+ * begins there) and the newest checkpoint that is whole on disk (the journal is needed from there
+ * on).
+ */
+final class GroupLog implements RaftStore {
+  // kinds of records
+  private static final int ENDPOINT = 1;
+  private static final int MEMBERS = 2;
+  private static final int TERM = 3;
+  private static final int ENTRY = 4;
+  private static final int CUT = 5;
+  private static final int SNAPSHOT = 6;
+  private static final int CHECKPOINT = 7;
+
+  private static final byte[] NOTHING = {};
+  private static final long NONE = -1;
+
+  private final int group;
+  private Journal journal;
+  private Turn turn;
+  private BooleanSupplier leads;
+  private Set<Safeguard> without;
+  private RaftEndpointPersistentState endpoint;
+  private RaftGroupMembersView members;
+  private RaftTermPersistentState term =
+      RaftForm.MODELS.createRaftTermPersistentStateBuilder().setTerm(0).build();
+
+  /** What the engine calls its snapshot, and what is whole on disk; null for none. */
+  private SnapshotChunk snapshot;
+
+  private SnapshotChunk checkpoint;
+
+  /** Where the newest records of each kind stand: older ones are not needed. */
+  private final long[] newest = new long[CHECKPOINT + 1];
+
+  /** The entries behind the checkpoint while records are replayed; null from then on. */
+  private List<LogEntry> replayed = new ArrayList<>();
+
+  private final Positions positions = new Positions();
+
+  /** Of a group that nothing is known of before {@link #replay}. */
+  GroupLog(int group) {
+    this.group = group;
+    Arrays.fill(newest, NONE);
+  }
+
+  // --- from the journal ---
+
+  /** A record of this group, as the journal is opened. */
+  void replay(long position, int kind, ByteBuffer body) {
+    newest[kind] = position;
+    switch (kind) {
+      case ENDPOINT -> endpoint = RaftForm.readEndpoint(body);
+      case MEMBERS -> members = RaftForm.readMembers(body);
+      case TERM -> term = RaftForm.readTerm(body);
+      case ENTRY -> {
+        LogEntry entry = RaftForm.readEntry(body);
+        if (checkpoint == null || entry.getIndex() > checkpoint.getIndex()) {
+          replayed.add(entry);
+          positions.add(entry.getIndex(), position);
+        }
+      }
+      case CUT -> cut(body.getLong());
+      case SNAPSHOT -> snapshot = RaftForm.readChunk(body);
+      case CHECKPOINT -> {
+        checkpoint = RaftForm.readChunk(body);
+        behind(checkpoint.getIndex());
+      }
+      default -> throw new FormException("record of kind " + kind);
+    }
+  }
+
+  private void cut(long from) {
+    positions.cut(from);
+    replayed.removeIf(entry -> entry.getIndex() >= from);
+  }
+
+  private void behind(long index) {
+    positions.behind(index);
+    replayed.removeIf(entry -> entry.getIndex() <= index);
+  }
+
+  /** The newest checkpoint that is whole on disk, or null. */
+  SnapshotChunk checkpoint() {
+    return checkpoint;
+  }
+
+  /** Where the engine's own snapshot stands, if it is ahead of the checkpoint; else null. */
+  SnapshotChunk snapshotAhead() {
+    boolean isAhead =
+        snapshot != null && (checkpoint == null || snapshot.getIndex() > checkpoint.getIndex());
+    return isAhead ? snapshot : null;
+  }
+
+  /** The entries behind the checkpoint, once. */
+  List<LogEntry> takeEntries() {
+    List<LogEntry> entries = replayed;
+    replayed = null;
+    return entries;
+  }
+
+  /**
+   * What the engine starts again from, or null for a group that is new here.
+   *
+   * @param entries those behind the engine's snapshot
+   */
+  RestoredRaftState restored(SnapshotEntry from, List<LogEntry> entries) {
+    return endpoint == null ? null : new RestoredRaftState(endpoint, members, term, from, entries);
+  }
+
+  // --- to the journal ---
+
+  /** All was replayed: from now on the group appends. */
+  void open(Journal to, Turn in, BooleanSupplier isLeader, Set<Safeguard> less) {
+    journal = to;
+    turn = in;
+    leads = isLeader;
+    without = less;
+  }
+
+  @Override
+  public void persistAndFlushLocalEndpoint(RaftEndpointPersistentState state) throws IOException {
+    endpoint = state;
+    append(ENDPOINT, RaftForm.endpoint(state));
+    journal.sync();
+  }
+
+  @Override
+  public void persistAndFlushInitialGroupMembers(RaftGroupMembersView view) throws IOException {
+    members = view;
+    append(MEMBERS, RaftForm.members(view));
+    journal.sync();
+  }
+
+  @Override
+  public void persistAndFlushTerm(RaftTermPersistentState state) throws IOException {
+    term = state;
+    append(TERM, RaftForm.term(state));
+    if (!without.contains(Safeguard.SYNCED_TERM)) {
+      journal.sync();
+    }
+  }
+
+  @Override
+  public void persistLogEntries(List<LogEntry> entries) throws IOException {
+    for (LogEntry entry : entries) {
+      positions.add(entry.getIndex(), append(ENTRY, RaftForm.entry(entry)));
+    }
+  }
+
+  @Override
+  public void truncateLogEntriesFrom(long index) throws IOException {
+    positions.cut(index);
+    append(CUT, ByteBuffer.allocate(Long.BYTES).putLong(index).array());
+  }
+
+  /**
+   * The engine's snapshot: the first of its parts says it. One that was received is on disk before
+   * the engine has its last part.
+   */
+  @Override
+  public void persistSnapshotChunk(SnapshotChunk chunk) throws IOException {
+    boolean isOwn = !((Part) chunk.getOperation()).isReceived();
+    if (isOwn && chunk.getSnapshotChunkIndex() == 0) {
+      snapshot = chunk;
+      append(SNAPSHOT, mark(chunk));
+    }
+  }
+
+  /**
+   * A checkpoint is whole on disk: from the next sync on, what is before {@link #neededFrom} is not
+   * needed any more.
+   */
+  void checkpointed(SnapshotChunk mark) throws IOException {
+    checkpoint = mark;
+    positions.behind(mark.getIndex());
+    append(ENDPOINT, RaftForm.endpoint(endpoint));
+    append(MEMBERS, RaftForm.members(members));
+    append(TERM, RaftForm.term(term));
+    append(CHECKPOINT, mark(mark));
+  }
+
+  private long append(int kind, byte[] body) {
+    newest[kind] = journal.append(group, kind, ByteBuffer.wrap(body));
+    return newest[kind];
+  }
+
+  /** The journal is needed from this position on. */
+  long neededFrom() {
+    long from = positions.first();
+    for (int kind : new int[] {ENDPOINT, MEMBERS, TERM, CHECKPOINT}) {
+      if (newest[kind] != NONE) {
+        from = Math.min(from, newest[kind]);
+      }
+    }
+    return from;
+  }
+
+  private static byte[] mark(SnapshotChunk chunk) {
+    return RaftForm.chunk(
+        RaftForm.MODELS
+            .createSnapshotChunkBuilder()
+            .setIndex(chunk.getIndex())
+            .setTerm(chunk.getTerm())
+            .setSnapshotChunkIndex(0)
+            .setSnapshotChunkCount(chunk.getSnapshotChunkCount())
+            .setGroupMembersView(chunk.getGroupMembersView())
+            .setOperation(NOTHING)
+            .build());
+  }
+
+  @Override
+  public void truncateLogEntriesUntil(long index) {
+    // what is not needed is given up when a checkpoint is whole
+  }
+
+  @Override
+  public void deleteSnapshotChunks(long index, int count) {
+    // a checkpoint that was not received whole is overwritten by the next
+  }
+
+  /**
+   * The turn syncs, once for all groups, before anyone is told. But a node that becomes the only
+   * voter counts its log as on disk at once.
+   */
+  @Override
+  public void flush() throws IOException {
+    if (leads.getAsBoolean() && !turn.isCounting()) {
+      journal.sync();
+    }
+  }
+
+  /** Where the entries behind the checkpoint stand in the journal. */
+  private static final class Positions {
+    private long[] at = new long[64];
+    private int from;
+    private int size;
+    private long firstIndex = 1;
+
+    void add(long index, long position) {
+      if (size == 0) {
+        firstIndex = index;
+      } else if (index != firstIndex + size) {
+        throw new IllegalStateException(
+            "entry %d after %d".formatted(index, firstIndex + size - 1));
+      }
+      if (from + size == at.length) {
+        long[] into = size * 2 > at.length ? new long[at.length * 2] : at;
+        System.arraycopy(at, from, into, 0, size);
+        at = into;
+        from = 0;
+      }
+      at[from + size++] = position;
+    }
+
+    void cut(long index) {
+      size = (int) Math.max(0, Math.min(size, index - firstIndex));
+    }
+
+    void behind(long index) {
+      int gone = (int) Math.max(0, Math.min(size, index + 1 - firstIndex));
+      from += gone;
+      size -= gone;
+      firstIndex += gone;
+    }
+
+    long first() {
+      return size == 0 ? Long.MAX_VALUE : at[from];
+    }
+  }
+}

@@ -1,0 +1,686 @@
+package io.busbar.store;
+
+import io.busbar.shard.Effect;
+import io.busbar.shard.Entry;
+import io.busbar.shard.Machine;
+import io.busbar.shard.Result;
+import io.microraft.Ordered;
+import io.microraft.RaftConfig;
+import io.microraft.RaftEndpoint;
+import io.microraft.RaftNode;
+import io.microraft.RaftRole;
+import io.microraft.exception.NotLeaderException;
+import io.microraft.impl.RaftNodeImpl;
+import io.microraft.impl.log.RaftLog;
+import io.microraft.impl.log.SnapshotChunkCollector;
+import io.microraft.impl.state.FollowerState;
+import io.microraft.impl.state.LeaderState;
+import io.microraft.impl.state.RaftState;
+import io.microraft.model.log.LogEntry;
+import io.microraft.model.log.SnapshotChunk;
+import io.microraft.model.log.SnapshotEntry;
+import io.microraft.model.message.AppendEntriesFailureResponse;
+import io.microraft.model.message.AppendEntriesRequest;
+import io.microraft.model.message.AppendEntriesSuccessResponse;
+import io.microraft.model.message.InstallSnapshotRequest;
+import io.microraft.model.message.InstallSnapshotResponse;
+import io.microraft.model.message.PreVoteResponse;
+import io.microraft.model.message.RaftMessage;
+import io.microraft.model.message.VoteResponse;
+import io.microraft.persistence.RestoredRaftState;
+import io.microraft.report.RaftNodeReport;
+import io.microraft.report.RaftNodeReport.RaftNodeReportReason;
+import io.microraft.statemachine.StateMachine;
+import io.microraft.transport.Transport;
+import java.io.IOException;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * One group on one node: the Raft engine, the machine that it drives, and their checkpoints. Runs
+ * in the {@link Turn}.
+ *
+ * <p>What MicroRaft 0.7 does wrong is put right here, at its messages, and each has a seed of the
+ * simulation that fails without it (docs/decisions/0005-store.md).
+ */
+final class Replica implements StateMachine, Transport {
+  /** In the engine's time, which goes {@link Turn#SPEED} times as fast. */
+  private static RaftConfig config(int snapshotEntries) {
+    return RaftConfig.newBuilder()
+        .setLeaderHeartbeatPeriodSecs(1)
+        .setLeaderHeartbeatTimeoutSecs(10)
+        .setLeaderElectionTimeoutMillis(3_000)
+        .setAppendEntriesRequestBatchSize(64)
+        .setCommitCountToTakeSnapshot(snapshotEntries)
+        .setMaxPendingLogEntryCount(1_000)
+        .setTransferSnapshotsFromFollowersEnabled(false)
+        .setRaftNodeReportPublishPeriodSecs(3_600)
+        .build();
+  }
+
+  /** What the log may hold on the heap until a snapshot is due, in bytes. */
+  private static final long LOG_BYTES = 32L << 20;
+
+  /** What one turn writes of a checkpoint. */
+  private static final int SLICE_BYTES = 64 * 1024;
+
+  private static final long WATCH = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private static final byte[] NEW_TERM = {};
+  private static final long NOWHERE = -1;
+
+  private final int group;
+  private final NodeEndpoint self;
+  private final GroupLog log;
+  private final Checkpoints checkpoints;
+  private final Turn turn;
+  private final Peers peers;
+  private final Told told;
+  private final Set<Safeguard> without;
+  private RaftNodeImpl node;
+  private Machine machine;
+
+  /** The log index that the machine stands for. */
+  private long applied;
+
+  private long bytesSinceSnapshot;
+
+  /** What the engine's answer counts from, while it handles {@link #behindSnapshot}. */
+  private long answerFrom = NOWHERE;
+
+  /** As a leader: the entry that began the term; what is behind it is this leader's to tell. */
+  private long leaderFrom = Long.MAX_VALUE;
+
+  /** How messages get to other nodes; a message may be lost. */
+  interface Peers {
+    void send(NodeEndpoint to, int group, RaftMessage message);
+  }
+
+  /** Who hears what the group decides. */
+  interface Told {
+    /** An entry has an effect; only the leader's are told, but for those on the index. */
+    void effect(Effect effect, boolean isLeader);
+
+    /** It has come to an entry of the log. */
+    void applied(long index, byte[] entry);
+
+    /** This replica begins to lead, or does no more. */
+    void leads(boolean isLeader);
+
+    /** Another machine took the place of the one before: the leader sent its state. */
+    void replaced();
+
+    /** The journal may be needed from further on than before. */
+    void reclaim();
+
+    /** It cannot go on: memory and disk may differ. */
+    void fatal(Throwable cause);
+  }
+
+  /** What became of an entry that was to be appended. */
+  sealed interface Answer {
+    /** The group has come to an answer. */
+    record Judged(Result result) implements Answer {}
+
+    /** This is not the leader, but knows who is. */
+    record NotLeader(String leader) implements Answer {}
+
+    /** Nobody knows who leads, there is no room now, or the outcome is not known. */
+    record Again() implements Answer {}
+  }
+
+  Replica(
+      int group,
+      NodeEndpoint self,
+      GroupLog log,
+      Checkpoints checkpoints,
+      Turn turn,
+      Peers peers,
+      Told told,
+      Set<Safeguard> without) {
+    this.group = group;
+    this.self = self;
+    this.log = log;
+    this.checkpoints = checkpoints;
+    this.turn = turn;
+    this.peers = peers;
+    this.told = told;
+    this.without = without;
+  }
+
+  // --- start ---
+
+  /**
+   * Begins, from what the journal holds of the group or anew.
+   *
+   * @param voters the members of a group that is new
+   * @param snapshotEntries after how many entries the engine takes a snapshot, at the latest
+   * @param clock wall clock, {@link Turn#SPEED} times as fast
+   */
+  void start(Collection<NodeEndpoint> voters, int snapshotEntries, Clock clock, Random random)
+      throws IOException {
+    var builder =
+        RaftNode.newBuilder()
+            .setGroupId(group)
+            .setConfig(config(snapshotEntries))
+            .setExecutor(turn)
+            .setTransport(this)
+            .setStateMachine(this)
+            .setStore(log)
+            .setModelFactory(RaftForm.MODELS)
+            .setClock(clock)
+            .setRandom(random)
+            .setRaftNodeReportListener(this::report);
+    RestoredRaftState restored = restore();
+    if (restored == null) {
+      builder.setLocalEndpoint(self).setInitialGroupMembers(List.copyOf(voters));
+    } else {
+      builder.setRestoredState(restored);
+    }
+    node = (RaftNodeImpl) builder.build();
+    node.start()
+        .whenComplete(
+            (started, failure) -> {
+              if (failure != null) {
+                told.fatal(failure);
+              }
+            });
+    turn.after(WATCH, this::watch);
+  }
+
+  /** The machine as of the engine's snapshot, and the entries behind it. */
+  private RestoredRaftState restore() throws IOException {
+    SnapshotChunk from = log.checkpoint();
+    if (from == null) {
+      machine = new Machine();
+    } else {
+      machine = checkpoints.restore(from.getIndex());
+      applied = from.getIndex();
+    }
+    List<LogEntry> entries = log.takeEntries();
+    SnapshotChunk ahead = log.snapshotAhead();
+    if (ahead != null) {
+      // the engine's log begins there, and what it called a snapshot was committed
+      for (LogEntry entry : entries) {
+        if (entry.getIndex() <= ahead.getIndex()) {
+          apply(entry.getIndex(), entry.getOperation());
+        }
+      }
+      if (applied != ahead.getIndex()) {
+        throw new IOException(
+            "group %d: the entries end at %d, before the snapshot at %d"
+                .formatted(group, applied, ahead.getIndex()));
+      }
+      from = ahead;
+    }
+    long behind = applied;
+    if (ahead != null) {
+      begin(ahead.getIndex());
+    }
+    return log.restored(
+        from == null ? null : snapshot(from),
+        entries.stream().filter(entry -> entry.getIndex() > behind).toList());
+  }
+
+  /** A snapshot as the engine wants it: all its parts, none of its bytes. */
+  private static SnapshotEntry snapshot(SnapshotChunk mark) {
+    List<SnapshotChunk> parts = new ArrayList<>();
+    for (int i = 0; i < mark.getSnapshotChunkCount(); i++) {
+      parts.add(with(mark, i, new Part(mark.getIndex(), i, mark.getSnapshotChunkCount(), false)));
+    }
+    return RaftForm.MODELS
+        .createSnapshotEntryBuilder()
+        .setIndex(mark.getIndex())
+        .setTerm(mark.getTerm())
+        .setSnapshotChunks(parts)
+        .setGroupMembersView(mark.getGroupMembersView())
+        .build();
+  }
+
+  private static SnapshotChunk with(SnapshotChunk mark, int number, Object operation) {
+    return RaftForm.MODELS
+        .createSnapshotChunkBuilder()
+        .setIndex(mark.getIndex())
+        .setTerm(mark.getTerm())
+        .setSnapshotChunkIndex(number)
+        .setSnapshotChunkCount(mark.getSnapshotChunkCount())
+        .setGroupMembersView(mark.getGroupMembersView())
+        .setOperation(operation)
+        .build();
+  }
+
+  // --- appending and reading ---
+
+  /**
+   * Appends an entry, if this is the leader.
+   *
+   * @param entry as {@link Entry#encode} gives it; gets the leader's time
+   * @param time milliseconds since 1970
+   */
+  void append(byte[] entry, long time, Consumer<Answer> then) {
+    Entry.stamp(entry, time);
+    node.<Result>replicate(entry)
+        .whenComplete((done, failure) -> then.accept(answer(done, failure)));
+  }
+
+  private static Answer answer(Ordered<Result> done, Throwable failure) {
+    if (failure == null) {
+      return new Answer.Judged(done.getResult());
+    }
+    boolean isKnown = failure instanceof NotLeaderException it && it.getLeader() != null;
+    return isKnown
+        ? new Answer.NotLeader(((NotLeaderException) failure).getLeader().getId().toString())
+        : new Answer.Again();
+  }
+
+  /** What the group has come to here; only to be read. */
+  Machine machine() {
+    return machine;
+  }
+
+  /** The log index that {@link #machine} stands for. */
+  long applied() {
+    return applied;
+  }
+
+  /** The engine, for membership and reports. */
+  RaftNode raft() {
+    return node;
+  }
+
+  /** Whether this replica leads and everything that was committed before is applied. */
+  boolean leads() {
+    return applied >= leaderFrom;
+  }
+
+  /** Who leads, as far as is known here, or null. */
+  RaftEndpoint leader() {
+    return node.getTerm().getLeaderEndpoint();
+  }
+
+  // --- the machine ---
+
+  @Override
+  public Object runOperation(long index, Object operation) {
+    return apply(index, operation);
+  }
+
+  private Result apply(long index, Object operation) {
+    try {
+      applied = index;
+      if (!(operation instanceof byte[] form)) {
+        return null;
+      }
+      bytesSinceSnapshot += form.length;
+      told.applied(index, form);
+      if (form.length == 0) {
+        if (index == leaderFrom) {
+          told.leads(true);
+        }
+        return null;
+      }
+      boolean isLeader = leads();
+      return machine.apply(Entry.decode(form), effect -> told.effect(effect, isLeader));
+    } catch (RuntimeException | Error e) {
+      // the engine would take it for the answer, and replicas would differ
+      told.fatal(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public Object getNewTermOperation() {
+    return NEW_TERM;
+  }
+
+  private void report(RaftNodeReport report) {
+    if (report.getReason() != RaftNodeReportReason.ROLE_CHANGE) {
+      return;
+    }
+    boolean isLeader = report.getRole() == RaftRole.LEADER;
+    boolean was = leaderFrom != Long.MAX_VALUE;
+    if (isLeader && !was) {
+      leaderFrom = report.getLog().getLastLogOrSnapshotIndex();
+    } else if (!isLeader && was) {
+      leaderFrom = Long.MAX_VALUE;
+      told.leads(false);
+    }
+  }
+
+  // --- checkpoints ---
+
+  @Override
+  public void takeSnapshot(long index, Consumer<Object> parts) {
+    try {
+      applied = index;
+      if (checkpoints.isWriting()) {
+        finish();
+      }
+      long grown = bytesSinceSnapshot;
+      begin(index);
+      int count = checkpoints.parts(grown);
+      for (int i = 0; i < count; i++) {
+        parts.accept(new Part(index, i, count, false));
+      }
+    } catch (IOException e) {
+      told.fatal(e);
+    }
+  }
+
+  private void begin(long index) throws IOException {
+    bytesSinceSnapshot = 0;
+    checkpoints.begin(index, machine.checkpoint());
+    turn.after(0, this::slice);
+  }
+
+  private void slice() {
+    try {
+      if (checkpoints.isWriting() && checkpoints.write(SLICE_BYTES)) {
+        written();
+      } else if (checkpoints.isWriting()) {
+        turn.after(0, this::slice);
+      }
+    } catch (WriteFailedException e) {
+      turn.after(WATCH, this::slice);
+    } catch (IOException e) {
+      told.fatal(e);
+    }
+  }
+
+  /** A snapshot is due before the checkpoint of the one before it is whole. */
+  private void finish() throws IOException {
+    try {
+      boolean isWhole = false;
+      while (!isWhole) {
+        isWhole = checkpoints.write(Integer.MAX_VALUE);
+      }
+      written();
+    } catch (WriteFailedException e) {
+      // the disk is full: the journal has it all, and the next checkpoint takes its place
+      checkpoints.abandon();
+    }
+  }
+
+  private void written() throws IOException {
+    SnapshotChunk mark = log.snapshotAhead();
+    long index = checkpoints.newest();
+    if (mark == null || mark.getIndex() != index) {
+      throw new IOException("checkpoint %d of no snapshot".formatted(index));
+    }
+    checkpointed(mark);
+  }
+
+  private void checkpointed(SnapshotChunk mark) throws IOException {
+    log.checkpointed(mark);
+    turn.answer(
+        () -> {
+          try {
+            checkpoints.keep(mark.getIndex());
+            told.reclaim();
+          } catch (IOException e) {
+            told.fatal(e);
+          }
+        });
+  }
+
+  @Override
+  public void installSnapshot(long index, List<Object> parts) {
+    if (index == applied) {
+      // the start: the machine is there already
+      return;
+    }
+    try {
+      machine = checkpoints.restore(index);
+      applied = index;
+      bytesSinceSnapshot = 0;
+      told.replaced();
+    } catch (IOException | RuntimeException e) {
+      told.fatal(e);
+    }
+  }
+
+  // --- messages ---
+
+  /** A message from another node. */
+  void receive(RaftMessage message) {
+    RaftMessage judged = judged(message);
+    if (judged != null) {
+      turn.inline(() -> node.handle(judged));
+    }
+    answerFrom = NOWHERE;
+  }
+
+  /** What the engine may be given of a message, or null. */
+  private RaftMessage judged(RaftMessage message) {
+    if (message instanceof AppendEntriesSuccessResponse
+        && message.getTerm() < node.getTerm().getTerm()
+        && has(Safeguard.STALE_ANSWERS)) {
+      // it speaks of a log that another leader may have cut since; the engine would count it
+      return null;
+    }
+    if (message instanceof AppendEntriesFailureResponse response && isOvertaken(response)) {
+      return null;
+    }
+    if (message instanceof AppendEntriesRequest request) {
+      return request.getTerm() < node.getTerm().getTerm() ? request : behindSnapshot(request);
+    }
+    if (message instanceof InstallSnapshotRequest request) {
+      return request.getSnapshotChunk() == null ? announced(request) : received(request);
+    }
+    return message;
+  }
+
+  /** A refusal from before the follower was found to agree up to there: it came late, or twice. */
+  private boolean isOvertaken(AppendEntriesFailureResponse response) {
+    LeaderState leader = node.state().leaderState();
+    FollowerState follower =
+        leader == null ? null : leader.getFollowerStateOrNull(response.getSender());
+    return follower != null
+        && response.getTerm() <= node.getTerm().getTerm()
+        && response.getExpectedNextIndex() <= follower.matchIndex() + 1;
+  }
+
+  /**
+   * A request that begins at or before this replica's snapshot. What the snapshot covers is
+   * committed, so the leader has it too. But the engine would look for the entry before, not find
+   * it, and refuse for ever (its issue 54): it gets what is behind the snapshot as if that were the
+   * whole log, and its answer is put right on the way out.
+   */
+  private AppendEntriesRequest behindSnapshot(AppendEntriesRequest request) {
+    RaftLog entries = node.state().log();
+    long previous = request.getPreviousLogIndex();
+    boolean isKnown =
+        previous > entries.snapshotIndex()
+            || previous == entries.lastLogOrSnapshotIndex()
+            || entries.containsLogEntry(previous)
+            || entries.snapshotIndex() == 0;
+    if (isKnown || !has(Safeguard.BEHIND_SNAPSHOT)) {
+      return beforeCommit(request);
+    }
+    answerFrom = entries.snapshotIndex();
+    return with(
+        request,
+        0,
+        0,
+        request.getLogEntries().stream()
+            .filter(entry -> entry.getIndex() > entries.snapshotIndex())
+            .toList());
+  }
+
+  /**
+   * A request that ends before what is committed here, as a leader sends that looks for where the
+   * logs agree, and knows of more commits: the engine would go back to the end of the request.
+   */
+  private AppendEntriesRequest beforeCommit(AppendEntriesRequest request) {
+    long end = request.getPreviousLogIndex() + request.getLogEntries().size();
+    return end >= node.state().commitIndex()
+        ? request
+        : with(
+            request,
+            request.getPreviousLogIndex(),
+            request.getPreviousLogTerm(),
+            request.getLogEntries());
+  }
+
+  /** Without a commit index: the next request has it again. */
+  private static AppendEntriesRequest with(
+      AppendEntriesRequest request, long previous, int previousTerm, List<LogEntry> entries) {
+    return RaftForm.MODELS
+        .createAppendEntriesRequestBuilder()
+        .setGroupId(request.getGroupId())
+        .setSender(request.getSender())
+        .setTerm(request.getTerm())
+        .setPreviousLogIndex(previous)
+        .setPreviousLogTerm(previousTerm)
+        .setCommitIndex(0)
+        .setLogEntries(entries)
+        .setQuerySequenceNumber(request.getQuerySequenceNumber())
+        .setFlowControlSequenceNumber(request.getFlowControlSequenceNumber())
+        .build();
+  }
+
+  /** The engine's answer to {@link #behindSnapshot}. */
+  private AppendEntriesSuccessResponse fromSnapshot(AppendEntriesSuccessResponse response) {
+    return RaftForm.MODELS
+        .createAppendEntriesSuccessResponseBuilder()
+        .setGroupId(response.getGroupId())
+        .setSender(response.getSender())
+        .setTerm(response.getTerm())
+        .setLastLogIndex(answerFrom + response.getLastLogIndex())
+        .setQuerySequenceNumber(response.getQuerySequenceNumber())
+        .setFlowControlSequenceNumber(response.getFlowControlSequenceNumber())
+        .build();
+  }
+
+  /** A snapshot in other parts than the one that is coming: from another leader, from the start. */
+  private InstallSnapshotRequest announced(InstallSnapshotRequest request) {
+    SnapshotChunkCollector coming = node.state().snapshotChunkCollector();
+    boolean isOther =
+        coming != null
+            && coming.getSnapshotIndex() == request.getSnapshotIndex()
+            && coming.getChunkCount() != request.getTotalSnapshotChunkCount();
+    if (isOther) {
+      node.state().snapshotChunkCollector(null);
+    }
+    return request;
+  }
+
+  /** Puts a part of a snapshot into its file; the engine gets only its name. */
+  private InstallSnapshotRequest received(InstallSnapshotRequest request) {
+    SnapshotChunk chunk = request.getSnapshotChunk();
+    boolean isWanted =
+        request.getTerm() >= node.getTerm().getTerm()
+            && request.getSnapshotIndex() > node.state().commitIndex();
+    Part part =
+        new Part(
+            chunk.getIndex(), chunk.getSnapshotChunkIndex(), chunk.getSnapshotChunkCount(), true);
+    byte[] sent = (byte[]) chunk.getOperation();
+    if (isWanted && checkpoints.isOther(part, sent)) {
+      node.state().snapshotChunkCollector(null);
+    }
+    try {
+      if (isWanted && checkpoints.receive(part, sent)) {
+        checkpointed(chunk);
+      }
+    } catch (WriteFailedException e) {
+      // it comes again
+      return null;
+    } catch (IOException e) {
+      told.fatal(e);
+      return null;
+    }
+    return with(request, with(chunk, part.number(), part));
+  }
+
+  private static InstallSnapshotRequest with(InstallSnapshotRequest request, SnapshotChunk chunk) {
+    return RaftForm.MODELS
+        .createInstallSnapshotRequestBuilder()
+        .setGroupId(request.getGroupId())
+        .setSender(request.getSender())
+        .setTerm(request.getTerm())
+        .setSenderLeader(request.isSenderLeader())
+        .setSnapshotTerm(request.getSnapshotTerm())
+        .setSnapshotIndex(request.getSnapshotIndex())
+        .setTotalSnapshotChunkCount(request.getTotalSnapshotChunkCount())
+        .setSnapshotChunk(chunk)
+        .setSnapshottedMembers(request.getSnapshottedMembers())
+        .setGroupMembersView(request.getGroupMembersView())
+        .setQuerySequenceNumber(request.getQuerySequenceNumber())
+        .setFlowControlSequenceNumber(request.getFlowControlSequenceNumber())
+        .build();
+  }
+
+  @Override
+  public void send(RaftEndpoint target, RaftMessage message) {
+    NodeEndpoint to = (NodeEndpoint) target;
+    if (message instanceof AppendEntriesSuccessResponse response && answerFrom != NOWHERE) {
+      AppendEntriesSuccessResponse right = fromSnapshot(response);
+      turn.answer(() -> peers.send(to, group, right));
+    } else if (isAnswer(message)) {
+      turn.answer(() -> peers.send(to, group, message));
+    } else if (message instanceof InstallSnapshotRequest request
+        && request.getSnapshotChunk() != null) {
+      sendPart(to, request);
+    } else {
+      peers.send(to, group, message);
+    }
+  }
+
+  private static boolean isAnswer(RaftMessage message) {
+    return message instanceof AppendEntriesSuccessResponse
+        || message instanceof AppendEntriesFailureResponse
+        || message instanceof VoteResponse
+        || message instanceof PreVoteResponse
+        || message instanceof InstallSnapshotResponse;
+  }
+
+  /** A part that is not on disk yet is not sent: the engine asks for it again. */
+  private void sendPart(NodeEndpoint to, InstallSnapshotRequest request) {
+    SnapshotChunk chunk = request.getSnapshotChunk();
+    try {
+      byte[] bytes = checkpoints.read((Part) chunk.getOperation());
+      if (bytes != null) {
+        peers.send(to, group, with(request, with(chunk, chunk.getSnapshotChunkIndex(), bytes)));
+      }
+    } catch (IOException e) {
+      told.fatal(e);
+    }
+  }
+
+  @Override
+  public boolean isReachable(RaftEndpoint endpoint) {
+    return true;
+  }
+
+  private boolean has(Safeguard safeguard) {
+    return !without.contains(safeguard);
+  }
+
+  // --- watch ---
+
+  private void watch() {
+    RaftState state = node.state();
+    boolean isStuck =
+        state.role() == RaftRole.FOLLOWER
+            && state.leader() != null
+            && state.preCandidateState() != null
+            && node.isLeaderHeartbeatTimeoutElapsed()
+            && has(Safeguard.VOTES_AGAIN);
+    if (isStuck) {
+      // it asked for votes, then its leader came back in the same term: the engine still waits for
+      // those votes and would not ask again when this leader dies
+      node.leader(null);
+      node.runPreVote();
+    }
+    if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting()) {
+      node.takeSnapshot();
+    }
+    turn.after(WATCH, this::watch);
+  }
+}

@@ -1,0 +1,316 @@
+package io.busbar.store;
+
+import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
+import io.busbar.shard.FormException;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.Result;
+import io.microraft.RaftEndpoint;
+import io.microraft.model.message.RaftMessage;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * The groups of one node: its journal, a replica and a stream of appends for each group, and the
+ * frames between nodes. All of it runs in the {@link Turn}; threads, sockets, clocks and chance
+ * come from outside, so that whole clusters can run in one thread under a seed.
+ */
+final class Replicas {
+  private final Site site;
+  private final World world;
+  private final Journal journal;
+  private final Turn turn;
+  private final List<Member> members = new ArrayList<>();
+
+  /**
+   * What a node is and stands on.
+   *
+   * @param incarnation larger than that of any start before
+   * @param voters who votes in groups that are new
+   * @param groups how many, for ever the same
+   * @param segmentBytes of the journal's files
+   * @param snapshotEntries after how many entries a group's log begins anew, at the latest
+   * @param without empty but in tests
+   */
+  record Site(
+      NodeEndpoint self,
+      long incarnation,
+      Collection<NodeEndpoint> voters,
+      int groups,
+      Disk disk,
+      long segmentBytes,
+      int snapshotEntries,
+      Set<Safeguard> without) {
+    boolean has(Safeguard safeguard) {
+      return !without.contains(safeguard);
+    }
+  }
+
+  /** Everything outside: time, chance, other nodes, and who hears what the groups decide. */
+  interface World {
+    /** A clock that only goes forward. */
+    long nanoTime();
+
+    /** Milliseconds since 1970. */
+    long wallClock();
+
+    /** Whole numbers at random, for elections. */
+    Random random();
+
+    /** Has {@link Turn#work} and {@link Turn#commit} called soon; from any thread. */
+    void wakeUp();
+
+    /** A frame for another node; it may be lost. */
+    void send(String node, int kind, int group, byte[] body);
+
+    /** An entry has an effect; of those but the ones on the index, only the leader's count. */
+    void effect(int group, Effect effect, boolean isLeader);
+
+    /** A group has come to an entry of its log here. */
+    void applied(int group, long index, byte[] entry);
+
+    /** This node begins to lead a group, or does no more. */
+    void leads(int group, boolean isLeader);
+
+    /** A group's state came whole from another node. */
+    void replaced(int group);
+
+    /** The process must end: what is in memory and what is on disk may differ. */
+    void fatal(Throwable cause);
+  }
+
+  /**
+   * Opens the journal and begins all groups.
+   *
+   * @throws DamagedJournalException if something that was synced is not there
+   */
+  Replicas(Site site, World world) throws IOException {
+    this.site = site;
+    this.world = world;
+    List<GroupLog> logs = new ArrayList<>();
+    for (int i = 0; i < site.groups; i++) {
+      logs.add(new GroupLog(i));
+    }
+    journal =
+        Journal.open(
+            site.disk,
+            site.segmentBytes,
+            (position, group, kind, body) -> logs.get(group).replay(position, kind, body));
+    turn = new Turn(journal, world::nanoTime, world::wakeUp, world::fatal, site.without);
+    for (int i = 0; i < site.groups; i++) {
+      members.add(new Member(i, logs.get(i)));
+    }
+    for (Member member : members) {
+      member.start();
+    }
+  }
+
+  Turn turn() {
+    return turn;
+  }
+
+  Journal journal() {
+    return journal;
+  }
+
+  Replica replica(int group) {
+    return members.get(group).replica;
+  }
+
+  /** Appends commands to a group, wherever its leader is. */
+  void append(int group, List<Command> commands, int bytes, Consumer<List<Outcome>> then) {
+    members.get(group).appender.append(commands, bytes, then);
+  }
+
+  /** A frame from another node. */
+  void receive(String from, int kind, int group, ByteBuffer body) {
+    Member member = members.get(group);
+    switch (kind) {
+      case Exchange.RAFT -> member.replica.receive(RaftMessages.read(body));
+      case Exchange.APPEND -> member.asked(from, Exchange.Append.decode(body));
+      case Exchange.ANSWER -> member.answered(Exchange.Answer.decode(body));
+      default -> throw new FormException("frame of kind " + kind);
+    }
+  }
+
+  /** Gives up what no group needs of the journal. */
+  private void reclaim() {
+    long from = journal.end();
+    for (Member member : members) {
+      from = Math.min(from, member.log.neededFrom());
+    }
+    try {
+      journal.release(from);
+    } catch (IOException e) {
+      world.fatal(e);
+    }
+  }
+
+  /** One group on this node. */
+  private final class Member implements Replica.Told, Replica.Peers, Appender.Path {
+    final int group;
+    final GroupLog log;
+    final Replica replica;
+    final Appender appender;
+
+    /** Who is asked to append, as far as it is known. */
+    private String leader;
+
+    private int turnOf;
+
+    Member(int group, GroupLog log) {
+      this.group = group;
+      this.log = log;
+      log.open(journal, turn, this::leads, site.without);
+      Checkpoints checkpoints = new Checkpoints(site.disk, group);
+      this.replica =
+          new Replica(group, site.self, log, checkpoints, turn, this, this, site.without);
+      this.appender = new Appender(site.self.id(), site.incarnation, turn, this, site.without);
+    }
+
+    void start() throws IOException {
+      replica.start(site.voters, site.snapshotEntries, new EngineClock(), world.random());
+    }
+
+    private boolean leads() {
+      return replica.raft().getTerm().getLeaderEndpoint() != null
+          && site.self.equals(replica.raft().getTerm().getLeaderEndpoint());
+    }
+
+    // --- appends that this node makes ---
+
+    @Override
+    public void send(long number, byte[] entry) {
+      RaftEndpoint known = replica.leader();
+      if (known != null) {
+        leader = known.getId().toString();
+      }
+      if (leader == null) {
+        elsewhere();
+      }
+      if (leader.equals(site.self.id())) {
+        // a copy: the log keeps it with its time, and this one may be sent again
+        replica.append(
+            entry.clone(),
+            world.wallClock(),
+            answer -> answered(Exchange.Answer.of(site.incarnation, number, answer)));
+      } else {
+        world.send(
+            leader,
+            Exchange.APPEND,
+            group,
+            new Exchange.Append(site.incarnation, number, entry).encode());
+      }
+    }
+
+    @Override
+    public void elsewhere() {
+      List<RaftEndpoint> all = List.copyOf(replica.raft().getEffectiveMembers().getMembers());
+      leader = all.get(turnOf++ % all.size()).getId().toString();
+    }
+
+    void answered(Exchange.Answer answer) {
+      if (answer.incarnation() != site.incarnation) {
+        return;
+      }
+      if (answer.leader() != null) {
+        leader = answer.leader();
+      }
+      Result result = answer.result();
+      if (result instanceof Result.Applied it) {
+        appender.applied(answer.number(), it.outcomes());
+      } else if (result instanceof Result.Repeated it) {
+        appender.applied(answer.number(), it.outcomes());
+      } else if (result instanceof Result.Stale it) {
+        world.fatal(
+            new IOException("another process has this node's identity: start " + it.incarnation()));
+      } else if (!(result instanceof Result.Old)) {
+        appender.notTaken(answer.number());
+      }
+    }
+
+    // --- appends that other nodes ask for ---
+
+    void asked(String from, Exchange.Append append) {
+      replica.append(
+          append.entry(),
+          world.wallClock(),
+          answer ->
+              world.send(
+                  from,
+                  Exchange.ANSWER,
+                  group,
+                  Exchange.Answer.of(append.incarnation(), append.number(), answer).encode()));
+    }
+
+    // --- the replica ---
+
+    @Override
+    public void send(NodeEndpoint to, int ofGroup, RaftMessage message) {
+      world.send(to.id(), Exchange.RAFT, ofGroup, RaftMessages.write(message));
+    }
+
+    @Override
+    public void effect(Effect effect, boolean isLeader) {
+      world.effect(group, effect, isLeader);
+    }
+
+    @Override
+    public void applied(long index, byte[] entry) {
+      world.applied(group, index, entry);
+    }
+
+    @Override
+    public void leads(boolean isLeader) {
+      world.leads(group, isLeader);
+    }
+
+    @Override
+    public void replaced() {
+      world.replaced(group);
+    }
+
+    @Override
+    public void reclaim() {
+      Replicas.this.reclaim();
+    }
+
+    @Override
+    public void fatal(Throwable cause) {
+      world.fatal(cause);
+    }
+  }
+
+  /** The engine's clock: it only measures how long something takes. */
+  private final class EngineClock extends Clock {
+    @Override
+    public long millis() {
+      return world.nanoTime() / 1_000_000 * Turn.SPEED;
+    }
+
+    @Override
+    public Instant instant() {
+      return Instant.ofEpochMilli(millis());
+    }
+
+    @Override
+    public ZoneId getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+      return this;
+    }
+  }
+}
