@@ -3,6 +3,7 @@ package io.busbar.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.busbar.shard.FormException;
 import io.busbar.store.Channel.Count;
 import io.busbar.testing.Await;
 import io.busbar.testing.Leaks;

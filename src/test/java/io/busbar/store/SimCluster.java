@@ -1,0 +1,171 @@
+package io.busbar.store;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.Random;
+import java.util.Set;
+
+/**
+ * Nodes, the network between them and time, all in one thread under one seed: the same seed does
+ * the same. What must always hold is checked as it happens; {@link #fail} ends the run.
+ */
+final class SimCluster {
+  static final long MILLISECOND = 1_000_000L;
+  static final long SECOND = 1_000 * MILLISECOND;
+  private static final long EPOCH = 1_800_000_000_000L;
+
+  final Random random;
+  final int groups;
+  final int snapshotEntries;
+  final Set<Safeguard> without;
+  final List<SimNode> nodes = new ArrayList<>();
+  final List<NodeEndpoint> founders = new ArrayList<>();
+
+  /** Directed links that carry nothing, as "from>to". */
+  final Set<String> cut = new HashSet<>();
+
+  double dropped;
+  double doubled;
+  long slowest = 2 * MILLISECOND;
+
+  private final PriorityQueue<Event> events = new PriorityQueue<>(Event.BY_TIME);
+  private final Map<String, String> leaders = new HashMap<>();
+  private final List<List<Integer>> applied = new ArrayList<>();
+  private long now;
+  private Violation broken;
+  private long eventCount;
+
+  /** Something that happens at a time. */
+  private record Event(long at, long number, Runnable what) {
+    static final Comparator<Event> BY_TIME =
+        Comparator.<Event>comparingLong(event -> event.at).thenComparingLong(event -> event.number);
+  }
+
+  /** A promise that was broken. */
+  static final class Violation extends AssertionError {
+    private static final long serialVersionUID = 1L;
+
+    Violation(String what) {
+      super(what);
+    }
+  }
+
+  SimCluster(long seed, int size, int groups, Set<Safeguard> without) {
+    this.random = new Random(seed);
+    this.groups = groups;
+    this.snapshotEntries = 20 + random.nextInt(200);
+    this.without = without;
+    for (int i = 0; i < groups; i++) {
+      applied.add(new ArrayList<>());
+    }
+    for (int i = 0; i < size; i++) {
+      founders.add(new NodeEndpoint("n" + i));
+    }
+    for (NodeEndpoint founder : founders) {
+      nodes.add(new SimNode(this, founder));
+    }
+    nodes.forEach(SimNode::start);
+  }
+
+  // --- time ---
+
+  long now() {
+    return now;
+  }
+
+  long wallClock() {
+    return EPOCH + now / MILLISECOND;
+  }
+
+  void after(long nanos, Runnable what) {
+    events.add(new Event(now + nanos, eventCount++, what));
+  }
+
+  /** From zero up to a bound. */
+  long upTo(long bound) {
+    return (long) (random.nextDouble() * bound);
+  }
+
+  /** Lets time pass. */
+  void run(long nanos) {
+    long until = now + nanos;
+    while (!events.isEmpty() && events.peek().at <= until) {
+      Event event = events.remove();
+      now = event.at;
+      event.what.run();
+      if (broken != null) {
+        throw broken;
+      }
+    }
+    now = until;
+  }
+
+  // --- network ---
+
+  void send(SimNode from, String to, int kind, int group, byte[] body) {
+    if (random.nextDouble() < dropped) {
+      return;
+    }
+    int copies = random.nextDouble() < doubled ? 2 : 1;
+    for (int i = 0; i < copies; i++) {
+      long delay = 50_000 + upTo(random.nextInt(10) == 0 ? slowest * 10 : slowest);
+      after(delay, () -> arrive(from.self.id(), to, kind, group, body));
+    }
+  }
+
+  private void arrive(String from, String to, int kind, int group, byte[] body) {
+    if (cut.contains(from + ">" + to)) {
+      return;
+    }
+    for (SimNode node : nodes) {
+      if (node.self.id().equals(to) && node.isUp()) {
+        node.receive(from, kind, group, ByteBuffer.wrap(body.clone()));
+      }
+    }
+  }
+
+  // --- what must always hold ---
+
+  /** One leader per term. */
+  void leads(int group, int term, String node) {
+    String before = leaders.putIfAbsent(group + "/" + term, node);
+    if (before != null && !before.equals(node)) {
+      throw fail("group %d, term %d: led by %s and %s".formatted(group, term, before, node));
+    }
+  }
+
+  /** The same entry at the same place everywhere, for ever. */
+  void applied(int group, long index, int hash, String node) {
+    List<Integer> entries = applied.get(group);
+    int at = (int) index - 1;
+    while (entries.size() <= at) {
+      entries.add(null);
+    }
+    Integer before = entries.set(at, hash);
+    if (before != null && before != hash) {
+      throw fail("group %d, entry %d: %s applies another one".formatted(group, index, node));
+    }
+  }
+
+  /** A node cannot go on, for no reason that it was given. */
+  void broken(String what, Throwable cause) {
+    if (broken == null) {
+      broken = fail(what + ": " + cause);
+      broken.initCause(cause);
+    }
+  }
+
+  Violation fail(String what) {
+    return new Violation(what + ", at " + now / MILLISECOND + " ms");
+  }
+
+  SimNode anyNode() {
+    return nodes.get(random.nextInt(nodes.size()));
+  }
+}

@@ -1,0 +1,211 @@
+package io.busbar.store;
+
+import io.busbar.shard.Effect;
+import io.busbar.testing.SimDisk;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Random;
+
+/** A node of the simulation: a disk that outlives its processes, and at most one life. */
+final class SimNode {
+  final SimCluster cluster;
+  final SimDisk disk;
+  NodeEndpoint self;
+
+  /** How long a sync takes at most; a stall of the disk is a large one. */
+  long slowestSync = 2 * SimCluster.MILLISECOND;
+
+  private long starts;
+  private Life life;
+
+  SimNode(SimCluster cluster, NodeEndpoint self) {
+    this.cluster = cluster;
+    this.self = self;
+    this.disk = new SimDisk(new Random(cluster.random.nextLong()));
+  }
+
+  boolean isUp() {
+    return life != null;
+  }
+
+  Replicas replicas() {
+    return life.replicas;
+  }
+
+  Replica replica(int group) {
+    return life.replicas.replica(group);
+  }
+
+  void start() {
+    try {
+      life = new Life();
+      life.open(++starts);
+    } catch (IOException e) {
+      throw new IllegalStateException(self + " does not start", e);
+    }
+  }
+
+  /** The process is gone at once; the machine's memory is not. */
+  void kill() {
+    life = null;
+    disk.kill();
+  }
+
+  /** The power fails: what was not synced is lost, or worse. */
+  void crash() {
+    life = null;
+    disk.crash();
+  }
+
+  String describe() {
+    return life.describe();
+  }
+
+  void receive(String from, int kind, int group, ByteBuffer body) {
+    Life to = life;
+    to.replicas.turn().execute(() -> to.replicas.receive(from, kind, group, body));
+    to.schedule();
+  }
+
+  /** One life of the node. */
+  private final class Life implements Replicas.World {
+    Replicas replicas;
+    private boolean isScheduled;
+    private long wakeAt = Long.MAX_VALUE;
+
+    void open(long incarnation) throws IOException {
+      replicas =
+          new Replicas(
+              new Replicas.Site(
+                  self,
+                  incarnation,
+                  cluster.founders,
+                  cluster.groups,
+                  disk,
+                  16 << 10,
+                  cluster.snapshotEntries,
+                  cluster.without),
+              this);
+      wakeUp();
+    }
+
+    String describe() {
+      return "scheduled %s, wake at %d, due %d, commit %s, slowest sync %d"
+          .formatted(
+              isScheduled,
+              wakeAt / SimCluster.MILLISECOND,
+              replicas.turn().nextDue() / SimCluster.MILLISECOND,
+              replicas.turn().needsCommit(),
+              slowestSync);
+    }
+
+    private boolean isGone() {
+      return life != this;
+    }
+
+    /** Has a turn soon, or when the next timer is due. */
+    private void schedule() {
+      if (isScheduled || isGone()) {
+        return;
+      }
+      long due = replicas.turn().nextDue();
+      if (due <= cluster.now()) {
+        isScheduled = true;
+        cluster.after(cluster.upTo(100_000), this::work);
+      } else if (due < wakeAt) {
+        wakeAt = due;
+        cluster.after(
+            due - cluster.now(),
+            () -> {
+              wakeAt = Long.MAX_VALUE;
+              schedule();
+            });
+      }
+    }
+
+    private void work() {
+      if (isGone()) {
+        return;
+      }
+      replicas.turn().work();
+      if (isGone()) {
+        return;
+      }
+      if (replicas.turn().needsCommit()) {
+        cluster.after(20_000 + cluster.upTo(slowestSync), this::commit);
+      } else {
+        isScheduled = false;
+        schedule();
+      }
+    }
+
+    private void commit() {
+      if (!isGone()) {
+        replicas.turn().commit();
+        isScheduled = false;
+        schedule();
+      }
+    }
+
+    @Override
+    public long nanoTime() {
+      return cluster.now();
+    }
+
+    @Override
+    public long wallClock() {
+      return cluster.wallClock();
+    }
+
+    @Override
+    public Random random() {
+      return cluster.random;
+    }
+
+    @Override
+    public void wakeUp() {
+      if (replicas != null) {
+        schedule();
+      }
+    }
+
+    @Override
+    public void send(String node, int kind, int group, byte[] body) {
+      if (!isGone()) {
+        cluster.send(SimNode.this, node, kind, group, body);
+      }
+    }
+
+    @Override
+    public void effect(int group, Effect effect, boolean isLeader) {
+      // the machine's own tests judge what it wants done
+    }
+
+    @Override
+    public void applied(int group, long index, byte[] entry) {
+      cluster.applied(group, index, Arrays.hashCode(entry), self.id());
+    }
+
+    @Override
+    public void leads(int group, boolean isLeader) {
+      if (isLeader) {
+        cluster.leads(group, replica(group).raft().getTerm().getTerm(), self.id());
+      }
+    }
+
+    @Override
+    public void replaced(int group) {
+      // its index is not looked at here
+    }
+
+    @Override
+    public void fatal(Throwable cause) {
+      if (cause instanceof SyncFailedException) {
+        crash();
+      } else {
+        cluster.broken(self + " must end", cause);
+      }
+    }
+  }
+}

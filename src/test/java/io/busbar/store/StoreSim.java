@@ -1,0 +1,86 @@
+package io.busbar.store;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import java.util.Set;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs the simulation from the command line.
+ *
+ * <pre>
+ *   StoreSim FIRST COUNT [SAFEGUARD]    seeds one after the other, perhaps without a safeguard
+ * </pre>
+ */
+final class StoreSim {
+  /** The engine logs what fails in it and goes on: here that fails the run. */
+  private static final EngineErrors ERRORS = new EngineErrors();
+
+  private StoreSim() {}
+
+  private static final class EngineErrors extends AppenderBase<ILoggingEvent> {
+    String first;
+
+    @Override
+    protected void append(ILoggingEvent event) {
+      if (first == null) {
+        first = event.getFormattedMessage();
+        if (event.getThrowableProxy() != null) {
+          first +=
+              ": "
+                  + event.getThrowableProxy().getClassName()
+                  + ": "
+                  + event.getThrowableProxy().getMessage();
+        }
+      }
+    }
+
+    void listen() {
+      Logger logger = (Logger) LoggerFactory.getLogger("io.microraft");
+      logger.setAdditive(false);
+      logger.setLevel(Level.ERROR);
+      if (!logger.isAttached(this)) {
+        start();
+        logger.addAppender(this);
+      }
+      first = null;
+    }
+  }
+
+  /** Runs one seed. */
+  static SimRun.Report run(long seed, Set<Safeguard> without) {
+    ERRORS.listen();
+    SimRun.Report report = new SimRun(seed, without).run();
+    if (ERRORS.first != null) {
+      throw new SimCluster.Violation("the engine: " + ERRORS.first);
+    }
+    return report;
+  }
+
+  public static void main(String[] args) {
+    long first = Long.parseLong(args[0]);
+    long count = Long.parseLong(args[1]);
+    Set<Safeguard> without = args.length > 2 ? Set.of(Safeguard.valueOf(args[2])) : Set.of();
+    long begin = System.nanoTime();
+    long acknowledged = 0;
+    int failed = 0;
+    for (long seed = first; seed < first + count; seed++) {
+      try {
+        acknowledged += run(seed, without).acknowledged();
+      } catch (RuntimeException | AssertionError e) {
+        failed++;
+        System.out.printf(
+            "seed %d: %s%s%n", seed, e, ERRORS.first == null ? "" : " | engine: " + ERRORS.first);
+        if (count == 1) {
+          e.printStackTrace(System.out);
+        }
+      }
+    }
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    System.out.printf(
+        "%d seeds in %.1f s (%.1f a second), %d messages acknowledged, %d failed%n",
+        count, seconds, count / seconds, acknowledged, failed);
+  }
+}
