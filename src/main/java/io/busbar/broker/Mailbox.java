@@ -214,12 +214,9 @@ final class Mailbox {
     releasedCount = 0;
     loop.outbox.add(
         settle,
-        0,
-        null,
+        connection,
         outcome -> {
-          if (outcome == null) {
-            connection.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-          } else if (!connection.isEnding()) {
+          if (!connection.isEnding()) {
             for (long sequence : received) {
               int packetId = (int) (1 + sequence % Delivery.IDENTIFIERS);
               Encoder.ack(

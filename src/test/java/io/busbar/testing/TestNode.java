@@ -199,6 +199,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
         + lost(Loss.QUEUE_FULL)
         + lost(Loss.SLOW_RECEIVER)
         + lost(Loss.TOO_LARGE)
+        + lost(Loss.STORE_FULL)
+        + lost(Loss.STORE_UNAVAILABLE)
         + lost(Loss.SESSION_ENDED);
   }
 
