@@ -39,8 +39,11 @@ public final class SessionVerticle extends VerticleBase {
   /** How long a loop may take to close a connection, and another node to answer, in ms. */
   private static final long TIMEOUT = 6_000;
 
-  /** How long an opening may take in all, in ms: less than who asked for it waits. */
-  private static final long OPENING = 14_000;
+  /** How long an opening may take in all, in ms: less than a device may wait for its CONNACK. */
+  private static final long OPENING = 8_000;
+
+  /** What of that the store has at least. */
+  private static final long STORE_OPENING = 1_000;
 
   /** How often the store is asked for what is due, in ms. */
   private static final long TICK = 100;
@@ -88,9 +91,10 @@ public final class SessionVerticle extends VerticleBase {
             () -> isOn(home),
             this::sendEffects,
             home::reportException);
-    return store
-        .start(effect -> hop.execute(() -> effects.accept(effect)))
-        .compose(started -> serve());
+    // what follows is on this context, whichever thread the store has
+    Promise<Void> started = home.promise();
+    store.start(effect -> hop.execute(() -> effects.accept(effect))).onComplete(started);
+    return started.future().compose(v -> serve());
   }
 
   /** Whether this thread is in a turn of a context, or of a duplicate of it. */
@@ -300,7 +304,7 @@ public final class SessionVerticle extends VerticleBase {
       long left = OPENING - (System.nanoTime() - begun) / 1_000_000;
       long timer =
           vertx.setTimer(
-              Math.max(1, left),
+              Math.max(STORE_OPENING, left),
               t ->
                   answer.tryComplete(
                       new Bus.Refused(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN)));
