@@ -19,6 +19,9 @@ import io.busbar.config.Settings;
 import io.busbar.delivery.RoutingVerticle;
 import io.busbar.event.Route;
 import io.busbar.policy.Policy;
+import io.busbar.store.Store;
+import io.busbar.store.StoreMeters;
+import io.busbar.store.Stores;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -40,6 +43,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.BiFunction;
 
 /** One node: its Vert.x, its place in the cluster and its verticles, wired by hand. */
 public final class Node {
@@ -67,7 +71,8 @@ public final class Node {
    * it is not for event loops.
    *
    * @return a failed future, with everything closed again, if anything of it does not start
-   * @throws io.busbar.config.ConfigException if the namespace file cannot be used
+   * @throws io.busbar.config.ConfigException if the namespace file cannot be used, or there is no
+   *     store as the settings want it
    */
   public static Future<Node> start(Settings settings) {
     return start(settings, List.of());
@@ -75,12 +80,22 @@ public final class Node {
 
   /** The same, with methods of enhanced authentication. */
   public static Future<Node> start(Settings settings, List<AuthenticationMethod> methods) {
+    return start(settings, methods, Stores::open);
+  }
+
+  /** The same, with another store than the one that the settings ask for. */
+  public static Future<Node> start(
+      Settings settings,
+      List<AuthenticationMethod> methods,
+      BiFunction<Settings, StoreMeters, Store> stores) {
     Optional<NamespaceFile> namespace = settings.namespaceFile().map(NamespaceFile::read);
     int loops =
         settings.loops() > 0
             ? settings.loops()
             : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    Telemetry telemetry = new Telemetry(registry);
+    Store store = stores.apply(settings, new JournalMeters(telemetry));
     HazelcastClusterManager manager = new HazelcastClusterManager(hazelcast(settings.cluster()));
     VertxOptions options =
         new VertxOptions()
@@ -104,8 +119,8 @@ public final class Node {
         .buildClustered()
         .compose(
             vertx ->
-                new Wiring(settings, methods, namespace, vertx, manager, registry, loops)
-                    .deploy()
+                new Wiring(settings, methods, namespace, vertx, manager, registry, telemetry, loops)
+                    .deploy(store)
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
   }
 
@@ -202,6 +217,7 @@ public final class Node {
         Vertx vertx,
         HazelcastClusterManager manager,
         PrometheusMeterRegistry registry,
+        Telemetry telemetry,
         int loops) {
       this.settings = settings;
       this.methods = methods;
@@ -209,11 +225,11 @@ public final class Node {
       this.vertx = vertx;
       this.manager = manager;
       this.registry = registry;
-      this.telemetry = new Telemetry(registry);
+      this.telemetry = telemetry;
       this.loops = loops;
     }
 
-    Future<Node> deploy() {
+    Future<Node> deploy(Store store) {
       Bus.register(vertx.eventBus());
       boolean clustered = settings.cluster().enabled();
       List<String> members = manager.getNodes();
@@ -247,7 +263,7 @@ public final class Node {
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
           .compose(
               d -> asWorker(new AuthorizationVerticle(broker, policy, methods), "authorization"))
-          .compose(d -> asWorker(new SessionVerticle(broker, clustered, members), "session"))
+          .compose(d -> asWorker(new SessionVerticle(broker, store, clustered, members), "session"))
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
           .compose(
               d ->
@@ -272,7 +288,8 @@ public final class Node {
           settings.nodeName(),
           reason,
           listeners.stream().map(Settings.Listener::toString).toList(),
-          List.copyOf(manager.getNodes()));
+          List.copyOf(manager.getNodes()),
+          settings.storage().durability());
     }
 
     private Future<String> onLoop(Deployable verticle) {

@@ -1,5 +1,6 @@
 package io.busbar.api;
 
+import io.busbar.config.Durability;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.util.List;
@@ -11,8 +12,10 @@ import java.util.List;
  * @param reason why it is not ready for devices; null when it is
  * @param listeners where devices connect, e.g. {@code mqtts://0.0.0.0:8883}
  * @param nodes the nodes of the cluster as this one sees them, itself included
+ * @param durability what an acknowledgement promises
  */
-public record Health(String node, String reason, List<String> listeners, List<String> nodes) {
+public record Health(
+    String node, String reason, List<String> listeners, List<String> nodes, Durability durability) {
   /** Copies the lists, so that it does not change. */
   public Health {
     listeners = List.copyOf(listeners);
@@ -31,8 +34,7 @@ public record Health(String node, String reason, List<String> listeners, List<St
             .put("node", node)
             .put("listeners", new JsonArray(listeners))
             .put("nodes", new JsonArray(nodes))
-            // messages are held in memory until there is a store
-            .put("durability", "memory");
+            .put("durability", durability.key());
     return ready() ? json : json.put("reason", reason);
   }
 }

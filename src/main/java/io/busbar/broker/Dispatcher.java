@@ -11,6 +11,7 @@ import io.busbar.session.Acks;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBuf;
@@ -264,26 +265,45 @@ final class Dispatcher {
         once ? new Command.Once(GROUP, origin.effect(), publish) : publish,
         packet.length,
         publisher,
-        outcome -> stored(outcome, publisher, ack));
+        new Outbox.Waiter() {
+          @Override
+          public void applied(Outcome outcome) {
+            if (outcome instanceof Outcome.Published published) {
+              loop.counters.matched += published.sessions();
+              loop.counters.pending += published.sessions();
+              answer(publisher, ack);
+            } else {
+              notStored(Loss.QUEUE_FULL, ReasonCode.QUOTA_EXCEEDED, null, publisher, ack);
+            }
+          }
+
+          @Override
+          public void refused(Refusal why) {
+            ReasonCode reason = Unstored.refuses(why);
+            notStored(Unstored.loss(why), reason, Unstored.text(why), publisher, ack);
+          }
+
+          @Override
+          public void unknown() {
+            if (publisher != null) {
+              publisher.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+            }
+          }
+        });
   }
 
-  private void stored(Outcome outcome, Connection publisher, Acks.Ack ack) {
-    if (outcome instanceof Outcome.Published published) {
-      loop.counters.matched += published.sessions();
-      loop.counters.pending += published.sessions();
-    } else if (outcome == null) {
-      if (publisher != null) {
-        publisher.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-      }
-      return;
-    } else {
-      // refused as a whole: one row, whoever would have had it
-      loop.counters.matched++;
-      loop.counters.lost(Loss.QUEUE_FULL, 1);
-      if (ack != null) {
-        ack.failed(ReasonCode.QUOTA_EXCEEDED);
-      }
+  /** The store has not got a message: one row, whoever would have had it. */
+  private void notStored(
+      Loss loss, ReasonCode reason, String why, Connection publisher, Acks.Ack ack) {
+    loop.counters.matched++;
+    loop.counters.lost(loss, 1);
+    if (ack != null) {
+      ack.failed(reason, why);
     }
+    answer(publisher, ack);
+  }
+
+  private static void answer(Connection publisher, Acks.Ack ack) {
     if (ack != null && ack.arrived()) {
       publisher.sendAcks();
     }

@@ -8,6 +8,7 @@ import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Command;
 import io.busbar.shard.Delivery;
+import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Loss;
 import java.util.Arrays;
 import java.util.List;
@@ -42,6 +43,11 @@ final class Mailbox {
   private boolean isReading;
   private long[] done = NONE;
   private int doneCount;
+
+  /** How many of those are not settled by the device, but lost. */
+  private int expired;
+
+  private int tooLarge;
   private long[] released = NONE;
   private int releasedCount;
 
@@ -160,9 +166,12 @@ final class Mailbox {
   }
 
   private void lose(Delivery delivery, Loss loss) {
-    loop.counters.lost(loss, 1);
-    loop.counters.pending--;
     done(delivery.sequence());
+    if (loss == Loss.EXPIRED) {
+      expired++;
+    } else {
+      tooLarge++;
+    }
   }
 
   // --- what the device settles ---
@@ -202,6 +211,16 @@ final class Mailbox {
     return last - Math.floorMod(last - (packetId - 1), (long) Delivery.IDENTIFIERS);
   }
 
+  /** What becomes of deliveries when the store knows. */
+  private record Settled(int byDevice, int expired, int tooLarge) {}
+
+  private void count(Settled settled) {
+    loop.counters.settled += settled.byDevice;
+    loop.counters.lost(Loss.EXPIRED, settled.expired);
+    loop.counters.lost(Loss.TOO_LARGE, settled.tooLarge);
+    loop.counters.pending -= settled.byDevice + settled.expired + settled.tooLarge;
+  }
+
   /** The end of the turn, or of the connection: tells the store. */
   void settle() {
     if (doneCount + releasedCount == 0) {
@@ -210,16 +229,19 @@ final class Mailbox {
     final long[] received = Arrays.copyOf(released, releasedCount);
     Command.Settle settle =
         new Command.Settle(session, epoch, Arrays.copyOf(done, doneCount), received);
+    final Settled settled = new Settled(doneCount - expired - tooLarge, expired, tooLarge);
     doneCount = 0;
+    expired = 0;
+    tooLarge = 0;
     releasedCount = 0;
     loop.outbox.add(
         settle,
-        0,
-        null,
+        connection,
         outcome -> {
-          if (outcome == null) {
-            connection.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-          } else if (!connection.isEnding()) {
+          if (outcome instanceof Outcome.Done) {
+            count(settled);
+          }
+          if (!connection.isEnding()) {
             for (long sequence : received) {
               int packetId = (int) (1 + sequence % Delivery.IDENTIFIERS);
               Encoder.ack(

@@ -75,7 +75,7 @@ final class Offer {
         properties, Limit.SUBSCRIPTION_IDENTIFIERS, Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE);
     withhold(properties, Limit.SHARED_SUBSCRIPTIONS, Property.SHARED_SUBSCRIPTION_AVAILABLE);
     if (isRoomForMore()) {
-      properties.user("durability", "memory");
+      properties.user("durability", broker.settings.storage().durability().key());
     }
   }
 

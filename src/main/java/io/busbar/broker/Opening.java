@@ -266,7 +266,7 @@ final class Opening {
 
   /** The session is not served after all: as if its connection had ended after CONNACK. */
   private void giveBack(Outcome.Opened stored) {
-    loop.outbox.add(new Command.Close(clientId, stored.epoch(), -1, false, 0));
+    loop.outbox.addUntilTaken(new Command.Close(clientId, stored.epoch(), -1, false, 0));
   }
 
   /** The subscriptions that were in the index before CONNACK. */

@@ -2,8 +2,10 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
+import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import io.vertx.core.eventbus.Message;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,8 +25,43 @@ final class Outbox {
   private final Loop loop;
   private final Credit credit;
   private List<Command> commands = new ArrayList<>();
-  private List<Consumer<Outcome>> waiting = new ArrayList<>();
+  private List<Waiter> waiting = new ArrayList<>();
   private long bytes;
+
+  /** What must be taken one day, and was not yet. */
+  private List<Command> again = new ArrayList<>();
+
+  /** Who waits for what becomes of a command; told once, on its loop. */
+  interface Waiter {
+    /** It is applied, and as safe as the store promises. */
+    void applied(Outcome outcome);
+
+    /** It is known not to be applied: whoever asked may be told no. */
+    void refused(Refusal why);
+
+    /** It is applied or not: nobody may be told either. */
+    void unknown();
+
+    /** Tells of the outcome; without one, ends the connection. */
+    static Waiter orEnd(Connection connection, Consumer<Outcome> then) {
+      return new Waiter() {
+        @Override
+        public void applied(Outcome outcome) {
+          then.accept(outcome);
+        }
+
+        @Override
+        public void refused(Refusal why) {
+          connection.end(Unstored.ends(why), Unstored.text(why));
+        }
+
+        @Override
+        public void unknown() {
+          connection.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+        }
+      };
+    }
+  }
 
   Outbox(Loop loop) {
     this.loop = loop;
@@ -36,19 +73,43 @@ final class Outbox {
    *
    * @param size bytes of its message
    * @param feeder the publisher that is paused when credit runs out, or null
-   * @param then gets the outcome on this loop, or null if it stays unknown
    */
-  void add(Command command, int size, Connection feeder, Consumer<Outcome> then) {
+  void add(Command command, int size, Connection feeder, Waiter waiter) {
     commands.add(command);
-    waiting.add(then);
+    waiting.add(waiter);
     bytes += size + OVERHEAD;
     credit.take(size + OVERHEAD, feeder);
     loop.schedule();
   }
 
-  /** Adds a command whose outcome changes nothing here. */
-  void add(Command command) {
-    add(command, 0, null, outcome -> {});
+  /** Adds a command without a message, of a connection that ends if the store does not take it. */
+  void add(Command command, Connection connection, Consumer<Outcome> then) {
+    add(command, 0, null, Waiter.orEnd(connection, then));
+  }
+
+  /**
+   * Adds a command that nobody waits for and that is tried again, each second, until it is taken;
+   * taken twice it does no harm.
+   */
+  void addUntilTaken(Command command) {
+    add(
+        command,
+        0,
+        null,
+        new Waiter() {
+          @Override
+          public void applied(Outcome outcome) {}
+
+          @Override
+          public void refused(Refusal why) {
+            again.add(command);
+          }
+
+          @Override
+          public void unknown() {
+            again.add(command);
+          }
+        });
   }
 
   /** Sends the turn's batch. */
@@ -56,7 +117,7 @@ final class Outbox {
     if (commands.isEmpty()) {
       return;
     }
-    final List<Consumer<Outcome>> told = waiting;
+    final List<Waiter> told = waiting;
     final long size = bytes;
     Bus.Append batch = new Bus.Append(commands);
     commands = new ArrayList<>();
@@ -70,22 +131,35 @@ final class Outbox {
                     () -> {
                       loop.counters.busMessages++;
                       credit.give(size);
-                      outcomes(reply.succeeded() ? reply.result() : null, told);
+                      if (reply.succeeded()) {
+                        outcomes(reply.result(), told);
+                      } else {
+                        loop.limitedLog.warn("the store did not answer: entries={}", told.size());
+                        told.forEach(Waiter::unknown);
+                      }
                     }));
   }
 
-  private void outcomes(Message<Bus.Local> reply, List<Consumer<Outcome>> told) {
-    List<Outcome> outcomes = reply == null ? null : ((Bus.Appended) reply.body()).outcomes();
-    if (outcomes == null) {
-      loop.limitedLog.warn("the store did not answer: entries={}", told.size());
+  private void outcomes(Message<Bus.Local> reply, List<Waiter> told) {
+    Bus.Appended appended = (Bus.Appended) reply.body();
+    if (appended.refusal() != null) {
+      loop.limitedLog.warn("the store refused: reason={}", Unstored.text(appended.refusal()));
     }
     for (int i = 0; i < told.size(); i++) {
-      told.get(i).accept(outcomes == null ? null : outcomes.get(i));
+      Outcome outcome = appended.outcomes().get(i);
+      if (outcome == null) {
+        told.get(i).refused(appended.refusal());
+      } else {
+        told.get(i).applied(outcome);
+      }
     }
   }
 
   /** Each second. */
   void sweep() {
     credit.sweep();
+    List<Command> once = again;
+    again = new ArrayList<>();
+    once.forEach(this::addUntilTaken);
   }
 }

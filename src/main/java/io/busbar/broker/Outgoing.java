@@ -365,8 +365,11 @@ final class Outgoing {
   }
 
   private boolean settled(int packetId) {
-    loop.counters.settled++;
-    loop.counters.pending--;
+    if (!isStored) {
+      // a stored session's is settled when the store knows
+      loop.counters.settled++;
+      loop.counters.pending--;
+    }
     handed.settled(packetId);
     drain();
     return true;

@@ -443,7 +443,7 @@ final class Protocol {
     }
     if (mailbox != null) {
       mailbox.settle();
-      loop.outbox.add(
+      loop.outbox.addUntilTaken(
           new Command.Close(
               mailbox.session(), mailbox.epoch(), lastExpiry, isNormal, mailbox.sentUpTo()));
       // at once: whoever takes the session over finds it as it was left

@@ -14,6 +14,7 @@ import io.busbar.session.Received;
 import io.busbar.session.TopicAliases;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 
@@ -177,7 +178,27 @@ final class Publishing {
     received.add(packetId);
     if (mailbox != null) {
       ack.await();
-      receive(packetId, true, () -> arrived(ack));
+      loop.outbox.add(
+          new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, true),
+          0,
+          null,
+          new Outbox.Waiter() {
+            @Override
+            public void applied(Outcome outcome) {
+              arrived(ack);
+            }
+
+            @Override
+            public void refused(Refusal why) {
+              ack.failed(Unstored.refuses(why), Unstored.text(why));
+              arrived(ack);
+            }
+
+            @Override
+            public void unknown() {
+              connection.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+            }
+          });
     }
   }
 
@@ -187,18 +208,12 @@ final class Publishing {
     }
   }
 
-  private void receive(int packetId, boolean taken, Runnable then) {
+  /** The identifier is free: known to the store too before {@code then}. */
+  private void forget(int packetId, Runnable then) {
     loop.outbox.add(
-        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, taken),
-        0,
-        null,
-        outcome -> {
-          if (outcome == null) {
-            connection.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-          } else {
-            then.run();
-          }
-        });
+        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, false),
+        connection,
+        outcome -> then.run());
   }
 
   /** PUBREL: the identifier is free again. */
@@ -209,9 +224,8 @@ final class Publishing {
     } else if (mailbox == null) {
       complete(packetId, ReasonCode.SUCCESS);
     } else {
-      receive(
+      forget(
           packetId,
-          false,
           () -> {
             if (!connection.isEnding()) {
               complete(packetId, ReasonCode.SUCCESS);
@@ -234,16 +248,22 @@ final class Publishing {
     if (ack.reason().isError()) {
       if (version != MqttVersion.V5) {
         // its PUBACK and PUBREC can only say yes
-        connection.end(ack.reason(), null);
+        connection.end(ack.reason(), ack.why());
         return;
       }
       if (ack.qos() == 2 && received.remove(ack.packetId()) && mailbox != null) {
         // the exchange ends here: no PUBREL follows
-        receive(ack.packetId(), false, () -> {});
+        forget(ack.packetId(), () -> {});
       }
     }
     int type = ack.qos() == 1 ? Packet.PUBACK : Packet.PUBREC;
-    Encoder.ack(connection.out(), version, type, ack.packetId(), ack.reason());
+    if (ack.why() == null) {
+      Encoder.ack(connection.out(), version, type, ack.packetId(), ack.reason());
+    } else {
+      PropertyWriter properties = new PropertyWriter();
+      protocol.explain(properties, ack.why(), 3);
+      Encoder.ack(connection.out(), type, ack.packetId(), ack.reason(), properties);
+    }
   }
 
   // --- rights ---

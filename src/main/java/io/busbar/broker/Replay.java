@@ -132,14 +132,17 @@ final class Replay {
             page.next()),
         size,
         null,
-        outcome -> {
-          if (outcome instanceof Outcome.Published published) {
-            loop.counters.matched += published.sessions();
-            loop.counters.pending += published.sessions();
-          }
-          isBusy = false;
-          advance();
-        });
+        // if the store does not take it, the session goes on from this page when it is resumed
+        Outbox.Waiter.orEnd(
+            connection,
+            outcome -> {
+              if (outcome instanceof Outcome.Published published) {
+                loop.counters.matched += published.sessions();
+                loop.counters.pending += published.sessions();
+              }
+              isBusy = false;
+              advance();
+            }));
   }
 
   private void deliver(StoredSubscription subscription, byte[] packet, Set<ByteBuffer> live) {

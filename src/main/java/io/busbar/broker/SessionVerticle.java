@@ -2,63 +2,79 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
-import io.busbar.config.Limit;
-import io.busbar.config.Limits;
 import io.busbar.mqtt.ReasonCode;
-import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Location;
 import io.busbar.shard.Outcome;
-import io.busbar.shard.Retained;
-import io.busbar.store.MemoryStore;
+import io.busbar.shard.Refusal;
+import io.busbar.store.Appended;
 import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.Message;
+import io.vertx.core.internal.ContextInternal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Owns the sessions of this node. Of each name: which connection has it, under which epoch; whoever
  * opens a session gets its name after the connection that had it, here or on another node, is
- * closed. And the store: its entries come here from the loops, its effects go out from here.
- * Deployed as a worker.
+ * closed. And the store: its entries come here from the loops, its effects go out from here. The
+ * store calls back on a thread of its own ({@link Hop}). Deployed as a worker.
  */
 public final class SessionVerticle extends VerticleBase {
+  private static final Logger LOG = LoggerFactory.getLogger(SessionVerticle.class);
+
   /** How long a loop may take to close a connection, and another node to answer, in ms. */
   private static final long TIMEOUT = 6_000;
+
+  /** How long an opening may take in all, in ms: less than a device may wait for its CONNACK. */
+  private static final long OPENING = 8_000;
+
+  /** What of that the store has at least. */
+  private static final long STORE_OPENING = 1_000;
 
   /** How often the store is asked for what is due, in ms. */
   private static final long TICK = 100;
 
   private final Broker broker;
+  private final Store store;
   private final boolean clustered;
   private final Map<String, Holder> holders = new HashMap<>();
   private List<String> members;
   private LongAdder busMessages;
   private long lastEpoch;
-  private Store store;
   private Effects effects;
+  private StoreTimes times;
+  private Hop hop;
   private long ticks;
 
-  /** As of the last tick, for the meters. */
-  private volatile int stored;
-
-  private volatile int retained;
+  /** Sessions that were opened too late, and whose end the store has not taken yet. */
+  private List<Command> unclosed = new ArrayList<>();
 
   /** Who has a session name. */
   private record Holder(long epoch, String authenticationName, int loop, long connection) {}
 
-  /** The verticle of a node; {@code members} are the nodes that are there at the start. */
-  public SessionVerticle(Broker broker, boolean clustered, List<String> members) {
+  /**
+   * The verticle of a node.
+   *
+   * @param store is started and closed here
+   * @param members the nodes that are there at the start
+   */
+  public SessionVerticle(Broker broker, Store store, boolean clustered, List<String> members) {
     this.broker = broker;
+    this.store = store;
     this.clustered = clustered;
     this.members = List.copyOf(members);
   }
@@ -67,9 +83,28 @@ public final class SessionVerticle extends VerticleBase {
   public Future<?> start() {
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "session");
     effects = new Effects(vertx.eventBus(), broker);
-    store = new MemoryStore(bounds(), System::currentTimeMillis, effects);
-    broker.telemetry.gauge(Meter.SESSIONS_STORED, () -> stored);
-    broker.telemetry.gauge(Meter.RETAINED, () -> retained);
+    times = new StoreTimes(broker.telemetry);
+    ContextInternal home = (ContextInternal) context;
+    hop =
+        new Hop(
+            task -> home.runOnContext(v -> task.run()),
+            () -> isOn(home),
+            this::sendEffects,
+            home::reportException);
+    // what follows is on this context, whichever thread the store has
+    Promise<Void> started = home.promise();
+    store.start(effect -> hop.execute(() -> effects.accept(effect))).onComplete(started);
+    return started.future().compose(v -> serve());
+  }
+
+  /** Whether this thread is in a turn of a context, or of a duplicate of it. */
+  private static boolean isOn(ContextInternal home) {
+    return Vertx.currentContext() instanceof ContextInternal now && now.unwrap() == home;
+  }
+
+  private Future<?> serve() {
+    broker.telemetry.gauge(Meter.SESSIONS_STORED, store::sessions);
+    broker.telemetry.gauge(Meter.RETAINED, store::retainedMessages);
     ticks = vertx.setPeriodic(TICK, t -> tick());
     Future<Void> local =
         vertx.eventBus().<Bus.Local>localConsumer(Bus.SESSION, this::onLocal).completion();
@@ -84,39 +119,83 @@ public final class SessionVerticle extends VerticleBase {
             .completion());
   }
 
-  private Bounds bounds() {
-    Limits limits = broker.limits;
-    return new Bounds(
-        limits.intValue(Limit.QUEUE_MESSAGES),
-        limits.get(Limit.QUEUE_BYTES),
-        broker.limits.overflow(),
-        limits.intValue(Limit.STORED_SESSIONS),
-        limits.intValue(Limit.RETAINED_MESSAGES),
-        limits.get(Limit.RETAINED_TOTAL_BYTES));
-  }
-
   @Override
   public Future<?> stop() {
     vertx.cancelTimer(ticks);
-    return Future.succeededFuture();
+    return store.close();
   }
 
   private void tick() {
     store.tick();
-    effects.send();
-    stored = store.sessions();
-    retained = store.retainedMessages();
+    sendEffects();
+    List<Command> again = unclosed;
+    unclosed = new ArrayList<>();
+    again.forEach(this::close);
+  }
+
+  private void sendEffects() {
+    effects.send().onFailure(e -> LOG.warn("the index did not answer: cause={}", e.toString()));
+  }
+
+  // --- the store ---
+
+  /** Gives the store a batch; the answer comes here, after the batch's effects. */
+  private void append(List<Command> commands, Consumer<Appended> then) {
+    long begun = System.nanoTime();
+    store.append(
+        commands,
+        appended -> {
+          times.answered(commands.size(), appended, System.nanoTime() - begun);
+          hop.execute(() -> then.accept(appended));
+        });
   }
 
   /** Entries of a loop: the reply comes when the index knows what they changed of it. */
-  private void append(Message<Bus.Local> message, Bus.Append batch) {
-    List<Outcome> outcomes = new ArrayList<>(batch.commands().size());
-    for (Command command : batch.commands()) {
-      store.append(command, outcomes::add);
+  private void append(Message<Bus.Local> message, List<Command> commands) {
+    append(
+        commands,
+        appended -> {
+          if (appended instanceof Appended.Outcomes all) {
+            reply(message, all.outcomes(), null);
+          } else if (appended instanceof Appended.Refused refused) {
+            refused(message, commands, refused.reason());
+          } else {
+            message.fail(1, "the outcome is not known");
+          }
+        });
+  }
+
+  /** What needs room is refused, but not what came with it. */
+  private void refused(Message<Bus.Local> message, List<Command> commands, Refusal reason) {
+    List<Command> others = commands.stream().filter(command -> !command.needsRoom()).toList();
+    List<Outcome> outcomes = Arrays.asList(new Outcome[commands.size()]);
+    if (reason != Refusal.FULL || others.isEmpty() || others.size() == commands.size()) {
+      reply(message, outcomes, reason);
+      return;
     }
+    append(
+        others,
+        appended -> {
+          if (appended instanceof Appended.Outcomes some) {
+            int next = 0;
+            for (int i = 0; i < commands.size(); i++) {
+              if (!commands.get(i).needsRoom()) {
+                outcomes.set(i, some.outcomes().get(next++));
+              }
+            }
+            reply(message, outcomes, reason);
+          } else if (appended instanceof Appended.Refused refused) {
+            reply(message, outcomes, refused.reason());
+          } else {
+            message.fail(1, "the outcome is not known");
+          }
+        });
+  }
+
+  private void reply(Message<Bus.Local> message, List<Outcome> outcomes, Refusal refusal) {
     effects
         .send()
-        .onSuccess(done -> message.reply(new Bus.Appended(outcomes), Bus.local()))
+        .onSuccess(done -> message.reply(new Bus.Appended(outcomes, refusal), Bus.local()))
         .onFailure(e -> message.fail(1, "the index did not answer"));
   }
 
@@ -124,13 +203,19 @@ public final class SessionVerticle extends VerticleBase {
     busMessages.increment();
     Bus.Local body = message.body();
     if (body instanceof Bus.Append batch) {
-      append(message, batch);
+      append(message, batch.commands());
     } else if (body instanceof Bus.ReadInbox read) {
-      List<Delivery> page = store.inbox(read.session(), read.epoch(), read.from(), read.most());
-      message.reply(new Bus.InboxPage(page), Bus.local());
+      store.inbox(
+          read.session(),
+          read.epoch(),
+          read.from(),
+          read.most(),
+          page -> hop.execute(() -> message.reply(new Bus.InboxPage(page), Bus.local())));
     } else if (body instanceof Bus.ReadRetained read) {
-      Retained.Page page = store.retained(read.filter(), read.after());
-      message.reply(new Bus.RetainedPage(page), Bus.local());
+      store.retained(
+          read.filter(),
+          read.after(),
+          page -> hop.execute(() -> message.reply(new Bus.RetainedPage(page), Bus.local())));
     } else if (body instanceof Bus.Open open) {
       open(open).onComplete(reply -> message.reply(reply.result(), Bus.local()));
     } else if (body instanceof Bus.Closed closed) {
@@ -143,7 +228,10 @@ public final class SessionVerticle extends VerticleBase {
     }
   }
 
+  // --- names ---
+
   private Future<Bus.Local> open(Bus.Open open) {
+    long begun = System.nanoTime();
     Holder before = holders.get(open.clientId());
     boolean another =
         before != null
@@ -175,7 +263,7 @@ public final class SessionVerticle extends VerticleBase {
                       && evicted.stream().allMatch(Future::result)
                       && holder.equals(holders.get(open.clientId()));
               if (won) {
-                return store(open, holder);
+                return store(open, holder, begun);
               }
               holders.remove(open.clientId(), holder);
               return Future.succeededFuture(
@@ -189,8 +277,7 @@ public final class SessionVerticle extends VerticleBase {
   }
 
   /** Opens the session in the store, which knows whether there is one to resume. */
-  private Future<Bus.Local> store(Bus.Open open, Holder holder) {
-    Promise<Bus.Local> answer = Promise.promise();
+  private Future<Bus.Local> store(Bus.Open open, Holder holder, long begun) {
     Command command =
         new Command.Open(
             open.clientId(),
@@ -200,20 +287,73 @@ public final class SessionVerticle extends VerticleBase {
             open.will(),
             new Location(broker.nodeId, open.loop(), open.connection()),
             open.window());
-    store.append(
-        command,
-        outcome -> {
-          if (outcome instanceof Outcome.Opened opened) {
-            answer.complete(new Bus.Opened(holder.epoch, opened));
-          } else {
-            holders.remove(open.clientId(), holder);
-            answer.complete(
-                new Bus.Refused(
-                    ReasonCode.QUOTA_EXCEEDED,
-                    "the session is another client's, or there are as many as there may be"));
+    Promise<Bus.Local> answer = Promise.promise();
+    append(
+        List.of(command),
+        appended ->
+            effects
+                .send()
+                .onComplete(
+                    known -> {
+                      Bus.Local opened = opened(holder, appended, known.succeeded());
+                      if (!answer.tryComplete(opened) || opened instanceof Bus.Refused) {
+                        giveBack(open.clientId(), appended);
+                      }
+                    }));
+    if (!answer.future().isComplete()) {
+      long left = OPENING - (System.nanoTime() - begun) / 1_000_000;
+      long timer =
+          vertx.setTimer(
+              Math.max(STORE_OPENING, left),
+              t ->
+                  answer.tryComplete(
+                      new Bus.Refused(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN)));
+      answer.future().onComplete(answered -> vertx.cancelTimer(timer));
+    }
+    return answer
+        .future()
+        .onSuccess(
+            reply -> {
+              if (reply instanceof Bus.Refused) {
+                holders.remove(open.clientId(), holder);
+              }
+            });
+  }
+
+  private static Bus.Local opened(Holder holder, Appended appended, boolean isIndexed) {
+    if (appended instanceof Appended.Refused refused) {
+      return new Bus.Refused(Unstored.ends(refused.reason()), Unstored.text(refused.reason()));
+    }
+    if (!(appended instanceof Appended.Outcomes all) || !isIndexed) {
+      return new Bus.Refused(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+    }
+    if (all.outcomes().get(0) instanceof Outcome.Opened opened) {
+      return new Bus.Opened(holder.epoch, opened);
+    }
+    return new Bus.Refused(
+        ReasonCode.QUOTA_EXCEEDED,
+        "the session is another client's, or there are as many as there may be");
+  }
+
+  /** A session was opened that nobody serves: as if its connection had ended after CONNACK. */
+  private void giveBack(String session, Appended appended) {
+    if (appended instanceof Appended.Outcomes all
+        && all.outcomes().get(0) instanceof Outcome.Opened opened
+        && opened.epoch() != 0) {
+      close(new Command.Close(session, opened.epoch(), -1, false, 0));
+    }
+  }
+
+  /** Ends a connection in the store, however often that takes. */
+  private void close(Command close) {
+    append(
+        List.of(close),
+        appended -> {
+          sendEffects();
+          if (!(appended instanceof Appended.Outcomes)) {
+            unclosed.add(close);
           }
         });
-    return effects.send().compose(done -> answer.future());
   }
 
   private Future<Boolean> evict(Holder holder) {

@@ -14,6 +14,7 @@ import io.busbar.mqtt.Utf8;
 import io.busbar.policy.Permit;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import io.busbar.shard.StoredSubscription;
 import io.busbar.telemetry.Meter;
 import java.nio.charset.StandardCharsets;
@@ -219,18 +220,52 @@ final class Subscriptions {
         new Command.Subscribe(mailbox.session(), mailbox.epoch(), asked.granted),
         0,
         null,
-        outcome -> {
-          wait(-1);
-          if (outcome instanceof Outcome.Subscribed && !protocol.connection.isEnding()) {
-            index(packetId, asked);
-            return;
+        new Outbox.Waiter() {
+          @Override
+          public void applied(Outcome outcome) {
+            if (outcome instanceof Outcome.Subscribed && !protocol.connection.isEnding()) {
+              index(packetId, asked);
+            } else {
+              // what was asked for is not in the index, or goes with the connection
+              remove(asked.replaced);
+            }
+            answered();
           }
-          // what was asked for is not in the index, or goes with the connection
-          remove(asked.replaced);
-          if (outcome == null) {
-            protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
+
+          @Override
+          public void refused(Refusal why) {
+            notStored(packetId, asked, why);
+            answered();
+          }
+
+          @Override
+          public void unknown() {
+            remove(asked.replaced);
+            protocol.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+            answered();
           }
         });
+  }
+
+  /** The store has none of what was granted: what was there before stays. */
+  private void notStored(int packetId, Asked asked, Refusal why) {
+    if (requests > 1 || protocol.connection.isEnding()) {
+      // others are under way that may build on this one
+      remove(asked.replaced);
+      protocol.end(Unstored.ends(why), Unstored.text(why));
+      return;
+    }
+    int before = asked.replaced.size();
+    for (int i = asked.granted.size() - 1; i >= 0; i--) {
+      String name = asked.granted.get(i).name();
+      if (asked.existed.get(i)) {
+        byName.put(name, asked.replaced.get(--before));
+      } else {
+        byName.remove(name);
+      }
+    }
+    asked.codes.replaceAll(code -> code.isError() ? code : Unstored.refuses(why));
+    suback(packetId, asked.codes, Unstored.text(why));
   }
 
   private void index(int packetId, Asked asked) {
@@ -315,13 +350,28 @@ final class Subscriptions {
         new Command.Unsubscribe(mailbox.session(), mailbox.epoch(), names),
         0,
         null,
-        outcome -> {
-          wait(-1);
-          if (outcome == null) {
-            remove(gone);
-            protocol.end(ReasonCode.SERVER_UNAVAILABLE, "the store did not answer");
-          } else {
+        new Outbox.Waiter() {
+          @Override
+          public void applied(Outcome outcome) {
             remove.run();
+            answered();
+          }
+
+          @Override
+          public void refused(Refusal why) {
+            ended(Unstored.ends(why), Unstored.text(why));
+          }
+
+          @Override
+          public void unknown() {
+            ended(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+          }
+
+          private void ended(ReasonCode reason, String why) {
+            // the connection's part of the index; the session may still have them
+            remove(gone);
+            protocol.end(reason, why);
+            answered();
           }
         });
   }
@@ -341,6 +391,11 @@ final class Subscriptions {
     } else if (!protocol.connection.isEnding()) {
       answer.run();
     }
+    wait(-1);
+  }
+
+  /** One request is answered, and what follows from it is asked for. */
+  private void answered() {
     wait(-1);
   }
 

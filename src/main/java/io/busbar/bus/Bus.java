@@ -7,6 +7,7 @@ import io.busbar.shard.Command;
 import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.shard.Will;
 import io.vertx.core.buffer.Buffer;
@@ -179,8 +180,13 @@ public final class Bus {
   /** Entries for the store, in order; each has its outcome in the reply. */
   public record Append(List<Command> commands) implements Local {}
 
-  /** What the entries came to, in their order, when all of them are safe. */
-  public record Appended(List<Outcome> outcomes) implements Local {}
+  /**
+   * What the entries came to, in their order, when all of them are safe.
+   *
+   * @param outcomes null for one that was refused and is not applied
+   * @param refusal why, or null if none was refused
+   */
+  public record Appended(List<Outcome> outcomes, Refusal refusal) implements Local {}
 
   /**
    * Asks for retained messages.

@@ -163,7 +163,8 @@ final class Quickstart implements Callable<Integer> {
         read.accessForAll(),
         read.loops(),
         read.limits(),
-        read.announced());
+        read.announced(),
+        read.storage());
   }
 
   /** The built-in webhook listens where the namespace's route leads. */

@@ -59,6 +59,13 @@ final class Start implements Callable<Integer> {
   private Path home;
 
   @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description =
+          "the node's own files (else what the configuration says, else data of the home)")
+  private Path data;
+
+  @Option(
       names = "--insecure",
       description =
           "for developers: on 127.0.0.1 only, no TLS, anyone may do anything, profile open")
@@ -108,11 +115,15 @@ final class Start implements Callable<Integer> {
             Optional.empty(),
             true,
             0,
-            new Limits(Profile.OPEN, Map.of()));
+            new Limits(Profile.OPEN, Map.of()),
+            Settings.Announced.NOTHING,
+            Settings.Storage.in(SettingsFile.data(home)));
     List<String> options = List.of("--mqtt-port", "--ws-port");
     Serving serving =
         Serving.start(
-            settings, new Serving.Places("--insecure", options::get, "--http-port"), starter);
+            placed(settings),
+            new Serving.Places("--insecure", options::get, "--http-port"),
+            starter);
     LoggerFactory.getLogger(Start.class)
         .warn("--insecure: no TLS, and anyone on this machine may do anything");
     return serving;
@@ -138,14 +149,20 @@ final class Start implements Callable<Integer> {
       }
     }
     return Serving.start(
-        SettingsFile.defaults(home),
+        placed(SettingsFile.defaults(home)),
         new Serving.Places(
             "default", i -> "default listeners[" + i + "].port", "default http.port"),
         starter);
   }
 
   private Serving byFile() throws IOException, InterruptedException {
-    return Serving.start(SettingsFile.read(config, home), Serving.Places.of(config), starter);
+    return Serving.start(
+        placed(SettingsFile.read(config, home)), Serving.Places.of(config), starter);
+  }
+
+  /** With the directory that the option gives. */
+  private Settings placed(Settings settings) {
+    return data == null ? settings : settings.with(settings.storage().at(data));
   }
 
   private void refuseContradictions() {

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param loops event loops for connections; 0 means as many as fit the machine
  * @param limits the limits in force
  * @param announced what MQTT 5 clients are told
+ * @param storage what is kept, and where
  */
 public record Settings(
     String nodeName,
@@ -29,14 +30,15 @@ public record Settings(
     boolean accessForAll,
     int loops,
     Limits limits,
-    Announced announced) {
+    Announced announced,
+    Storage storage) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
     listeners = List.copyOf(listeners);
   }
 
-  /** With nothing announced. */
+  /** With nothing announced, and what is kept in memory. */
   public Settings(
       String nodeName,
       Profile profile,
@@ -58,6 +60,73 @@ public record Settings(
         loops,
         limits,
         Announced.NOTHING);
+  }
+
+  /** With what is kept in memory. */
+  public Settings(
+      String nodeName,
+      Profile profile,
+      List<Listener> listeners,
+      Address http,
+      Cluster cluster,
+      Optional<Path> namespaceFile,
+      boolean accessForAll,
+      int loops,
+      Limits limits,
+      Announced announced) {
+    this(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        Storage.in(Path.of("data")));
+  }
+
+  /** The same with other storage. */
+  public Settings with(Storage other) {
+    return new Settings(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        other);
+  }
+
+  /**
+   * What is kept of stored sessions and retained messages, and where.
+   *
+   * @param directory of the node's own files, if there are any
+   * @param durability what an acknowledgement promises
+   * @param segmentBytes how large a file of the journal grows before the next one begins
+   */
+  public record Storage(Path directory, Durability durability, long segmentBytes) {
+    /** What holds where nothing else is configured. */
+    public static final Durability DURABILITY = Durability.MEMORY;
+
+    /** What holds where nothing else is configured, 64 MiB. */
+    public static final long SEGMENT_BYTES = 64 * 1024 * 1024;
+
+    /** What holds where nothing but the directory is configured. */
+    public static Storage in(Path directory) {
+      return new Storage(directory, DURABILITY, SEGMENT_BYTES);
+    }
+
+    /** The same in another directory. */
+    public Storage at(Path other) {
+      return new Storage(other, durability, segmentBytes);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import io.busbar.config.Settings.Address;
 import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
 import io.busbar.config.Settings.Protocol;
+import io.busbar.config.Settings.Storage;
 import io.busbar.shard.Bounds.Overflow;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -26,6 +28,8 @@ import java.util.regex.Pattern;
 public final class SettingsFile {
   private static final int MAX_LOOPS = 1_024;
   private static final int MAX_PORT = 65_535;
+  private static final long MIN_SEGMENT = 1024 * 1024;
+  private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
   private static final List<String> MQTT = List.of("mqtt");
   private static final Pattern NODE_NAME = Pattern.compile("[A-Za-z0-9._-]{1,128}");
   private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._:%-]{1,255}");
@@ -41,7 +45,8 @@ public final class SettingsFile {
 
   /**
    * What holds without a file: MQTT and WebSockets for everyone, encrypted with {@code server.pem}
-   * and {@code server-key.pem}; HTTP on loopback; {@code namespace.yaml}; a single node.
+   * and {@code server-key.pem}; HTTP on loopback; {@code namespace.yaml}; {@code data}; a single
+   * node.
    *
    * @param home the directory of these files
    * @throws ConfigException if a file for encryption does not exist
@@ -56,7 +61,14 @@ public final class SettingsFile {
         Optional.of(home.resolve("namespace.yaml")),
         false,
         0,
-        new Limits(Profile.OPEN, Map.of()));
+        new Limits(Profile.OPEN, Map.of()),
+        Settings.Announced.NOTHING,
+        Storage.in(data(home)));
+  }
+
+  /** Where a node keeps its own files that is told nothing else. */
+  public static Path data(Path home) {
+    return home.resolve("data");
   }
 
   /**
@@ -85,7 +97,10 @@ public final class SettingsFile {
                 "loops",
                 "limits",
                 "responseInformation",
-                "serverReference");
+                "serverReference",
+                "data",
+                "durability",
+                "store");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -105,7 +120,19 @@ public final class SettingsFile {
         false,
         root.whole("loops", 0, MAX_LOOPS, 0),
         limits(root, profile),
-        announced(root));
+        announced(root),
+        storage(root, file, home));
+  }
+
+  private static Storage storage(Section root, Path file, Path home) {
+    return new Storage(
+        root.has("data") ? path(root, "data", file) : data(home),
+        root.choice("durability", Choices.of(Durability.class), Storage.DURABILITY),
+        root.section("store")
+            .map(store -> store.only("segmentBytes"))
+            .map(store -> store.whole("segmentBytes", MIN_SEGMENT, MAX_SEGMENT, "bytes"))
+            .orElse(OptionalLong.empty())
+            .orElse(Storage.SEGMENT_BYTES));
   }
 
   private static Settings.Announced announced(Section root) {

@@ -17,6 +17,7 @@ public final class Acks {
     private final boolean counts;
     private final Runnable then;
     private ReasonCode reason;
+    private String why;
     private int waitsFor;
 
     private Ack(int qos, int packetId, ReasonCode reason) {
@@ -52,6 +53,11 @@ public final class Acks {
       return reason;
     }
 
+    /** What explains the outcome to the publisher, or null. */
+    public String why() {
+      return why;
+    }
+
     /** One more event has to come. */
     public void await() {
       waitsFor++;
@@ -68,9 +74,14 @@ public final class Acks {
       return then == null;
     }
 
-    /** What was awaited came to something else than success. */
-    public void failed(ReasonCode why) {
-      reason = why;
+    /**
+     * What was awaited came to something else than success.
+     *
+     * @param text for the publisher, or null
+     */
+    public void failed(ReasonCode code, String text) {
+      reason = code;
+      why = text;
     }
   }
 

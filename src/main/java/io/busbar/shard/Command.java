@@ -5,6 +5,14 @@ import java.util.List;
 /** An entry of the log: what a {@link Group} is told, in one order for all of its replicas. */
 public sealed interface Command {
   /**
+   * Whether it adds to what is kept. What does not, such as a settlement, is taken when there is no
+   * room left, too: it makes some.
+   */
+  default boolean needsRoom() {
+    return true;
+  }
+
+  /**
    * A client connects under a session name.
    *
    * @param session the session name (the MQTT client id)
@@ -24,7 +32,12 @@ public sealed interface Command {
       Will will,
       Location location,
       int window)
-      implements Command {}
+      implements Command {
+    @Override
+    public boolean needsRoom() {
+      return expirySeconds > 0;
+    }
+  }
 
   /**
    * A stored session's connection ended.
@@ -34,14 +47,24 @@ public sealed interface Command {
    * @param sentUpTo all sequences below this one were sent at least once
    */
   record Close(String session, long epoch, long expirySeconds, boolean normal, long sentUpTo)
-      implements Command {}
+      implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 
   /** Adds subscriptions, or replaces those of the same filter and share. */
   record Subscribe(String session, long epoch, List<StoredSubscription> subscriptions)
       implements Command {}
 
   /** Removes subscriptions by their filters as sent, {@code $share/name/} included. */
-  record Unsubscribe(String session, long epoch, List<String> filters) implements Command {}
+  record Unsubscribe(String session, long epoch, List<String> filters) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 
   /**
    * A message for every session that matches, and for the retained messages if it has that flag.
@@ -78,13 +101,28 @@ public sealed interface Command {
    * @param done sequences that are settled: PUBACK, PUBCOMP, or a PUBREC with an error
    * @param released sequences whose PUBREC came: PUBREL may go out after this is committed
    */
-  record Settle(String session, long epoch, long[] done, long[] released) implements Command {}
+  record Settle(String session, long epoch, long[] done, long[] released) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 
   /** A QoS 2 packet identifier of the client is in use from now on, or ({@code !taken}) free. */
-  record Receive(String session, long epoch, int packetId, boolean taken) implements Command {}
+  record Receive(String session, long epoch, int packetId, boolean taken) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return taken;
+    }
+  }
 
   /** Ends a session now, whoever has it: an operator's wish. */
-  record End(String session) implements Command {}
+  record End(String session) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 
   /**
    * A message that a pending effect gave rise to: has effect the first time only, however often the
@@ -102,5 +140,10 @@ public sealed interface Command {
   record Configure(Bounds bounds) implements Command {}
 
   /** Time passes: sessions, wills and retained messages fall due. */
-  record Tick() implements Command {}
+  record Tick() implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 }

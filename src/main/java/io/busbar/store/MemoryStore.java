@@ -7,11 +7,16 @@ import io.busbar.shard.Effect;
 import io.busbar.shard.Group;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Retained;
+import io.vertx.core.Future;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
-/** A store of one node that remembers nothing over its end: an entry is applied as it is given. */
+/**
+ * A store of one node that remembers nothing over its end: a batch is applied and answered within
+ * the call.
+ */
 public final class MemoryStore implements Store {
   /** What one page of retained messages holds at most. */
   private static final int PAGE_MESSAGES = 256;
@@ -20,49 +25,67 @@ public final class MemoryStore implements Store {
 
   private final Group group;
   private final LongSupplier clock;
-  private final Consumer<Effect> effects;
+  private Consumer<Effect> effects;
+  private volatile int sessions;
+  private volatile int retained;
 
   /**
    * An empty store.
    *
    * @param clock milliseconds since 1970
-   * @param effects is told what the entries want done
    */
-  public MemoryStore(Bounds bounds, LongSupplier clock, Consumer<Effect> effects) {
+  public MemoryStore(Bounds bounds, LongSupplier clock) {
     this.group = new Group(bounds);
     this.clock = clock;
-    this.effects = effects;
   }
 
   @Override
-  public void append(Command command, Consumer<Outcome> then) {
-    then.accept(group.apply(clock.getAsLong(), command, effects));
+  public Future<Void> start(Consumer<Effect> told) {
+    effects = told;
+    return Future.succeededFuture();
   }
 
   @Override
-  public Retained.Page retained(byte[] filter, byte[] after) {
-    return group.retained().read(filter, after, PAGE_MESSAGES, PAGE_BYTES, clock.getAsLong());
+  public Future<Void> close() {
+    return Future.succeededFuture();
   }
 
   @Override
-  public List<Delivery> inbox(String session, long epoch, long from, int most) {
-    return group.inbox(session, epoch, from, most);
+  public void append(List<Command> commands, Consumer<Appended> then) {
+    List<Outcome> outcomes = new ArrayList<>(commands.size());
+    for (Command command : commands) {
+      outcomes.add(group.apply(clock.getAsLong(), command, effects));
+    }
+    sessions = group.sessions();
+    retained = group.retained().size();
+    then.accept(new Appended.Outcomes(outcomes));
+  }
+
+  @Override
+  public void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then) {
+    then.accept(group.retained().read(filter, after, PAGE_MESSAGES, PAGE_BYTES, clock.getAsLong()));
+  }
+
+  @Override
+  public void inbox(
+      String session, long epoch, long from, int most, Consumer<List<Delivery>> then) {
+    then.accept(group.inbox(session, epoch, from, most));
   }
 
   @Override
   public void tick() {
     if (group.nextDue() <= clock.getAsLong()) {
-      append(new Command.Tick(), done -> {});
+      append(List.of(new Command.Tick()), done -> {});
     }
   }
 
   @Override
   public int sessions() {
-    return group.sessions();
+    return sessions;
   }
 
   @Override
   public int retainedMessages() {
-    return group.retained().size();
+    return retained;
   }
 }

@@ -2,43 +2,67 @@ package io.busbar.store;
 
 import io.busbar.shard.Command;
 import io.busbar.shard.Delivery;
-import io.busbar.shard.Outcome;
+import io.busbar.shard.Effect;
 import io.busbar.shard.Retained;
+import io.vertx.core.Future;
 import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * The log behind the stored sessions and retained messages of a node. Called from one thread, the
- * session verticle's, which also takes the outcomes and effects.
+ * The log behind the stored sessions and retained messages of a node.
+ *
+ * <p>One thread calls it, the session verticle's. The store calls back on a thread of its own, or
+ * within the call; never on two threads at once. Answers and effects come in the order of the log:
+ * whoever hands them on in their order tells everybody of an effect before the outcome that had it.
  */
 public interface Store {
   /**
-   * Appends an entry. Entries take effect in the order in which they are appended.
+   * Opens what is kept and begins to serve; before, nothing else may be called.
    *
-   * @param then gets the outcome when the entry is as safe as the store promises; effects of the
-   *     entry come before it
+   * @param effects is told what entries want done, those of other nodes included
+   * @return fails if what is kept cannot be used
    */
-  void append(Command command, Consumer<Outcome> then);
+  Future<Void> start(Consumer<Effect> effects);
 
   /**
-   * A page of the retained messages that match a filter, as of now.
+   * Ends; what was not answered by then never is. Completes when nothing is open or called back any
+   * more.
+   */
+  Future<Void> close();
+
+  /**
+   * Appends a batch. Batches take effect and are answered in the order in which they are given, so
+   * that an empty one is answered when those before it are. A store without room refuses a batch
+   * with a command that {@linkplain Command#needsRoom needs it} and takes others.
+   *
+   * @param commands not changed any more
+   * @param then gets the answer, once; effects of the batch come before it
+   */
+  void append(List<Command> commands, Consumer<Appended> then);
+
+  /**
+   * A page of the retained messages that match a filter, not older than what was answered before
+   * the call.
    *
    * @param after {@link Retained.Page#next} of the page before, or null
+   * @param then not called if there is nothing to read from: who asks has a time-out
    */
-  Retained.Page retained(byte[] filter, byte[] after);
+  void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then);
 
   /**
    * The deliveries of a session's inbox from a sequence on, at most so many; none for an epoch that
-   * is not the session's.
+   * is not the session's. Not older than the bells and answers before the call.
+   *
+   * @param then not called if there is nothing to read from: who asks has a time-out
    */
-  List<Delivery> inbox(String session, long epoch, long from, int most);
+  void inbox(String session, long epoch, long from, int most, Consumer<List<Delivery>> then);
 
   /** Has what is due happen: called a few times a second. */
   void tick();
 
-  /** Stored sessions. */
+  /** Stored sessions; from any thread, at little cost. */
   int sessions();
 
-  /** Retained messages. */
+  /** Retained messages; from any thread, at little cost. */
   int retainedMessages();
 }

@@ -25,6 +25,10 @@ public enum Loss {
   NODE_BUSY,
   /** Sent to a node that left before it said that it has the message. */
   NODE_LOST,
+  /** The store had no room; a publisher at QoS 1 or 2 was told so. */
+  STORE_FULL,
+  /** The store could not promise to keep it; a publisher at QoS 1 or 2 was told so. */
+  STORE_UNAVAILABLE,
   /** The queue of events for webhooks was full. */
   ROUTE_QUEUE_FULL,
   /** The webhook did not take the event within the attempts allowed, or refused it for good. */

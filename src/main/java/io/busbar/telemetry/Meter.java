@@ -36,6 +36,24 @@ public enum Meter {
   FILTERS("busbar.filters", Kind.GAUGE, "distinct filters in the index, other nodes' included"),
   SESSIONS_STORED("busbar.sessions.stored", Kind.GAUGE, "stored sessions, connected or not"),
   RETAINED("busbar.retained", Kind.GAUGE, "retained messages"),
+  STORE_COMMIT(
+      "busbar.store.commit",
+      Kind.TIMER,
+      "from a batch's way into the store until it is as safe as durability says"),
+  STORE_REFUSED(
+      "busbar.store.refused",
+      Kind.COUNTER,
+      "commands that the store refused; what needed no room was tried again",
+      "reason"),
+  STORE_SYNC("busbar.store.sync", Kind.TIMER, "one sync of the journal; only where there is one"),
+  STORE_JOURNAL_BYTES(
+      "busbar.store.journal.bytes",
+      Kind.GAUGE,
+      "bytes of the journal's files; only where there is one"),
+  STORE_FULL(
+      "busbar.store.full",
+      Kind.GAUGE,
+      "1 while the store has no room for more; only where there is a journal"),
   NODES("busbar.nodes", Kind.GAUGE, "nodes in the cluster, this one included"),
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
@@ -55,7 +73,9 @@ public enum Meter {
   /** How a meter moves. */
   public enum Kind {
     COUNTER,
-    GAUGE
+    GAUGE,
+    /** How often, and how long it took: shown as seconds, with a histogram. */
+    TIMER
   }
 
   private final String id;
@@ -77,7 +97,7 @@ public enum Meter {
     return id;
   }
 
-  /** Whether it only grows. */
+  /** How it moves. */
   public Kind kind() {
     return kind;
   }

@@ -4,11 +4,14 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.DoubleSupplier;
+import java.util.stream.LongStream;
 
 /**
  * The meters of one node and its loss ledger. Thread-safe.
@@ -17,6 +20,14 @@ import java.util.function.DoubleSupplier;
  * adds them once a turn.
  */
 public final class Telemetry {
+  /** Upper bounds of a timer's histogram: from a write to memory to a disk that hangs. */
+  private static final Duration[] BUCKETS =
+      LongStream.of(
+              100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 1_000_000,
+              5_000_000)
+          .mapToObj(micros -> Duration.ofNanos(micros * 1_000))
+          .toArray(Duration[]::new);
+
   private final MeterRegistry registry;
   private final Map<String, LongAdder> adders = new ConcurrentHashMap<>();
   private final EnumMap<Loss, LongAdder> ledger = new EnumMap<>(Loss.class);
@@ -77,6 +88,14 @@ public final class Telemetry {
       builder.tag(meter.tags().get(i), tagValues[i]);
     }
     builder.strongReference(true).register(registry);
+  }
+
+  /** Registers a timer, or gives the one that is there. */
+  public Timer timer(Meter meter) {
+    return Timer.builder(meter.id())
+        .description(meter.meaning())
+        .serviceLevelObjectives(BUCKETS)
+        .register(registry);
   }
 
   /** The sum of a counter over all its tags, for tests and summaries. */

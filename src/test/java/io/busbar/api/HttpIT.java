@@ -2,6 +2,7 @@ package io.busbar.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.busbar.config.Durability;
 import io.busbar.config.Settings.Address;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Telemetry;
@@ -33,7 +34,12 @@ import org.junit.jupiter.api.Test;
 /** The HTTP surface, and that the meters of Vert.x are in the same registry as ours. */
 class HttpIT {
   private static final Health READY =
-      new Health("node-1", null, List.of("mqtt://127.0.0.1:1883"), List.of("node-1", "node-2"));
+      new Health(
+          "node-1",
+          null,
+          List.of("mqtt://127.0.0.1:1883"),
+          List.of("node-1", "node-2"),
+          Durability.REPLICATED);
 
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -106,12 +112,14 @@ class HttpIT {
                 .put("node", "node-1")
                 .put("listeners", new JsonArray().add("mqtt://127.0.0.1:1883"))
                 .put("nodes", new JsonArray().add("node-1").add("node-2"))
-                .put("durability", "memory"));
+                .put("durability", "replicated"));
   }
 
   @Test
   void notReady_tellsWhy_andStaysLive() throws Exception {
-    health.set(new Health("node-1", "listeners are not open yet", List.of(), List.of()));
+    health.set(
+        new Health(
+            "node-1", "listeners are not open yet", List.of(), List.of(), Durability.MEMORY));
     HttpResponse<Buffer> answer = get("/health/ready");
     assertThat(answer.statusCode()).isEqualTo(503);
     assertThat(answer.bodyAsJsonObject().getBoolean("ready")).isFalse();

@@ -51,6 +51,9 @@ class SettingsFileTest {
         dns: busbar-headless.default.svc.cluster.local
       loops: 2
       limits: {packet-bytes: 2048, keep-alive: 60}
+      data: state
+      durability: fsync
+      store: {segmentBytes: 1048576}
       """;
 
   @TempDir Path directory;
@@ -114,6 +117,9 @@ class SettingsFileTest {
     assertThat(settings.limits().get(Limit.KEEP_ALIVE)).isEqualTo(60);
     assertThat(settings.limits().get(Limit.TOPIC_BYTES))
         .isEqualTo(Limit.TOPIC_BYTES.value(Profile.AZURE));
+    assertThat(settings.storage())
+        .isEqualTo(
+            new Settings.Storage(directory.resolve("etc/state"), Durability.FSYNC, 1_048_576));
   }
 
   @Test
@@ -136,7 +142,10 @@ class SettingsFileTest {
     assertThat(settings.namespaceFile()).contains(home.resolve("namespace.yaml"));
     assertThat(settings.cluster().enabled()).isFalse();
     assertThat(settings.nodeName()).isNotBlank();
+    assertThat(settings.storage())
+        .isEqualTo(new Settings.Storage(home.resolve("data"), Durability.MEMORY, 64 * 1_048_576));
     Settings read = read("");
+    assertThat(read.storage()).isEqualTo(settings.storage());
     assertThat(read.listeners()).isEqualTo(settings.listeners());
     assertThat(read.http()).isEqualTo(settings.http());
     assertThat(read.namespaceFile()).isEqualTo(settings.namespaceFile());
@@ -237,6 +246,10 @@ class SettingsFileTest {
         "loops: 2| loops: 2.5| :22: loops: 2.5 (allowed: 0 to 1024)",
         "packet-bytes: 2048| packet-bytes: 1| :23: limits.packet-bytes: 1 (allowed: 1024 to 268435460 bytes)",
         "keep-alive: 60| keep-alive: 1m| :23: limits.keep-alive: \"1m\" (allowed: 5 to 65535 s)",
+        "data: state| data: ''| :24: data: \"\" (allowed: a path)",
+        "durability: fsync| durability: disk| :25: durability: \"disk\" (allowed: fsync, replicated, memory)",
+        "segmentBytes: 1048576| segmentBytes: 1| :26: store.segmentBytes: 1 (allowed: 1048576 to 1073741824 bytes)",
+        "segmentBytes| segment-bytes| :26: unknown key \"segment-bytes\" (allowed: segmentBytes)",
         "keep-alive: 60| keepalive: 60| :23: unknown key \"keepalive\" (allowed: max-connections, ",
       })
   void refused_withLineAndPath(String good, String bad, String problem) throws IOException {

@@ -9,6 +9,9 @@ import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttVersion;
+import io.busbar.store.Store;
+import io.busbar.store.StoreMeters;
+import io.busbar.store.Stores;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.tool.Certificates;
@@ -22,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -43,6 +47,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   private final Source source;
   private final List<AuthenticationMethod> methods = new ArrayList<>();
   private final List<RawClient> clients = Collections.synchronizedList(new ArrayList<>());
+  private BiFunction<Settings, StoreMeters, Store> stores = Stores::open;
   private Settings settings;
   private Node node;
 
@@ -58,6 +63,12 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   /** The same node, with methods of enhanced authentication. */
   public TestNode offering(AuthenticationMethod... offered) {
     methods.addAll(List.of(offered));
+    return this;
+  }
+
+  /** The same node, on another store. */
+  public TestNode storing(BiFunction<Settings, StoreMeters, Store> other) {
+    stores = other;
     return this;
   }
 
@@ -132,7 +143,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   public void beforeAll(ExtensionContext context) throws Exception {
     Leaks.watch();
     settings = source.settings();
-    node = await(Node.start(settings, methods));
+    node = await(Node.start(settings, methods, stores));
   }
 
   @Override
@@ -199,11 +210,18 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
         + lost(Loss.QUEUE_FULL)
         + lost(Loss.SLOW_RECEIVER)
         + lost(Loss.TOO_LARGE)
+        + lost(Loss.STORE_FULL)
+        + lost(Loss.STORE_UNAVAILABLE)
         + lost(Loss.SESSION_ENDED);
   }
 
   private String ledger() {
     return "matched %d, accounted for %d".formatted(matched(), accountedFor());
+  }
+
+  /** How many times a timer has measured. */
+  public long measured(Meter timer) {
+    return node.telemetry().timer(timer).count();
   }
 
   /** The limit in force. */

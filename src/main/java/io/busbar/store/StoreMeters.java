@@ -1,0 +1,18 @@
+package io.busbar.store;
+
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+
+/** What a store with files has measured; told from any thread. */
+public interface StoreMeters {
+  /**
+   * There is a journal from now on; once per store.
+   *
+   * @param bytes of its files, asked for at each look at the meters, from any thread
+   * @param isFull whether batches that need room are refused, asked for likewise
+   */
+  void journal(LongSupplier bytes, BooleanSupplier isFull);
+
+  /** One sync of the journal, which is known by now, took so long. */
+  void synced(long nanos);
+}

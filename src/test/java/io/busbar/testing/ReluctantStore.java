@@ -1,0 +1,167 @@
+package io.busbar.testing;
+
+import io.busbar.shard.Bounds;
+import io.busbar.shard.Command;
+import io.busbar.shard.Delivery;
+import io.busbar.shard.Effect;
+import io.busbar.shard.Refusal;
+import io.busbar.shard.Retained;
+import io.busbar.store.Appended;
+import io.busbar.store.MemoryStore;
+import io.busbar.store.Store;
+import io.busbar.store.StoreMeters;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+
+/**
+ * A store that answers later, from its own thread, as one on a disk does; and that can be told to
+ * have no room, to be away, to lose its answers, or not to answer at all.
+ */
+public final class ReluctantStore implements Store {
+  /** How it takes what it is given. */
+  public enum Mood {
+    /** Applies and answers. */
+    WILLING,
+    /** Has no room: refuses batches with a command that needs some. */
+    FULL,
+    /** Refuses all. */
+    AWAY,
+    /** Applies nothing and says that it does not know. */
+    UNSURE,
+    /** Applies and says that it does not know. */
+    FORGETFUL,
+    /** Applies nothing, answers nothing, and lets nothing be read. */
+    SILENT,
+    /** Keeps what it is given, to go on when it is willing again. */
+    STALLED
+  }
+
+  private final MemoryStore kept;
+
+  /** What comes after the end is thrown away. */
+  private final ExecutorService thread =
+      new ThreadPoolExecutor(
+          1,
+          1,
+          0,
+          TimeUnit.SECONDS,
+          new LinkedBlockingQueue<>(),
+          task -> new Thread(task, "reluctant-store"),
+          new ThreadPoolExecutor.DiscardPolicy());
+
+  private final List<Runnable> stalled = new ArrayList<>();
+  private final StoreMeters meters;
+  private volatile Mood mood = Mood.WILLING;
+  private final AtomicLong bytes = new AtomicLong();
+
+  /** An empty store that tells of a journal which it has not got. */
+  public ReluctantStore(Bounds bounds, StoreMeters meters) {
+    this.kept = new MemoryStore(bounds, System::currentTimeMillis);
+    this.meters = meters;
+  }
+
+  /** Changes its ways; returns when it has. */
+  public void be(Mood other) throws Exception {
+    thread
+        .submit(
+            () -> {
+              mood = other;
+              if (other == Mood.WILLING) {
+                stalled.forEach(Runnable::run);
+                stalled.clear();
+              }
+            })
+        .get();
+  }
+
+  @Override
+  public Future<Void> start(Consumer<Effect> effects) {
+    Promise<Void> started = Promise.promise();
+    thread.execute(
+        () -> {
+          meters.journal(bytes::get, () -> mood == Mood.FULL);
+          kept.start(effects).onComplete(started);
+        });
+    return started.future();
+  }
+
+  @Override
+  public Future<Void> close() {
+    Promise<Void> closed = Promise.promise();
+    thread.execute(
+        () -> {
+          kept.close().onComplete(closed);
+          thread.shutdown();
+        });
+    return closed.future();
+  }
+
+  @Override
+  public void append(List<Command> commands, Consumer<Appended> then) {
+    thread.execute(() -> take(commands, then));
+  }
+
+  private void take(List<Command> commands, Consumer<Appended> then) {
+    switch (mood) {
+      case WILLING -> apply(commands, then);
+      case FULL -> {
+        if (commands.stream().anyMatch(Command::needsRoom)) {
+          then.accept(new Appended.Refused(Refusal.FULL));
+        } else {
+          apply(commands, then);
+        }
+      }
+      case AWAY -> then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
+      case UNSURE -> then.accept(new Appended.Unknown());
+      case FORGETFUL -> apply(commands, applied -> then.accept(new Appended.Unknown()));
+      case SILENT -> {}
+      case STALLED -> stalled.add(() -> apply(commands, then));
+    }
+  }
+
+  private void apply(List<Command> commands, Consumer<Appended> then) {
+    kept.append(commands, then);
+    bytes.addAndGet(commands.size());
+    meters.synced(1_000);
+  }
+
+  @Override
+  public void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then) {
+    thread.execute(() -> read(() -> kept.retained(filter, after, then)));
+  }
+
+  @Override
+  public void inbox(
+      String session, long epoch, long from, int most, Consumer<List<Delivery>> then) {
+    thread.execute(() -> read(() -> kept.inbox(session, epoch, from, most, then)));
+  }
+
+  private void read(Runnable reading) {
+    if (mood != Mood.SILENT) {
+      reading.run();
+    }
+  }
+
+  @Override
+  public void tick() {
+    thread.execute(kept::tick);
+  }
+
+  @Override
+  public int sessions() {
+    return kept.sessions();
+  }
+
+  @Override
+  public int retainedMessages() {
+    return kept.retainedMessages();
+  }
+}
