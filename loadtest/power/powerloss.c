@@ -105,6 +105,8 @@ static struct file *find(int fd) {
   struct statx found;
   char key[KEY_BYTES], path[PATH_MAX];
   stat_at(fd, "", AT_EMPTY_PATH, &found);
+  if (!(found.stx_mask & STATX_BTIME) && !(descriptor_path(fd, path) && is_inside(path)))
+    return NULL; /* of another file system, such as /proc */
   key_of(&found, key);
   struct file **bucket = &files[(found.stx_ino * 31 + found.stx_btime.tv_nsec) % BUCKETS];
   struct file *file = *bucket;

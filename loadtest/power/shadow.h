@@ -33,16 +33,16 @@ static void fail(const char *what, const char *path) {
   abort();
 }
 
-/* Fails where the file system does not say when a file was born. */
 static void stat_at(int dir, const char *path, int flags, struct statx *found) {
   if (statx(dir, path, flags, STATX_BASIC_STATS | STATX_BTIME, found) != 0) fail("statx", path);
-  if (!(found->stx_mask & STATX_BTIME)) {
-    errno = ENOTSUP;
-    fail("no birth times on this file system", path);
-  }
 }
 
+/* Fails where the file system does not say when a file was born. */
 static void key_of(const struct statx *file, char *key) {
+  if (!(file->stx_mask & STATX_BTIME)) {
+    errno = ENOTSUP;
+    fail("birth time", "the file system knows none");
+  }
   snprintf(key, KEY_BYTES, "%llu-%lld-%u", (unsigned long long)file->stx_ino,
            (long long)file->stx_btime.tv_sec, file->stx_btime.tv_nsec);
 }
@@ -54,10 +54,14 @@ static void path_of(char *out, const char *folder, const char *part, const char 
   }
 }
 
-/* Copies bytes [from, to) by plain reads and writes; what lies beyond the source's end is left out. */
+/*
+ * Copies bytes [from, to) by plain reads and writes; what lies beyond the source's end is left out.
+ * One thread at a time: the buffer is neither on a stack nor a thread's own, as some threads of a JVM
+ * have room for neither.
+ */
 typedef ssize_t (*pwrite_function)(int, const void *, size_t, off_t);
 static void copy_range(int in, int out, off_t from, off_t to, pwrite_function put) {
-  static __thread char buffer[1 << 16];
+  static char buffer[1 << 16];
   while (from < to) {
     size_t want = to - from < (off_t)sizeof buffer ? (size_t)(to - from) : sizeof buffer;
     ssize_t got = pread(in, buffer, want, from);

@@ -43,6 +43,9 @@ final class Kill implements Callable<Integer> {
   @Parameters(paramLabel = "TARGET", description = "busbar, mosquitto, or a command")
   private String target;
 
+  @Option(names = "--name", paramLabel = "NAME", description = "of TARGET in the result (TARGET)")
+  private String name;
+
   @Option(names = "--nodes", paramLabel = "N", defaultValue = "1", description = "processes (1)")
   private int nodes;
 
@@ -94,6 +97,13 @@ final class Kill implements Callable<Integer> {
       description = "messages a second at most, so that queues hold them; 0: no limit (10000)")
   private double rate;
 
+  @Option(
+      names = "--calm",
+      paramLabel = "MILLIS",
+      defaultValue = "1500",
+      description = "longest time from the first answers after a kill to the next kill (1500)")
+  private int calm;
+
   @Option(names = "--seed", paramLabel = "N", description = "of what is random (a new one)")
   private Long seed;
 
@@ -126,7 +136,7 @@ final class Kill implements Callable<Integer> {
   public Integer call() throws IOException {
     Plan plan =
         new Plan(
-            target.contains(" ") ? target.replaceAll("\\{.*", "").strip() : target,
+            name == null ? target : name,
             start(),
             atLeast("--nodes", nodes, 1),
             atLeast("--kills", kills, 0),
@@ -136,6 +146,7 @@ final class Kill implements Callable<Integer> {
             atLeast("--publishers", publishers, 1),
             atLeast("--window", window, 1),
             rate,
+            atLeast("--calm", calm, 1),
             seed == null ? System.nanoTime() : seed,
             atLeast("--patience", patience, 1));
     PrintWriter out = spec.commandLine().getOut();

@@ -165,7 +165,7 @@ final class Publisher extends Client {
             && !again.contains(packetId)
             && (qos == 1
                 ? type == Wire.PUBACK
-                : type == Wire.PUBREC || type == Wire.PUBCOMP && flight.received);
+                : type == Wire.PUBREC || (type == Wire.PUBCOMP && flight.received));
     if (!expected) {
       foreign.add("%s: packet type %d for packet id %d".formatted(id, type, packetId));
       return;

@@ -19,7 +19,6 @@ import java.util.function.LongSupplier;
 final class Run implements AutoCloseable {
   private static final int TOPICS_EACH = 2;
   private static final int START_SECONDS = 60;
-  private static final int LONGEST_CALM_MILLIS = 1_500;
 
   /** One of so many kills is followed by another while the process starts. */
   private static final int KILL_WHILE_STARTING_EVERY = 6;
@@ -148,7 +147,7 @@ final class Run implements AutoCloseable {
 
   /** Lets messages flow for a random while. */
   private void calm() {
-    elapse(100 + random.nextInt(LONGEST_CALM_MILLIS));
+    elapse(random.nextInt(plan.calm()));
   }
 
   /** Kills one node or all and starts it again, waits for it and for the first answers. */
