@@ -29,7 +29,7 @@ static void copy(const char *from, const char *to, mode_t mode) {
   struct stat found;
   if (in >= 0) { /* else: a name whose content was never synced */
     if (fstat(in, &found) != 0) fail("fstat", from);
-    copy_range(in, out, 0, found.st_size, pwrite);
+    copy_range(in, out, 0, found.st_size, 1, pwrite);
     if (ftruncate(out, found.st_size) != 0) fail("ftruncate", to);
     close(in);
   } else if (errno != ENOENT) {

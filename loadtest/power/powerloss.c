@@ -184,7 +184,7 @@ static int sync_file(int fd, int (*real)(int)) {
   struct file *file = find(fd);
   struct range ranges[RANGES];
   int count = 0;
-  bool whole = false;
+  bool whole = false, is_new = false;
   struct stat found;
   if (file) {
     count = file->count;
@@ -207,13 +207,13 @@ static int sync_file(int fd, int (*real)(int)) {
     int out = open_file(target, O_RDWR | O_CLOEXEC);
     if (out < 0) {
       out = open_file(target, O_RDWR | O_CREAT | O_CLOEXEC);
-      whole = true;
+      whole = is_new = true;
     }
     if (out < 0) fail("open", target);
-    if (whole) copy_range(in, out, 0, found.st_size, put);
+    if (whole) copy_range(in, out, 0, found.st_size, is_new, put);
     for (int i = 0; !whole && i < count; i++) {
       off_t to = ranges[i].to < found.st_size ? ranges[i].to : found.st_size;
-      copy_range(in, out, ranges[i].from, to, put);
+      copy_range(in, out, ranges[i].from, to, false, put);
     }
     if (cut(out, found.st_size) != 0) fail("ftruncate", target);
     close(in);

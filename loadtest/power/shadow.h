@@ -57,13 +57,24 @@ static void path_of(char *out, const char *folder, const char *part, const char 
 /*
  * Copies bytes [from, to) by plain reads and writes; what lies beyond the source's end is left out.
  * One thread at a time: the buffer is neither on a stack nor a thread's own, as some threads of a JVM
- * have room for neither.
+ * have room for neither. Holes are skipped where the copy is new, so that they are holes there too:
+ * brokers reserve much more than they write.
  */
 typedef ssize_t (*pwrite_function)(int, const void *, size_t, off_t);
-static void copy_range(int in, int out, off_t from, off_t to, pwrite_function put) {
+static void copy_range(int in, int out, off_t from, off_t to, int is_new, pwrite_function put) {
   static char buffer[1 << 16];
+  off_t data_end = is_new ? from : to;
   while (from < to) {
-    size_t want = to - from < (off_t)sizeof buffer ? (size_t)(to - from) : sizeof buffer;
+    if (from >= data_end) {
+      off_t data = lseek(in, from, SEEK_DATA);
+      if (data < 0 && errno == ENXIO) return;
+      if (data < 0 || (data_end = lseek(in, data, SEEK_HOLE)) < 0) fail("lseek", "a file to be synced");
+      from = data;
+      if (data_end > to) data_end = to;
+      continue;
+    }
+    off_t left = data_end - from;
+    size_t want = left < (off_t)sizeof buffer ? (size_t)left : sizeof buffer;
     ssize_t got = pread(in, buffer, want, from);
     if (got < 0) fail("read", "a file to be synced");
     if (got == 0) return;

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** The short form of the kill test. */
-@Timeout(120)
+@Timeout(300)
 class KillIT {
   @TempDir private Path folder;
 

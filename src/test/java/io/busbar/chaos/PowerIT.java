@@ -15,9 +15,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is left of a process's files when its power goes. */
-@Timeout(60)
+@Timeout(180)
 class PowerIT {
   /** What is the same however names are kept: all that was synced, names and content. */
   private static final Map<String, String> SYNCED =
@@ -72,7 +74,7 @@ class PowerIT {
     Files.writeString(data.resolve("before"), "there from the start");
     power.on(data);
     power.cut(data);
-    killed(power);
+    killed(power, PowerProbe.class);
     power.cut(data);
     Map<String, String> first = files();
     assertThat(first).containsEntry("before", "there from the start").containsAllEntriesOf(SYNCED);
@@ -85,7 +87,7 @@ class PowerIT {
     data = Files.createDirectory(folder.resolve("data"));
     Power power = new Power(folder, Power.Names.POSIX);
     power.on(data);
-    killed(power);
+    killed(power, PowerProbe.class);
     assertThat(files())
         .containsEntry("journal", "synced not synced")
         .containsEntry("never", "not synced")
@@ -93,16 +95,35 @@ class PowerIT {
         .containsEntry("later/file", "later");
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void whatIsLeftIsWhatAModelSays(long seed) throws Exception {
+    data = Files.createDirectory(folder.resolve("data"));
+    Power power = new Power(folder, Power.Names.POSIX);
+    power.on(data);
+    killed(power, PowerWalk.class, String.valueOf(seed));
+    byte[][] expected = PowerWalk.durable(seed);
+    for (int i = 0; i < PowerWalk.FILES; i++) {
+      byte[] kept = Files.readAllBytes(data.resolve(String.valueOf(i)));
+      assertThat(kept).as("before the loss").isNotEqualTo(expected[i]);
+    }
+    power.cut(data);
+    for (int i = 0; i < PowerWalk.FILES; i++) {
+      byte[] left = Files.readAllBytes(data.resolve(String.valueOf(i)));
+      assertThat(left).as("file %d of seed %d", i, seed).isEqualTo(expected[i]);
+    }
+  }
+
   private Map<String, String> afterPowerLoss(Power.Names names, String... more) throws Exception {
     data = Files.createDirectory(folder.resolve("data"));
     Power power = new Power(folder, names);
     power.on(data);
-    killed(power, more);
+    killed(power, PowerProbe.class, more);
     power.cut(data);
     return files();
   }
 
-  private void killed(Power power, String... more) throws Exception {
+  private void killed(Power power, Class<?> probe, String... more) throws Exception {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -110,17 +131,17 @@ class PowerIT {
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 System.getProperty("java.class.path"),
-                PowerProbe.class.getName(),
+                probe.getName(),
                 data.toString()));
     command.addAll(List.of(more));
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
     builder.environment().putAll(power.environment(data));
-    Process probe = builder.start();
-    try (BufferedReader out = probe.inputReader()) {
+    Process process = builder.start();
+    try (BufferedReader out = process.inputReader()) {
       assertThat(out.readLine()).isEqualTo("written");
     } finally {
-      probe.destroyForcibly().waitFor();
+      process.destroyForcibly().waitFor();
     }
   }
 

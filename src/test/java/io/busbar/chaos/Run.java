@@ -18,7 +18,7 @@ import java.util.function.LongSupplier;
 /** One run: brokers up, sessions made, then publishing, killing and draining in turn. */
 final class Run implements AutoCloseable {
   private static final int TOPICS_EACH = 2;
-  private static final int START_SECONDS = 60;
+  private static final int START_SECONDS = 120;
 
   /** One of so many kills is followed by another while the process starts. */
   private static final int KILL_WHILE_STARTING_EVERY = 6;
