@@ -1,0 +1,63 @@
+package io.busbar.chaos;
+
+import io.busbar.Node;
+import io.busbar.config.Limit;
+import io.busbar.config.Limits;
+import io.busbar.config.Profile;
+import io.busbar.config.Settings;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A node as the kill test needs it, which no command starts: open to all like {@code start
+ * --insecure}, but in a cluster, and with queues in which all fits that is published while a
+ * subscriber is away.
+ */
+final class OpenNode {
+  private static final int START_SECONDS = 60;
+
+  private OpenNode() {}
+
+  /** Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes. */
+  public static void main(String[] args) throws Exception {
+    System.setProperty("hazelcast.logging.type", "slf4j"); // as Main does
+    List<String> members = List.of(args[3].split(","));
+    int peerPort = Integer.parseInt(args[2]);
+    Settings.Cluster cluster =
+        members.size() == 1
+            ? Settings.Cluster.single()
+            : new Settings.Cluster(
+                true,
+                "kill-" + args[3].hashCode(),
+                new Settings.Address("127.0.0.1", peerPort),
+                0,
+                members,
+                Optional.empty());
+    Settings settings =
+        new Settings(
+            args[0],
+            Profile.OPEN,
+            List.of(
+                new Settings.Listener(
+                    Settings.Protocol.MQTT,
+                    new Settings.Address("127.0.0.1", Integer.parseInt(args[1])),
+                    Optional.empty(),
+                    Optional.empty(),
+                    "/mqtt",
+                    List.of("mqtt"))),
+            new Settings.Address("127.0.0.1", 0),
+            cluster,
+            Optional.empty(),
+            true,
+            0,
+            new Limits(
+                Profile.OPEN,
+                Map.of(Limit.QUEUE_MESSAGES, 10_000_000L, Limit.QUEUE_BYTES, 1_073_741_824L)));
+    Node.start(settings)
+        .toCompletionStage()
+        .toCompletableFuture()
+        .get(START_SECONDS, TimeUnit.SECONDS);
+  }
+}

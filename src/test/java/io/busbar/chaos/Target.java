@@ -1,0 +1,132 @@
+package io.busbar.chaos;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.DataInputStream;
+import java.io.File;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/** A broker process: started by a command, killed, started again on the same data. */
+final class Target {
+  private static final int PROBE_MILLIS = 1_000;
+  private static final long PROBE_EVERY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+  private static final int END_SECONDS = 30;
+
+  private final String name;
+  private final String command;
+  private final InetSocketAddress address;
+  private final Path data;
+  private final File log;
+  private final Optional<Power> power;
+  private Process process;
+
+  /**
+   * A process that does not run yet.
+   *
+   * @param command for bash; it should end with exec, so that what is killed is the broker
+   * @param port where the command makes it listen, on loopback
+   * @param folder for its data ({@code NAME}) and its output ({@code NAME.log})
+   * @param power by which it loses what it has not synced, or none: then the system keeps it
+   */
+  Target(String name, String command, int port, Path folder, Optional<Power> power)
+      throws IOException {
+    this.name = name;
+    this.command = command;
+    this.address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    this.data = Files.createDirectories(folder.resolve(name));
+    this.log = folder.resolve(name + ".log").toFile();
+    this.power = power;
+    if (power.isPresent()) {
+      power.get().on(data);
+    }
+  }
+
+  InetSocketAddress address() {
+    return address;
+  }
+
+  void start() throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder("bash", "-c", command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log));
+    if (power.isPresent()) {
+      builder.environment().putAll(power.get().environment(data));
+    }
+    process = builder.start();
+    process.getOutputStream().close();
+  }
+
+  /** Kills it with SIGKILL, and waits until it is gone; what was not synced may go too. */
+  void kill() throws IOException {
+    List<ProcessHandle> children = process.descendants().toList();
+    process.destroyForcibly();
+    children.forEach(ProcessHandle::destroyForcibly);
+    try {
+      if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+        throw new KillException(name + " does not end on SIGKILL");
+      }
+    } catch (InterruptedException e) {
+      throw new KillException("interrupted", e);
+    }
+    children.forEach(child -> child.onExit().orTimeout(END_SECONDS, TimeUnit.SECONDS).join());
+    if (power.isPresent()) {
+      power.get().cut(data);
+    }
+  }
+
+  void stop() throws IOException {
+    if (process != null && process.isAlive()) {
+      kill();
+    }
+  }
+
+  /**
+   * Waits until it lets an MQTT client in.
+   *
+   * @throws KillException if it ends by itself, or after so many seconds
+   */
+  void awaitReady(int seconds) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+    while (!letsIn()) {
+      if (!process.isAlive()) {
+        throw new KillException("%s ended with %d%s".formatted(name, process.exitValue(), said()));
+      }
+      if (System.nanoTime() > deadline) {
+        throw new KillException(
+            "%s lets no client in after %d s%s".formatted(name, seconds, said()));
+      }
+      LockSupport.parkNanos(PROBE_EVERY_NANOS);
+    }
+  }
+
+  private boolean letsIn() {
+    ByteBuf connect = Unpooled.buffer();
+    Wire.connect(connect, "kill-probe-" + name, true, 0, 10);
+    try (Socket socket = new Socket()) {
+      socket.connect(address, PROBE_MILLIS);
+      socket.setSoTimeout(PROBE_MILLIS);
+      connect.readBytes(socket.getOutputStream(), connect.readableBytes());
+      DataInputStream in = new DataInputStream(socket.getInputStream());
+      int first = in.readUnsignedByte();
+      in.skipBytes(2);
+      return first >> 4 == Wire.CONNACK && in.readUnsignedByte() == 0;
+    } catch (IOException e) {
+      return false; // not yet
+    }
+  }
+
+  private String said() throws IOException {
+    List<String> lines = Files.readAllLines(log.toPath());
+    return lines.isEmpty() ? "" : ": " + lines.get(lines.size() - 1);
+  }
+}
