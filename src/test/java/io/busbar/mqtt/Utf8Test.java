@@ -7,6 +7,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -65,6 +66,63 @@ class Utf8Test {
       valid += same(bytes, offset, bytes.length - 2) ? 1 : 0;
     }
     assertThat(valid).isGreaterThan(300);
+  }
+
+  /** Words of eight bytes: each length and place, alone and with a bad byte at each position. */
+  @Test
+  void aBadByteAnywhereInAnyWord() {
+    int[] bad = {0x00, 0x80, 0xbf, 0xc2, 0xff};
+    for (int offset = 0; offset <= 9; offset++) {
+      for (int length = 0; length <= 40; length++) {
+        byte[] bytes = new byte[offset + length + 3];
+        // what is around would be bad, too
+        Arrays.fill(bytes, (byte) (length % 2 == 0 ? 0 : 0xff));
+        for (int plain : new int[] {0x01, 0x2f, 0x7f}) {
+          Arrays.fill(bytes, offset, offset + length, (byte) plain);
+          assertThat(same(bytes, offset, length)).isTrue();
+          for (int at = offset; at < offset + length; at++) {
+            for (int b : bad) {
+              bytes[at] = (byte) b;
+              assertThat(same(bytes, offset, length)).isFalse();
+            }
+            bytes[at] = (byte) plain;
+          }
+        }
+      }
+    }
+  }
+
+  /** Every lead with every second byte, and what may follow, over each border of words. */
+  @Test
+  void sequencesOverBordersOfWords() {
+    int[] next = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0};
+    int valid = 0;
+    for (int at = 5; at <= 17; at++) {
+      byte[] bytes = new byte[24];
+      Arrays.fill(bytes, (byte) 'a');
+      for (int lead = 0x80; lead < 0x100; lead++) {
+        bytes[at] = (byte) lead;
+        for (int second = 0; second < 0x100; second++) {
+          bytes[at + 1] = (byte) second;
+          valid += same(bytes, 0, at + 2) ? 1 : 0;
+          valid += same(bytes, 1, 22) ? 1 : 0;
+          if (second < 0x80 || second > 0xbf) {
+            continue;
+          }
+          for (int third : next) {
+            bytes[at + 2] = (byte) third;
+            valid += same(bytes, 0, at + 3) ? 1 : 0;
+            for (int fourth : lead >= 0xf0 ? next : new int[0]) {
+              bytes[at + 3] = (byte) fourth;
+              valid += same(bytes, 0, 24) ? 1 : 0;
+            }
+            bytes[at + 3] = 'a';
+          }
+          bytes[at + 2] = 'a';
+        }
+      }
+    }
+    assertThat(valid).isGreaterThan(50_000);
   }
 
   private boolean same(byte[] bytes, int offset, int length) {
