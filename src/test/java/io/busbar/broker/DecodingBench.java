@@ -1,6 +1,5 @@
 package io.busbar.broker;
 
-import io.busbar.match.SubscriptionIndex;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.LenientPublish;
@@ -46,7 +45,7 @@ public class DecodingBench {
 
   private final Publish strict = new Publish();
   private final LenientPublish lenient = new LenientPublish();
-  private final Topic.Cache topics = new Topic.Cache(1024, 512, 16, new SubscriptionIndex<>());
+  private final Topic.Cache topics = new Topic.Cache(1024, 512, 16);
   private byte[] buffer;
   private int packetBytes;
   private byte[] topic;
