@@ -56,6 +56,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private boolean ending;
   private boolean left;
   private boolean closed;
+  private Route route;
   private long lastRead;
   private long closeBy;
 
@@ -313,6 +314,15 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Messages and packets for the device. */
   Outgoing outgoing() {
     return outgoing;
+  }
+
+  /** The route of topics that only a subscription of this connection has, or null: see there. */
+  Route route() {
+    return route;
+  }
+
+  void route(Route ofOneSubscription) {
+    route = ofOneSubscription;
   }
 
   /** The turn's buffer for the device. */

@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.match.SubscriptionIndex;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
@@ -38,6 +39,8 @@ final class Dispatcher {
   private final FanOut fanOut;
   private final Publish handedOver = new Publish();
   private final ByteBuf single = Unpooled.buffer(1024);
+  private final int[] stripes = new int[SubscriptionIndex.DEPTHS];
+  private final Route.Builder builder;
   private final Link[] loopLinks;
   private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
   private List<Bus.RoutedMessage> routed = new ArrayList<>();
@@ -46,20 +49,30 @@ final class Dispatcher {
     this.loop = loop;
     this.broker = loop.broker;
     this.fanOut = new FanOut(loop);
+    this.builder = new Route.Builder(loop);
     this.loopLinks = new Link[broker.loops];
   }
 
   /** The route of a topic, as subscriptions are now. */
   Route route(Topic topic) {
-    long generation = broker.index.generation(topic.stripes);
+    // what is read first is what is remembered: a change meanwhile makes the next message look
+    // again
+    long changes = broker.index.changes();
+    if (topic.checked != changes) {
+      check(topic);
+      topic.checked = changes;
+    }
+    return topic.route;
+  }
+
+  private void check(Topic topic) {
+    broker.index.stripes(topic.name, 0, topic.name.length, stripes);
+    long generation = broker.index.generation(stripes);
     if (topic.route == null || topic.generation != generation) {
-      // the generation is read first: a change meanwhile makes the next message look again
-      Route.Builder builder = new Route.Builder(loop);
-      broker.index.match(topic.name, 0, topic.name.length, builder::add);
+      broker.index.match(topic.name, 0, topic.name.length, builder);
       topic.route = builder.build(isRouted(topic.name));
       topic.generation = generation;
     }
-    return topic.route;
   }
 
   private boolean isRouted(byte[] topic) {

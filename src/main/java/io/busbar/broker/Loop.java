@@ -23,7 +23,8 @@ final class Loop {
   /** Large enough for what the socket gives in one read and the rest of a packet before it. */
   static final int SCRATCH_BYTES = 256 * 1024;
 
-  private static final int TOPICS = 1 << 15;
+  /** Places for topics; half of them are filled before some are given up. */
+  private static final int TOPICS = 1 << 18;
 
   /** A sweep looks at one in so many connections, so that none holds the loop for long. */
   static final int SWEEPS = 8;
@@ -74,8 +75,7 @@ final class Loop {
         new Topic.Cache(
             TOPICS,
             broker.limits.intValue(Limit.TOPIC_BYTES),
-            broker.limits.intValue(Limit.TOPIC_LEVELS),
-            broker.index);
+            broker.limits.intValue(Limit.TOPIC_LEVELS));
     for (int i = 0; i < SWEEPS; i++) {
       connections.add(new HashMap<>());
     }

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * Where the messages of a topic go, as one event loop sees it. Immutable: when subscriptions change
@@ -17,10 +18,19 @@ final class Route {
 
   static final int[] NO_IDS = {};
 
+  // most routes have few of these or none
+  private static final Target[] NO_TARGETS = {};
+  private static final Share[] NO_SHARES = {};
+  private static final Link[] NO_LINKS = {};
+  private static final Connection[][] NO_GROUPS = {};
+
   /** Subscribers of this loop, each once, with the highest QoS of its matching subscriptions. */
   final Target[] targets;
 
-  /** The same without those of {@link #apart}, by variant; null where there is none. */
+  /**
+   * The same without those of {@link #apart}, by variant; null where there is none. Only where
+   * there are several targets, as {@link #apart}.
+   */
   final Connection[][] groups;
 
   /** Subscribers whose packets are their own, or who may not get the message at all. */
@@ -45,29 +55,42 @@ final class Route {
   final boolean waits;
 
   private Route(Builder from, boolean routed) {
-    this.targets = from.targets.values().toArray(new Target[0]);
-    this.shares = from.shares.values().toArray(new Share[0]);
+    this.targets = from.targets.values().toArray(NO_TARGETS);
+    this.shares = from.shares.values().toArray(NO_SHARES);
     this.stored = from.stored;
-    this.loops = from.loops.toArray(new Link[0]);
-    this.nodes = from.nodes.toArray(new Link[0]);
+    this.loops = from.loops.toArray(NO_LINKS);
+    this.nodes = from.nodes.toArray(NO_LINKS);
     this.routed = routed;
     this.waits = stored || nodes.length > 0 || Arrays.stream(shares).anyMatch(Share::isStored);
-    this.groups = new Connection[VARIANTS][];
-    this.apart = Arrays.stream(targets).filter(Target::isApart).toArray(Target[]::new);
     if (targets.length > 1) {
-      List<List<Connection>> lists = new ArrayList<>();
-      for (int i = 0; i < VARIANTS; i++) {
-        lists.add(new ArrayList<>());
-      }
-      for (Target target : targets) {
-        if (!target.isApart()) {
-          lists.get(variant(target.connection.version(), target.qos)).add(target.connection);
-        }
-      }
-      for (int i = 0; i < VARIANTS; i++) {
-        groups[i] = lists.get(i).isEmpty() ? null : lists.get(i).toArray(new Connection[0]);
+      this.apart = Arrays.stream(targets).filter(Target::isApart).toArray(Target[]::new);
+      this.groups = groups(targets);
+    } else {
+      this.apart = NO_TARGETS;
+      this.groups = NO_GROUPS;
+    }
+  }
+
+  private static Connection[][] groups(Target[] targets) {
+    List<List<Connection>> lists = new ArrayList<>();
+    for (int i = 0; i < VARIANTS; i++) {
+      lists.add(new ArrayList<>());
+    }
+    for (Target target : targets) {
+      if (!target.isApart()) {
+        lists.get(variant(target.connection.version(), target.qos)).add(target.connection);
       }
     }
+    Connection[][] groups = new Connection[VARIANTS][];
+    for (int i = 0; i < VARIANTS; i++) {
+      groups[i] = lists.get(i).isEmpty() ? null : lists.get(i).toArray(new Connection[0]);
+    }
+    return groups;
+  }
+
+  /** Whether it is the route of a topic that has this subscription and no other. */
+  private boolean isOf(Destination.Subscription subscription) {
+    return targets[0].isOf(subscription);
   }
 
   /** Whether nobody gets the message. */
@@ -131,6 +154,16 @@ final class Route {
       return more;
     }
 
+    private boolean isOf(Destination.Subscription only) {
+      int id = ids.length == 0 ? 0 : ids[0];
+      return connection == only.connection()
+          && stored == (only.session() != null)
+          && qos == only.qos()
+          && ownQos == (only.noLocal() ? -1 : only.qos())
+          && retainAsPublished == only.retainAsPublished()
+          && id == only.id();
+    }
+
     private boolean isApart() {
       return stored
           || ownQos != qos
@@ -140,20 +173,49 @@ final class Route {
     }
   }
 
-  /** Gathers the matches of one topic. */
-  static final class Builder {
+  /**
+   * Gathers the matches of one topic, then of the next.
+   *
+   * <p>Most topics have one subscription. They share the route of its connection: so it is in the
+   * processor's cache when a topic comes that is not, and a topic that is met for the first time
+   * makes none.
+   */
+  static final class Builder implements Consumer<Destination> {
     private final Loop loop;
-    private final Map<Connection, Target> targets = new LinkedHashMap<>(4);
-    private final Map<Share.Key, Share> shares = new LinkedHashMap<>(0);
-    private final List<Link> loops = new ArrayList<>(0);
-    private final List<Link> nodes = new ArrayList<>(0);
+    private Map<Connection, Target> targets = Map.of();
+    private Map<Share.Key, Share> shares = Map.of();
+    private List<Link> loops = List.of();
+    private List<Link> nodes = List.of();
     private boolean stored;
+    private int found;
+    private Destination first;
 
     Builder(Loop loop) {
       this.loop = loop;
     }
 
-    void add(Destination destination) {
+    @Override
+    public void accept(Destination destination) {
+      found++;
+      if (found == 1) {
+        first = destination;
+        return;
+      }
+      if (found == 2) {
+        gatherFirst();
+      }
+      gather(destination);
+    }
+
+    private void gatherFirst() {
+      targets = new LinkedHashMap<>(4);
+      shares = new LinkedHashMap<>(0);
+      loops = new ArrayList<>(0);
+      nodes = new ArrayList<>(0);
+      gather(first);
+    }
+
+    private void gather(Destination destination) {
       if (destination instanceof Destination.Subscription subscription) {
         if (subscription.share() != null) {
           share(subscription.share(), subscription.filter()).add(subscription);
@@ -187,8 +249,41 @@ final class Route {
       }
     }
 
+    /** The route of what was found since the last one was built. */
     Route build(boolean routed) {
-      return new Route(this, routed);
+      Destination.Subscription single = single();
+      Route route;
+      if (single != null && !routed) {
+        route = single.connection().route();
+        if (route == null || !route.isOf(single)) {
+          gatherFirst();
+          route = new Route(this, false);
+          single.connection().route(route);
+        }
+      } else {
+        if (found == 1) {
+          gatherFirst();
+        }
+        route = new Route(this, routed);
+      }
+      found = 0;
+      first = null;
+      targets = Map.of();
+      shares = Map.of();
+      loops = List.of();
+      nodes = List.of();
+      stored = false;
+      return route;
+    }
+
+    /** What was found, if that is one subscription of this loop, not shared; else null. */
+    private Destination.Subscription single() {
+      return found == 1
+              && first instanceof Destination.Subscription only
+              && only.share() == null
+              && only.loop() == loop.id
+          ? only
+          : null;
     }
   }
 }

@@ -1,6 +1,5 @@
 package io.busbar.broker;
 
-import io.busbar.match.SubscriptionIndex;
 import io.busbar.mqtt.Bytes;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.ReasonCode;
@@ -14,9 +13,13 @@ import java.util.Arrays;
 final class Topic {
   final byte[] name;
   final int hash;
-  final int[] stripes = new int[SubscriptionIndex.DEPTHS];
   Route route;
+
+  /** The index's generation for this topic when the route was made. */
   long generation;
+
+  /** The index's changes when the route was last found to be right. */
+  long checked = -1;
 
   private Topic(byte[] name, int hash) {
     this.name = name;
@@ -28,29 +31,44 @@ final class Topic {
   }
 
   /**
-   * The topics an event loop met last: a table of fixed size, four places for each hash, the place
-   * that is taken over chosen in turn. Not thread-safe.
+   * The topics an event loop met last: a table with four places for each hash, the place that is
+   * taken over chosen in turn. It grows with what it holds, up to a bound. Not thread-safe.
+   *
+   * <p>A message's topic is seldom in the processor's cache when there are many. So hashes stand
+   * together, apart from the topics: of a topic that is not the one looked for, nothing is read.
    */
   static final class Cache {
     private static final int WAYS = 4;
+    private static final int LEAST = 1 << 10;
 
     /** Longer names are not kept, so that nobody fills the table with them. */
     private static final int KEPT_BYTES = 512;
 
-    private final Topic[] places;
-    private final int mask;
+    /** The table does not grow any more when its names have so many bytes together. */
+    private static final int GROWING_BYTES = 8 << 20;
+
+    private final int most;
     private final int maxBytes;
     private final int maxLevels;
-    private final SubscriptionIndex<?> index;
+    private Topic[] places;
+    private int[] hashes;
+    private int mask;
+    private int count;
+    private int nameBytes;
     private int turn;
 
-    /** A cache of a power of two of topics. */
-    Cache(int size, int maxBytes, int maxLevels, SubscriptionIndex<?> index) {
-      this.places = new Topic[size];
-      this.mask = size - WAYS;
+    /** A cache with at most so many places, a power of two. */
+    Cache(int most, int maxBytes, int maxLevels) {
+      this.most = most;
       this.maxBytes = maxBytes;
       this.maxLevels = maxLevels;
-      this.index = index;
+      allocate(Math.min(LEAST, most));
+    }
+
+    private void allocate(int size) {
+      places = new Topic[size];
+      hashes = new int[size];
+      mask = size - WAYS;
     }
 
     /**
@@ -61,35 +79,77 @@ final class Topic {
     Topic find(byte[] bytes, int offset, int length) throws MqttException {
       int hash = Bytes.hash(bytes, offset, length);
       int base = hash & mask;
-      int place = -1;
       for (int i = base; i < base + WAYS; i++) {
-        Topic topic = places[i];
-        if (topic == null) {
-          place = i;
-        } else if (topic.hash == hash && topic.is(bytes, offset, length)) {
-          return topic;
+        if (hashes[i] == hash) {
+          Topic topic = places[i];
+          if (topic != null && topic.is(bytes, offset, length)) {
+            return topic;
+          }
         }
       }
+      return add(bytes, offset, length, hash);
+    }
+
+    private Topic add(byte[] bytes, int offset, int length, int hash) throws MqttException {
+      if (length > maxBytes || Topics.nameError(bytes, offset, length, maxLevels) != null) {
+        throw refused(bytes, offset, length);
+      }
+      Topic topic = new Topic(Arrays.copyOfRange(bytes, offset, offset + length), hash);
+      if (length <= KEPT_BYTES) {
+        if (count > mask / 2 && places.length < most && nameBytes < GROWING_BYTES) {
+          grow();
+        }
+        put(topic);
+      }
+      return topic;
+    }
+
+    private void put(Topic topic) {
+      int base = topic.hash & mask;
+      int place = base;
+      while (place < base + WAYS && places[place] != null) {
+        place++;
+      }
+      if (place == base + WAYS) {
+        place = base + (turn++ & (WAYS - 1));
+        nameBytes -= places[place].name.length;
+        count--;
+      }
+      places[place] = topic;
+      hashes[place] = topic.hash;
+      nameBytes += topic.name.length;
+      count++;
+    }
+
+    private void grow() {
+      Topic[] before = places;
+      allocate(before.length * 2);
+      count = 0;
+      nameBytes = 0;
+      for (Topic topic : before) {
+        if (topic != null) {
+          put(topic);
+        }
+      }
+    }
+
+    /** Places for topics. */
+    int size() {
+      return places.length;
+    }
+
+    private MqttException refused(byte[] bytes, int offset, int length) {
       if (!Utf8.isValid(bytes, offset, length)) {
-        throw new MqttException(
+        return new MqttException(
             ReasonCode.MALFORMED_PACKET, "topic name is not valid UTF-8 without U+0000");
       }
       if (length > maxBytes) {
-        throw new MqttException(
+        return new MqttException(
             ReasonCode.TOPIC_NAME_INVALID,
             "topic name has %d bytes (allowed: at most %d)".formatted(length, maxBytes));
       }
-      String error = Topics.nameError(bytes, offset, length, maxLevels);
-      if (error != null) {
-        throw new MqttException(ReasonCode.TOPIC_NAME_INVALID, error);
-      }
-      Topic topic = new Topic(Arrays.copyOfRange(bytes, offset, offset + length), hash);
-      index.stripes(topic.name, 0, length, topic.stripes);
-      if (length > KEPT_BYTES) {
-        return topic;
-      }
-      places[place >= 0 ? place : base + (turn++ & (WAYS - 1))] = topic;
-      return topic;
+      return new MqttException(
+          ReasonCode.TOPIC_NAME_INVALID, Topics.nameError(bytes, offset, length, maxLevels));
     }
   }
 }

@@ -38,6 +38,7 @@ public final class SubscriptionIndex<S> {
   private final ConcurrentHashMap<Object, Node<S>> edges = new ConcurrentHashMap<>();
   private final Node<S> root = new Node<>(null, null);
   private final AtomicLongArray generations = new AtomicLongArray(STRIPES);
+  private final AtomicLong changes = new AtomicLong();
   private final AtomicLong filters = new AtomicLong();
   private final AtomicLong subscriptions = new AtomicLong();
 
@@ -200,6 +201,14 @@ public final class SubscriptionIndex<S> {
     return sum;
   }
 
+  /**
+   * How many changes there were. While it stays, so does the {@link #generation} of every topic:
+   * one number in the place of several that are spread over memory. Read it before the generation.
+   */
+  public long changes() {
+    return changes.get();
+  }
+
   /** Distinct filters. */
   public long filters() {
     return filters.get();
@@ -231,6 +240,8 @@ public final class SubscriptionIndex<S> {
       at++;
     }
     generations.incrementAndGet(depth == 0 ? 0 : stripe(filter, 0, literalEnd, depth));
+    // after it: who sees the change in this number sees it in the generation too
+    changes.incrementAndGet();
   }
 
   private static int stripe(byte[] bytes, int offset, int length, int depth) {

@@ -9,9 +9,28 @@ import java.util.Arrays;
 public final class Bytes {
   private static final VarHandle LONGS =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle SHORTS =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
+  private static final VarHandle INTS =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
   private static final long MIX = 0x9e37_79b9_7f4a_7c15L;
 
   private Bytes() {}
+
+  /** Eight bytes, the first one lowest. */
+  static long word(byte[] bytes, int at) {
+    return (long) LONGS.get(bytes, at);
+  }
+
+  /** Two bytes as a number, the first one highest. */
+  static int u16(byte[] bytes, int at) {
+    return (short) SHORTS.get(bytes, at) & 0xffff;
+  }
+
+  /** Four bytes as a number, the first one highest. */
+  static long u32(byte[] bytes, int at) {
+    return (int) INTS.get(bytes, at) & 0xffff_ffffL;
+  }
 
   /** A hash of a range, eight bytes at a time. Not fit against an adversary, only fast. */
   public static int hash(byte[] bytes, int offset, int length) {
@@ -19,7 +38,7 @@ public final class Bytes {
     int i = offset;
     int end = offset + length;
     for (; i + 8 <= end; i += 8) {
-      hash = (hash ^ (long) LONGS.get(bytes, i)) * MIX;
+      hash = (hash ^ word(bytes, i)) * MIX;
       hash ^= hash >>> 32;
     }
     long tail = 0;

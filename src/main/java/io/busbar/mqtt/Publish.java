@@ -18,6 +18,12 @@ public final class Publish {
   private static final int ABSENT = -1;
   private static final int[] NO_IDS = {};
 
+  /** Bit n: the flags n of the fixed header are none: QoS 3, or QoS 0 and DUP. */
+  private static final int FORBIDDEN_FLAGS = 0b1100_0011_1100_0000;
+
+  /** What may be there once only, as bits. */
+  private static final long ONCE = ~(1L << Property.USER_PROPERTY);
+
   private final Reader in = new Reader();
   private byte[] buffer;
   private int start;
@@ -52,115 +58,222 @@ public final class Publish {
    *
    * @throws MqttException with the code that the standard asks for
    */
-  public void parse(byte[] buffer, int start, int end, MqttVersion version) throws MqttException {
-    this.buffer = buffer;
+  public void parse(byte[] packet, int start, int end, MqttVersion version) throws MqttException {
+    // the collector makes storing a reference dearer than looking whether it is there already
+    if (buffer != packet) {
+      buffer = packet;
+    }
+    if (topic != packet) {
+      topic = packet;
+    }
+    if (this.version != version) {
+      this.version = version;
+    }
     this.start = start;
     this.end = end;
-    this.version = version;
-    header = buffer[start];
-    if ((header & 0x06) == 0x06) {
-      throw Reader.malformed("PUBLISH with QoS 3 [MQTT-3.3.1-4]");
+    int flags = packet[start];
+    if ((FORBIDDEN_FLAGS >> (flags & 0x0f) & 1) != 0) {
+      throw forbidden(flags);
     }
-    if ((header & 0x0e) == 0x08) {
-      throw Reader.malformed("PUBLISH with QoS 0 and DUP [MQTT-3.3.1-2]");
-    }
+    header = flags;
     int at = start + 1;
-    while (buffer[at++] < 0) {
+    while (packet[at++] < 0) {
       // the remaining length, known to be sound
     }
-    in.of(buffer, at, end);
-    topicAt = in.binaryAt();
-    topic = buffer;
-    topicLength = in.position - topicAt;
-    packetId = 0;
-    if (qos() > 0) {
-      packetId = in.u16();
+    if (end - at < 2) {
+      throw endsEarly();
     }
+    topicAt = at + 2;
+    topicLength = Bytes.u16(packet, at);
+    at = topicAt + topicLength;
+    int id = 0;
+    if ((flags & 0x06) != 0) {
+      at += 2;
+      if (at > end) {
+        throw endsEarly();
+      }
+      id = Bytes.u16(packet, at - 2);
+    } else if (at > end) {
+      throw endsEarly();
+    }
+    packetId = id;
     present = 0;
     topicAlias = 0;
     expirySeconds = ABSENT;
     expiryAt = ABSENT;
     payloadFormat = 0;
     userPropertiesBytes = 0;
-    propertiesAt = in.position;
-    propertiesEnd = in.position;
+    propertiesAt = at;
+    propertiesEnd = at;
     if (version == MqttVersion.V5) {
-      readProperties();
+      readProperties(packet, at, end);
     }
-    payloadAt = in.position;
+    payloadAt = propertiesEnd;
   }
 
-  private void readProperties() throws MqttException {
-    int length = in.variable();
-    propertiesAt = in.position;
-    propertiesEnd = in.position;
-    if (length == 0) {
-      return;
+  private void readProperties(byte[] packet, int from, int end) throws MqttException {
+    if (from == end) {
+      throw endsEarly();
     }
-    if (length > in.remaining()) {
+    int at = from + 1;
+    int length = packet[from];
+    if (length < 0) {
+      length = in.of(packet, from, end).variable();
+      at = in.position;
+    }
+    if (length > end - at) {
       throw Reader.malformed("property length " + length + " goes beyond the packet");
     }
-    propertiesEnd = in.position + length;
-    in.end = propertiesEnd;
-    while (in.position < in.end) {
-      readProperty();
+    propertiesAt = at;
+    propertiesEnd = at + length;
+    if (length > 0) {
+      present = readEach(packet, at, at + length);
     }
-    in.end = end;
   }
 
-  private void readProperty() throws MqttException {
-    int at = in.position;
-    int id = in.u8();
-    Property.Type type = Property.type(id);
-    if (type == null) {
-      throw Reader.malformed("property 0x%02x is unknown".formatted(id));
-    }
-    if ((Property.PUBLISH & (1L << id)) == 0) {
-      if (id == Property.SUBSCRIPTION_IDENTIFIER) {
-        throw Reader.protocol("subscription identifier from a client [MQTT-3.3.4-6]");
-      }
-      throw Reader.malformed("property 0x%02x does not belong in PUBLISH".formatted(id));
-    }
-    if ((present & (1L << id)) != 0 && id != Property.USER_PROPERTY) {
-      throw Reader.protocol("property 0x%02x is there twice".formatted(id));
-    }
-    present |= 1L << id;
-    switch (id) {
-      case Property.PAYLOAD_FORMAT_INDICATOR -> {
-        payloadFormat = in.u8();
-        if (payloadFormat > 1) {
-          throw Reader.protocol("payload format is " + payloadFormat + " (allowed: 0 or 1)");
+  /** Reads all properties and returns which of them, but for user properties, there are. */
+  private long readEach(byte[] packet, int from, int end) throws MqttException {
+    long seen = 0;
+    int at = from;
+    while (at < end) {
+      int id = packet[at];
+      seen = once(seen, id);
+      switch (id) {
+        case Property.PAYLOAD_FORMAT_INDICATOR -> {
+          need(2, at, end);
+          payloadFormat = format(packet[at + 1]);
+          at += 2;
         }
-      }
-      case Property.MESSAGE_EXPIRY_INTERVAL -> {
-        expiryAt = in.position;
-        expirySeconds = in.u32();
-      }
-      case Property.TOPIC_ALIAS -> {
-        aliasAt = at;
-        topicAlias = in.u16();
-        if (topicAlias == 0) {
-          throw new MqttException(
-              ReasonCode.TOPIC_ALIAS_INVALID, "topic alias is 0 [MQTT-3.3.2-8]");
+        case Property.MESSAGE_EXPIRY_INTERVAL -> {
+          need(5, at, end);
+          expiryAt = at + 1;
+          expirySeconds = Bytes.u32(packet, at + 1);
+          at += 5;
         }
-      }
-      case Property.CONTENT_TYPE -> contentTypeAt = in.stringAt("content type");
-      case Property.RESPONSE_TOPIC -> {
-        responseTopicAt = in.stringAt("response topic");
-        String error =
-            Topics.nameError(
-                buffer, responseTopicAt, in.position - responseTopicAt, Integer.MAX_VALUE);
-        if (error != null) {
-          throw Reader.protocol("response topic: " + error + " [MQTT-3.3.2-14]");
+        case Property.TOPIC_ALIAS -> {
+          need(3, at, end);
+          aliasAt = at;
+          topicAlias = alias(Bytes.u16(packet, at + 1));
+          at += 3;
         }
-      }
-      case Property.CORRELATION_DATA -> correlationDataAt = in.binaryAt();
-      default -> {
-        in.stringAt("user property name");
-        in.stringAt("user property value");
-        userPropertiesBytes += in.position - at - 5;
+        case Property.CONTENT_TYPE -> {
+          contentTypeAt = at + 3;
+          at = passString(packet, at + 1, end, "content type");
+        }
+        case Property.RESPONSE_TOPIC -> {
+          responseTopicAt = at + 3;
+          at = passName(packet, at + 1, end);
+        }
+        case Property.CORRELATION_DATA -> {
+          correlationDataAt = at + 3;
+          at = passBinary(packet, at + 1, end);
+        }
+        case Property.USER_PROPERTY -> {
+          int next = passPair(packet, at + 1, end);
+          userPropertiesBytes += next - at - 5;
+          at = next;
+        }
+        default -> throw misplaced(id);
       }
     }
+    return seen;
+  }
+
+  private static long once(long seen, int id) throws MqttException {
+    long bit = 1L << id;
+    if ((seen & bit) != 0) {
+      throw again(id);
+    }
+    return seen | (bit & ONCE);
+  }
+
+  private static int format(int value) throws MqttException {
+    if ((value & ~1) != 0) {
+      throw Reader.protocol("payload format is " + (value & 0xff) + " (allowed: 0 or 1)");
+    }
+    return value;
+  }
+
+  private static int alias(int value) throws MqttException {
+    if (value == 0) {
+      throw new MqttException(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias is 0 [MQTT-3.3.2-8]");
+    }
+    return value;
+  }
+
+  private static void need(int bytes, int at, int end) throws MqttException {
+    if (end - at < bytes) {
+      throw endsEarly();
+    }
+  }
+
+  /** Where binary data ends whose length stands at a place. */
+  private static int passBinary(byte[] packet, int at, int end) throws MqttException {
+    need(2, at, end);
+    int next = at + 2 + Bytes.u16(packet, at);
+    if (next > end) {
+      throw endsEarly();
+    }
+    return next;
+  }
+
+  private static int passString(byte[] packet, int at, int end, String what) throws MqttException {
+    int next = passBinary(packet, at, end);
+    if (!Utf8.isValid(packet, at + 2, next - at - 2)) {
+      throw Reader.malformed(what + " is not valid UTF-8 without U+0000");
+    }
+    return next;
+  }
+
+  private static int passPair(byte[] packet, int at, int end) throws MqttException {
+    int value = passString(packet, at, end, "user property name");
+    return passString(packet, value, end, "user property value");
+  }
+
+  private static int passName(byte[] packet, int at, int end) throws MqttException {
+    int next = passBinary(packet, at, end);
+    int length = next - at - 2;
+    if (!Topics.isPlainName(packet, at + 2, length)) {
+      lookAtName(packet, at + 2, length);
+    }
+    return next;
+  }
+
+  private static void lookAtName(byte[] packet, int at, int length) throws MqttException {
+    String error = Topics.nameError(packet, at, length, Integer.MAX_VALUE);
+    if (error != null && !Utf8.isValid(packet, at, length)) {
+      throw Reader.malformed("response topic is not valid UTF-8 without U+0000");
+    }
+    if (error != null) {
+      throw Reader.protocol("response topic: " + error + " [MQTT-3.3.2-14]");
+    }
+  }
+
+  // --- refusals, kept out of the way of what is read all the time ---
+
+  private static MqttException forbidden(int flags) {
+    return (flags & 0x06) == 0x06
+        ? Reader.malformed("PUBLISH with QoS 3 [MQTT-3.3.1-4]")
+        : Reader.malformed("PUBLISH with QoS 0 and DUP [MQTT-3.3.1-2]");
+  }
+
+  private static MqttException endsEarly() {
+    return Reader.malformed("packet ends inside a field");
+  }
+
+  /** An identifier whose bit was seen, which may be that of another: bits count modulo 64. */
+  private static MqttException again(int id) {
+    return id > 0 && id < 64 && (Property.PUBLISH & (1L << id)) != 0
+        ? Reader.protocol("property 0x%02x is there twice".formatted(id))
+        : misplaced(id);
+  }
+
+  private static MqttException misplaced(int id) {
+    if (id == Property.SUBSCRIPTION_IDENTIFIER) {
+      return Reader.protocol("subscription identifier from a client [MQTT-3.3.4-6]");
+    }
+    String why = Property.type(id) == null ? "is unknown" : "does not belong in PUBLISH";
+    return Reader.malformed("property 0x%02x %s".formatted(id & 0xff, why));
   }
 
   /** 0, 1 or 2. */

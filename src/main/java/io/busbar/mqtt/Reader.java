@@ -12,7 +12,9 @@ final class Reader {
   int end;
 
   Reader of(byte[] buffer, int position, int end) {
-    this.buffer = buffer;
+    if (this.buffer != buffer) {
+      this.buffer = buffer;
+    }
     this.position = position;
     this.end = end;
     return this;

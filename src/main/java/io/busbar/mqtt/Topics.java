@@ -10,6 +10,9 @@ package io.busbar.mqtt;
  * </pre>
  */
 public final class Topics {
+  private static final long WILDCARDS = Utf8.ONES * '+';
+  private static final long EIGHTS = Utf8.ONES * 0x08;
+
   private Topics() {}
 
   /**
@@ -19,6 +22,10 @@ public final class Topics {
    * @return null if it is valid, else what is wrong
    */
   public static String nameError(byte[] topic, int offset, int length, int maxLevels) {
+    if (isPlainName(topic, offset, length)
+        && (length < maxLevels || levels(topic, offset, length) <= maxLevels)) {
+      return null;
+    }
     if (length == 0) {
       return "topic name is empty (allowed: 1 to 65535 bytes)";
     }
@@ -35,6 +42,48 @@ public final class Topics {
       }
     }
     return levels > maxLevels ? levelsError("topic name", levels, maxLevels) : null;
+  }
+
+  /**
+   * Whether nothing in a name is to be looked at closely: all is ASCII, nothing is U+0000, {@code
+   * +} or {@code #}. False may also mean that it was not looked at. Eight bytes at a time: see
+   * {@link Utf8}.
+   */
+  static boolean isPlainName(byte[] topic, int offset, int length) {
+    int end = offset + length;
+    if (length >= 8) {
+      long suspect = suspect(Bytes.word(topic, offset)) | suspect(Bytes.word(topic, end - 8));
+      return (suspect & Utf8.HIGH_BITS) == 0
+          && (length <= 16 || isPlainWithin(topic, offset + 8, end));
+    }
+    return length > 0
+        && end >= 8
+        && (suspect(Utf8.lastBytes(topic, end, length)) & Utf8.HIGH_BITS) == 0;
+  }
+
+  private static boolean isPlainWithin(byte[] topic, int from, int end) {
+    long suspect = 0;
+    for (int i = from; i < end - 8; i += 8) {
+      suspect |= suspect(Bytes.word(topic, i));
+    }
+    return (suspect & Utf8.HIGH_BITS) == 0;
+  }
+
+  /** No high bit is set in the result if all eight bytes are plain. */
+  private static long suspect(long word) {
+    // '+' and '#' differ in one bit: of ASCII, only they become 0, and less 1 then a high bit
+    long wildcards = (word | EIGHTS) ^ WILDCARDS;
+    return Utf8.suspect(word) | (wildcards - Utf8.ONES);
+  }
+
+  private static int levels(byte[] topic, int offset, int length) {
+    int levels = 1;
+    for (int i = offset, end = offset + length; i < end; i++) {
+      if (topic[i] == '/') {
+        levels++;
+      }
+    }
+    return levels;
   }
 
   /**

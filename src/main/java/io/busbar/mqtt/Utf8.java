@@ -1,7 +1,17 @@
 package io.busbar.mqtt;
 
-/** UTF-8 encoded strings as MQTT 5.0 section 1.5.4 restricts them. */
+/**
+ * UTF-8 encoded strings as MQTT 5.0 section 1.5.4 restricts them.
+ *
+ * <p>Nearly all that devices send is ASCII, so eight bytes are looked at as one word: subtracting 1
+ * from each byte of a word sets a high bit exactly if some byte is 0 or above 0x80, unless one had
+ * its high bit set before; so {@code ((w - 1…1) | w) & 0x80…80} is 0 for eight bytes from 0x01 to
+ * 0x7f and for nothing else. Where it is not, bytes are looked at one by one.
+ */
 public final class Utf8 {
+  static final long ONES = 0x0101_0101_0101_0101L;
+  static final long HIGH_BITS = 0x8080_8080_8080_8080L;
+
   private Utf8() {}
 
   /**
@@ -10,8 +20,45 @@ public final class Utf8 {
    * standard lets a receiver refuse, are accepted.
    */
   public static boolean isValid(byte[] bytes, int offset, int length) {
-    int i = offset;
+    return isPlain(bytes, offset, length) || isValidSlowly(bytes, offset, offset + length);
+  }
+
+  /** Whether all is ASCII and nothing is 0; false may also mean that it was not looked at. */
+  private static boolean isPlain(byte[] bytes, int offset, int length) {
     int end = offset + length;
+    if (length >= 8) {
+      // words at both ends overlap where they must: most strings are done without a loop
+      long suspect = suspect(Bytes.word(bytes, offset)) | suspect(Bytes.word(bytes, end - 8));
+      return (suspect & HIGH_BITS) == 0 && (length <= 16 || isPlainWithin(bytes, offset + 8, end));
+    }
+    return length == 0 || (end >= 8 && (suspect(lastBytes(bytes, end, length)) & HIGH_BITS) == 0);
+  }
+
+  private static boolean isPlainWithin(byte[] bytes, int from, int end) {
+    long suspect = 0;
+    for (int i = from; i < end - 8; i += 8) {
+      suspect |= suspect(Bytes.word(bytes, i));
+    }
+    return (suspect & HIGH_BITS) == 0;
+  }
+
+  /** No high bit is set in the result if all eight bytes are ASCII and none is 0. */
+  static long suspect(long word) {
+    return (word - ONES) | word;
+  }
+
+  /**
+   * One to seven bytes as a word that is filled up with bytes of 1, which stand for nothing.
+   *
+   * @param end where they end, 8 or more: they are read with what precedes them
+   */
+  static long lastBytes(byte[] bytes, int end, int length) {
+    int bits = 8 * length;
+    return (Bytes.word(bytes, end - 8) >>> (64 - bits)) | (ONES << bits);
+  }
+
+  private static boolean isValidSlowly(byte[] bytes, int from, int end) {
+    int i = from;
     while (i < end) {
       int b = bytes[i++];
       if (b > 0) {

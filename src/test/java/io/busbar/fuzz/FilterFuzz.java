@@ -94,7 +94,7 @@ public final class FilterFuzz {
   // --- the index ---
 
   /** What was matched for a topic, and when. */
-  private record Matched(long generation, List<String> filters) {}
+  private record Matched(long changes, long generation, List<String> filters) {}
 
   private static void index(List<String> filters, Set<String> names) {
     SubscriptionIndex<String> index = new SubscriptionIndex<>();
@@ -136,11 +136,13 @@ public final class FilterFuzz {
           there.stream().filter(filter -> SlowTopics.matches(filter, name)).sorted().toList();
       assertThat(found).as("matches of '%s' among %s", name, there).isEqualTo(expected);
       index.stripes(topic, 1, topic.length - 2, stripes);
-      Matched now = new Matched(index.generation(stripes), expected);
+      Matched now = new Matched(index.changes(), index.generation(stripes), expected);
       Matched before = cache.put(name, now);
       if (before != null && before.generation() == now.generation()) {
         // who kept the result would go on using it
         assertThat(before.filters()).as("kept for '%s'", name).isEqualTo(expected);
+      } else if (before != null) {
+        assertThat(now.changes()).as("changes").isGreaterThan(before.changes());
       }
     }
   }

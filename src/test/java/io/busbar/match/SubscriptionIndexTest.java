@@ -139,12 +139,14 @@ class SubscriptionIndexTest {
   void removingWhatIsNotThereChangesNothing() {
     final Subscriber there = add("a/+");
     final long before = index.generation(stripes("a/b"));
+    final long changes = index.changes();
     for (String filter : List.of("a/b", "a/#", "a/+/c", "b/+", "+", "#")) {
       assertThat(index.remove(bytes(filter), there)).isFalse();
     }
     assertThat(index.remove(bytes("a/+"), new Subscriber("other"))).isFalse();
 
     assertThat(index.generation(stripes("a/b"))).isEqualTo(before);
+    assertThat(index.changes()).isEqualTo(changes);
     assertThat(index.filters()).isEqualTo(1);
     assertThat(match("a/b")).containsOnlyKeys(there);
   }
@@ -212,6 +214,7 @@ class SubscriptionIndexTest {
     for (int step = 0; step < 300; step++) {
       Map<String, Long> generations = new HashMap<>();
       stripes.forEach((topic, s) -> generations.put(topic, index.generation(s)));
+      final long changes = index.changes();
       String filter = filters.get(random.nextInt(filters.size()));
       change(random, model, filter, random.nextInt(600) > step);
       long subscriptions = model.values().stream().mapToInt(List::size).sum();
@@ -226,6 +229,9 @@ class SubscriptionIndexTest {
         boolean same = found.equals(before.put(topic, found));
         if (!same && generations.get(topic) == index.generation(stripes.get(topic))) {
           throw new AssertionError(topic + " kept its generation after a change of " + filter);
+        }
+        if (!same && changes == index.changes()) {
+          throw new AssertionError("the change of " + filter + " was not counted");
         }
       }
     }

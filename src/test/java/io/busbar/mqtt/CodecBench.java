@@ -126,57 +126,6 @@ public class CodecBench {
     return length;
   }
 
-  /** MQTT 5, QoS 1, a topic of 16 bytes, a payload of 100; without properties and with five. */
-  @State(Scope.Thread)
-  public static class Sound {
-    @Param({"0", "5"})
-    int properties;
-
-    private final Publish strict = new Publish();
-    private final LenientPublish lenient = new LenientPublish();
-    private byte[] packet;
-
-    /** Makes the packet; both must read the same of it. */
-    @Setup
-    public void setUp() throws MqttException {
-      PropertyWriter writer = new PropertyWriter();
-      if (properties > 0) {
-        writer
-            .number(Property.PAYLOAD_FORMAT_INDICATOR, 1)
-            .number(Property.MESSAGE_EXPIRY_INTERVAL, 60)
-            .string(Property.CONTENT_TYPE, "application/json")
-            .string(Property.RESPONSE_TOPIC, "line/3/answers")
-            .user("site", "north");
-      }
-      ByteBuf made = Unpooled.buffer();
-      Encoder.publish(made, MqttVersion.V5, "plant/7/line/3/t", 1, 7, new byte[100], writer);
-      packet = new byte[made.readableBytes()];
-      made.readBytes(packet);
-      strict.parse(packet, 0, packet.length, MqttVersion.V5);
-      lenient.parse(packet, 0);
-      if (strict.payloadOffset() != lenient.payloadAt
-          || strict.packetId() != lenient.packetId
-          || strict.expiryOffset() != lenient.expiryAt
-          || strict.userPropertiesBytes() != lenient.userPropertiesBytes) {
-        throw new IllegalStateException("the twins read different things");
-      }
-    }
-  }
-
-  /** Reads with every check. */
-  @Benchmark
-  public Publish parseStrict(Sound sound) throws MqttException {
-    sound.strict.parse(sound.packet, 0, sound.packet.length, MqttVersion.V5);
-    return sound.strict;
-  }
-
-  /** Reads the same fields without checks. */
-  @Benchmark
-  public LenientPublish parseLenient(Sound sound) {
-    sound.lenient.parse(sound.packet, 0);
-    return sound.lenient;
-  }
-
   /** Runs this benchmark; takes the options of JMH. */
   public static void main(String[] args) throws Exception {
     new Runner(

@@ -1,6 +1,7 @@
 package io.busbar.mqtt;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
@@ -18,6 +19,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -190,6 +192,60 @@ class PublishTest {
       assertThat(publish.packetId()).isEqualTo(message.packetId);
       assertThat(publish.topicAlias()).isEqualTo(message.alias);
     }
+  }
+
+  @Test
+  void isRefusedWhereverItIsCutOff() throws MqttException {
+    byte[] properties =
+        Packets.cat(
+            Packets.hex("0101" + "02000000ff" + "230007"),
+            Packets.cat(Packets.u8(Property.CONTENT_TYPE), Packets.string("text/plain; long one")),
+            Packets.cat(Packets.u8(Property.RESPONSE_TOPIC), Packets.string("answers")),
+            Packets.cat(Packets.u8(Property.CORRELATION_DATA), Packets.binary(new byte[5])),
+            Packets.cat(Packets.u8(0x26), Packets.string("site"), Packets.string("north-west")));
+    byte[] head = Packets.cat(Packets.string("a/b"), Packets.u16(9));
+    byte[] body = Packets.cat(head, Packets.properties(properties));
+    byte[] whole = Packets.packet(0x32, body);
+    publish.parse(whole, 0, whole.length, MqttVersion.V5);
+    assertThat(publish.payloadLength()).isZero();
+    for (int length = 0; length < body.length; length++) {
+      refused(Packets.packet(0x32, Arrays.copyOf(body, length)));
+    }
+    // a property that goes beyond the properties, into the payload
+    for (int length = 1; length < properties.length; length++) {
+      byte[] shorter = Packets.properties(Arrays.copyOf(properties, length));
+      byte[] rest = Arrays.copyOfRange(properties, length, properties.length);
+      byte[] packet = Packets.packet(0x32, head, shorter, rest);
+      if (List.of(2, 7, 10, 33, 43, 51).contains(length)) {
+        publish.parse(packet, 0, packet.length, MqttVersion.V5);
+        assertThat(publish.payloadLength()).isEqualTo(rest.length);
+      } else {
+        refused(packet);
+      }
+    }
+  }
+
+  private void refused(byte[] packet) {
+    // at the end of its array, and with something after it
+    for (byte[] array : List.of(packet, padded(packet, 0))) {
+      assertThatThrownBy(() -> publish.parse(array, 0, packet.length, MqttVersion.V5))
+          .isInstanceOfSatisfying(
+              MqttException.class,
+              e -> assertThat(e.reason()).isEqualTo(ReasonCode.MALFORMED_PACKET));
+    }
+  }
+
+  @Test
+  void whatAnAliasStoodForIsForgotten() throws MqttException {
+    byte[] aliased =
+        Packets.packet(0x30, Packets.string(""), Packets.properties(Packets.hex("230001")));
+    byte[] named = Packets.packet(0x30, Packets.string("c/d"), Packets.u8(0));
+    byte[] both = Packets.cat(aliased, named);
+    publish.parse(both, 0, aliased.length, MqttVersion.V5);
+    publish.resolve("a/b".getBytes(StandardCharsets.UTF_8));
+    assertThat(publish.topic()).isEqualTo("a/b");
+    publish.parse(both, aliased.length, both.length, MqttVersion.V5);
+    assertThat(publish.topic()).isEqualTo("c/d");
   }
 
   @ParameterizedTest

@@ -161,6 +161,58 @@ class TopicsTest {
     assertThat(filterError("a/b/c/#", 3)).contains("4 levels").contains("at most 3");
   }
 
+  /** Words of eight bytes: each length and place, alone and with any byte at each position. */
+  @Test
+  void anyByteAnywhereInANameLikeAScalarTwin() {
+    for (int offset = 0; offset <= 9; offset++) {
+      for (int length = 0; length <= 40; length++) {
+        byte[] topic = new byte[offset + length + 2];
+        Arrays.fill(topic, (byte) (length % 2 == 0 ? '+' : 0));
+        Arrays.fill(topic, offset, offset + length, (byte) 'x');
+        sameAsTwin(topic, offset, length);
+        for (int at = offset; at < offset + length; at++) {
+          for (int b = 0; b < 256; b++) {
+            topic[at] = (byte) b;
+            sameAsTwin(topic, offset, length);
+          }
+          topic[at] = 'x';
+        }
+      }
+    }
+  }
+
+  @Test
+  void namesOfRandomBytesLikeAScalarTwin() {
+    Random random = new Random(811);
+    byte[] letters = bytes("aaaaaaaa/////*,\"$\1\177+#\0\u00e4\u20ac");
+    int valid = 0;
+    for (int i = 0; i < 300_000; i++) {
+      byte[] topic = new byte[random.nextInt(41)];
+      int odd = random.nextInt(20);
+      for (int k = 0; k < topic.length; k++) {
+        topic[k] = letters[random.nextInt(odd == 0 ? letters.length : 19)];
+      }
+      int offset = Math.min(topic.length, random.nextInt(10));
+      valid += sameAsTwin(topic, offset, topic.length - offset) ? 1 : 0;
+    }
+    assertThat(valid).isBetween(100_000, 290_000);
+  }
+
+  private static boolean sameAsTwin(byte[] topic, int offset, int length) {
+    String text = new String(topic, offset, length, StandardCharsets.UTF_8);
+    boolean well = text.indexOf('\uFFFD') < 0 && text.indexOf('\0') < 0;
+    boolean wild = text.contains("+") || text.contains("#");
+    int levels = text.split("/", -1).length;
+    boolean expected = length > 0 && well && !wild;
+    for (int most : new int[] {levels - 1, levels, Integer.MAX_VALUE}) {
+      boolean actual = Topics.nameError(topic, offset, length, most) == null;
+      if (actual != (expected && levels <= most)) {
+        throw new AssertionError(text + " of at most " + most + " levels is valid: " + actual);
+      }
+    }
+    return expected;
+  }
+
   private static String nameError(String name, int levels) {
     byte[] padded = bytes("+" + name + "+");
     return Topics.nameError(padded, 1, padded.length - 2, levels);

@@ -3,10 +3,11 @@ package io.busbar.mqtt;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
+import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -18,6 +19,7 @@ class Utf8Test {
           .newDecoder()
           .onMalformedInput(CodingErrorAction.REPORT)
           .onUnmappableCharacter(CodingErrorAction.REPORT);
+  private final CharBuffer text = CharBuffer.allocate(64);
 
   @Test
   void everySequenceOfUpToTwoBytes() {
@@ -67,16 +69,71 @@ class Utf8Test {
     assertThat(valid).isGreaterThan(300);
   }
 
+  /** Words of eight bytes: each length and place, alone and with a bad byte at each position. */
+  @Test
+  void aBadByteAnywhereInAnyWord() {
+    int[] bad = {0x00, 0x80, 0xbf, 0xc2, 0xff};
+    for (int offset = 0; offset <= 9; offset++) {
+      for (int length = 0; length <= 40; length++) {
+        byte[] bytes = new byte[offset + length + 3];
+        // what is around would be bad, too
+        Arrays.fill(bytes, (byte) (length % 2 == 0 ? 0 : 0xff));
+        for (int plain : new int[] {0x01, 0x2f, 0x7f}) {
+          Arrays.fill(bytes, offset, offset + length, (byte) plain);
+          assertThat(same(bytes, offset, length)).isTrue();
+          for (int at = offset; at < offset + length; at++) {
+            for (int b : bad) {
+              bytes[at] = (byte) b;
+              assertThat(same(bytes, offset, length)).isFalse();
+            }
+            bytes[at] = (byte) plain;
+          }
+        }
+      }
+    }
+  }
+
+  /** Every lead with every second byte, and what may follow, over each border of words. */
+  @Test
+  void sequencesOverBordersOfWords() {
+    int[] next = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0};
+    int valid = 0;
+    for (int at = 5; at <= 17; at++) {
+      byte[] bytes = new byte[24];
+      Arrays.fill(bytes, (byte) 'a');
+      for (int lead = 0x80; lead < 0x100; lead++) {
+        bytes[at] = (byte) lead;
+        for (int second = 0; second < 0x100; second++) {
+          bytes[at + 1] = (byte) second;
+          valid += same(bytes, 0, at + 2) ? 1 : 0;
+          valid += same(bytes, 1, 22) ? 1 : 0;
+          if (second < 0x80 || second > 0xbf) {
+            continue;
+          }
+          for (int third : next) {
+            bytes[at + 2] = (byte) third;
+            valid += same(bytes, 0, at + 3) ? 1 : 0;
+            for (int fourth : lead >= 0xf0 ? next : new int[0]) {
+              bytes[at + 3] = (byte) fourth;
+              valid += same(bytes, 0, 24) ? 1 : 0;
+            }
+            bytes[at + 3] = 'a';
+          }
+          bytes[at + 2] = 'a';
+        }
+      }
+    }
+    assertThat(valid).isGreaterThan(50_000);
+  }
+
   private boolean same(byte[] bytes, int offset, int length) {
     boolean expected = true;
     for (int i = offset; i < offset + length; i++) {
       expected &= bytes[i] != 0;
     }
-    try {
-      twin.decode(ByteBuffer.wrap(bytes, offset, length));
-    } catch (CharacterCodingException e) {
-      expected = false;
-    }
+    twin.reset();
+    text.clear();
+    expected &= !twin.decode(ByteBuffer.wrap(bytes, offset, length), text, true).isError();
     boolean actual = Utf8.isValid(bytes, offset, length);
     if (actual != expected) {
       throw new AssertionError(

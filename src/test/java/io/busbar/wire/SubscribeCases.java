@@ -19,6 +19,7 @@ import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 
 /** Sections 3.8 to 3.11 and 4.7: subscriptions, filters and their end. */
@@ -314,6 +315,39 @@ final class SubscribeCases {
                 client.subscribe(filter("local/a", 0));
                 client.publish("local/a", "by the other subscription");
                 client.expectMessage("by the other subscription");
+              }),
+          v5(
+              "3.8.3.1 each subscription of a client has options of its own",
+              wire -> {
+                RawClient client = wire.connected("options");
+                client.subscribe(
+                    filter("options/0", 0),
+                    filter("options/1", 1),
+                    new Packet.Filter(utf8("options/local"), 1, true, false, 0),
+                    filter("options/same", 1));
+                client.send(
+                    client.subscribePacket(
+                        List.of(filter("options/id", 1)),
+                        new PropertyWriter().number(Property.SUBSCRIPTION_IDENTIFIER, 5)));
+                client.read(Packet.Suback.class);
+                RawClient other = wire.connected("options-p");
+                for (int round = 0; round < 2; round++) {
+                  for (String level : List.of("0", "1", "id", "local", "same")) {
+                    String topic = "options/" + level;
+                    other.publishAcked(topic, "x");
+                    byte[] packet = client.readPacket();
+                    assertThat(packet[0])
+                        .as(topic)
+                        .isEqualTo((byte) (level.equals("0") ? 0x30 : 0x32));
+                    String digits = HexFormat.of().formatHex(packet);
+                    assertThat(digits.contains("020b0578")).as(topic).isEqualTo(level.equals("id"));
+                    client.publish(topic, "mine");
+                    if (!level.equals("local")) {
+                      assertThat(client.readPacket()[0]).isEqualTo((byte) 0x30);
+                    }
+                  }
+                }
+                client.expectNothing();
               }));
 
   private static void matches(Case.Wire wire, String filter, String topic, boolean expected)
