@@ -242,7 +242,7 @@ final class Dispatcher {
     }
     if (effect != 0) {
       // in one entry with what goes back to the store: both are lost, or neither
-      loop.outbox.add(new Command.Confirm(new long[] {effect}));
+      loop.outbox.addUntilTaken(new Command.Confirm(new long[] {effect}));
     }
   }
 
@@ -270,24 +270,25 @@ final class Dispatcher {
     String session = isKnown ? origin.publisher().clientId() : null;
     Connection publisher = origin == null ? null : origin.connection();
     Command.Publish publish = new Command.Publish(packet, session, all, picks);
-    boolean once = origin != null && origin.effect() != 0;
     if (ack != null) {
       ack.await();
     }
+    if (origin != null && origin.effect() != 0) {
+      // told again after a crash, it has effect once: so it may be given until it is taken
+      loop.outbox.addUntilTaken(
+          new Command.Once(GROUP, origin.effect(), publish),
+          packet.length,
+          outcome -> stored(outcome, publisher, ack));
+      return;
+    }
     loop.outbox.add(
-        once ? new Command.Once(GROUP, origin.effect(), publish) : publish,
+        publish,
         packet.length,
         publisher,
         new Outbox.Waiter() {
           @Override
           public void applied(Outcome outcome) {
-            if (outcome instanceof Outcome.Published published) {
-              loop.counters.matched += published.sessions();
-              loop.counters.pending += published.sessions();
-              answer(publisher, ack);
-            } else {
-              notStored(Loss.QUEUE_FULL, ReasonCode.QUOTA_EXCEEDED, null, publisher, ack);
-            }
+            stored(outcome, publisher, ack);
           }
 
           @Override
@@ -303,6 +304,16 @@ final class Dispatcher {
             }
           }
         });
+  }
+
+  private void stored(Outcome outcome, Connection publisher, Acks.Ack ack) {
+    if (outcome instanceof Outcome.Published published) {
+      loop.counters.matched += published.sessions();
+      loop.counters.pending += published.sessions();
+      answer(publisher, ack);
+    } else {
+      notStored(Loss.QUEUE_FULL, ReasonCode.QUOTA_EXCEEDED, null, publisher, ack);
+    }
   }
 
   /** The store has not got a message: one row, whoever would have had it. */
@@ -406,7 +417,7 @@ final class Dispatcher {
     Acks.Ack ack = null;
     if (origin.effect() != 0) {
       Command confirm = new Command.Confirm(new long[] {origin.effect()});
-      ack = new Acks.Ack(() -> loop.outbox.add(confirm));
+      ack = new Acks.Ack(() -> loop.outbox.addUntilTaken(confirm));
       ack.await();
     }
     will(packet, origin, ack);

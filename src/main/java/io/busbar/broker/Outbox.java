@@ -29,7 +29,7 @@ final class Outbox {
   private long bytes;
 
   /** What must be taken one day, and was not yet. */
-  private List<Command> again = new ArrayList<>();
+  private List<Runnable> again = new ArrayList<>();
 
   /** Who waits for what becomes of a command; told once, on its loop. */
   interface Waiter {
@@ -87,27 +87,37 @@ final class Outbox {
     add(command, 0, null, Waiter.orEnd(connection, then));
   }
 
-  /**
-   * Adds a command that nobody waits for and that is tried again, each second, until it is taken;
-   * taken twice it does no harm.
-   */
+  /** Adds a command that nobody waits for, {@link #addUntilTaken(Command, int, Consumer)}. */
   void addUntilTaken(Command command) {
+    addUntilTaken(command, 0, outcome -> {});
+  }
+
+  /**
+   * Adds a command that is tried again, each second, until it is taken; taken twice it does no
+   * harm.
+   *
+   * @param size bytes of its message
+   * @param then gets the outcome
+   */
+  void addUntilTaken(Command command, int size, Consumer<Outcome> then) {
     add(
         command,
-        0,
+        size,
         null,
         new Waiter() {
           @Override
-          public void applied(Outcome outcome) {}
+          public void applied(Outcome outcome) {
+            then.accept(outcome);
+          }
 
           @Override
           public void refused(Refusal why) {
-            again.add(command);
+            again.add(() -> addUntilTaken(command, size, then));
           }
 
           @Override
           public void unknown() {
-            again.add(command);
+            again.add(() -> addUntilTaken(command, size, then));
           }
         });
   }
@@ -158,8 +168,8 @@ final class Outbox {
   /** Each second. */
   void sweep() {
     credit.sweep();
-    List<Command> once = again;
+    List<Runnable> once = again;
     again = new ArrayList<>();
-    once.forEach(this::addUntilTaken);
+    once.forEach(Runnable::run);
   }
 }
