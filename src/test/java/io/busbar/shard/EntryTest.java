@@ -118,7 +118,7 @@ class EntryTest {
     Golden<Entry> golden =
         new Golden<>(
             new Entry("node", 2, 129, 1_000, List.of(new Command.Tick(), new Command.End("s"))),
-            "01 046e6f6465 02 8101 00000000000003e8 02 0a 09 0173");
+            "01 00000000000003e8 046e6f6465 02 8101 02 0a 09 0173");
     assertThat(HEX.formatHex(golden.value.encode())).isEqualTo(HEX.formatHex(golden.bytes()));
     assertThat(Entry.decode(golden.bytes())).isEqualTo(golden.value);
   }
@@ -127,7 +127,7 @@ class EntryTest {
   @MethodSource("commands")
   void aCommandIsWrittenAsItAlwaysWas(Golden<Command> golden) {
     byte[] entry = new Entry("n", 1, 1, 0, List.of(golden.value)).encode();
-    String header = "01016e0101" + "0".repeat(16) + "01";
+    String header = "01" + "0".repeat(16) + "016e0101" + "01";
     assertThat(HEX.formatHex(entry)).isEqualTo(header + HEX.formatHex(golden.bytes()));
     assertSame(Entry.decode(entry).commands().get(0), golden.value);
   }
