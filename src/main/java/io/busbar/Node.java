@@ -263,8 +263,9 @@ public final class Node {
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
           .compose(
               d -> asWorker(new AuthorizationVerticle(broker, policy, methods), "authorization"))
-          .compose(d -> asWorker(new SessionVerticle(broker, store, clustered, members), "session"))
+          // before the store, which tells it what stored sessions subscribed to
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
+          .compose(d -> asWorker(new SessionVerticle(broker, store, clustered, members), "session"))
           .compose(
               d ->
                   onLoop(

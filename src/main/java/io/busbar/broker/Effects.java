@@ -101,6 +101,20 @@ final class Effects implements Consumer<Effect> {
         bells.set(loop, new ArrayList<>());
       }
     }
+    if (interest.isEmpty()) {
+      publish();
+      return Future.succeededFuture();
+    }
+    List<Future<?>> known = new ArrayList<>();
+    for (Bus.Local change : interest) {
+      known.add(bus.request(Bus.MATCHING, change, Bus.local(TIMEOUT)));
+    }
+    interest = new ArrayList<>();
+    // who subscribed before a will or a message came to be published gets it
+    return Future.all(known).onComplete(all -> publish()).mapEmpty();
+  }
+
+  private void publish() {
     if (!wills.isEmpty()) {
       bus.send(Bus.loop(ANY_LOOP), new Bus.Wills(wills), Bus.local());
       wills = new ArrayList<>();
@@ -109,14 +123,5 @@ final class Effects implements Consumer<Effect> {
       bus.send(Bus.loop(ANY_LOOP), new Bus.Repicks(repicks), Bus.local());
       repicks = new ArrayList<>();
     }
-    if (interest.isEmpty()) {
-      return Future.succeededFuture();
-    }
-    List<Future<?>> known = new ArrayList<>();
-    for (Bus.Local change : interest) {
-      known.add(bus.request(Bus.MATCHING, change, Bus.local(TIMEOUT)));
-    }
-    interest = new ArrayList<>();
-    return Future.all(known).mapEmpty();
   }
 }

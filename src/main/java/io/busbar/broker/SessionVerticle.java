@@ -94,7 +94,8 @@ public final class SessionVerticle extends VerticleBase {
     // what follows is on this context, whichever thread the store has
     Promise<Void> started = home.promise();
     store.start(effect -> hop.execute(() -> effects.accept(effect))).onComplete(started);
-    return started.future().compose(v -> serve());
+    // connections come when the index knows what is stored
+    return started.future().compose(v -> effects.send()).compose(v -> serve());
   }
 
   /** Whether this thread is in a turn of a context, or of a duplicate of it. */
@@ -105,6 +106,9 @@ public final class SessionVerticle extends VerticleBase {
   private Future<?> serve() {
     broker.telemetry.gauge(Meter.SESSIONS_STORED, store::sessions);
     broker.telemetry.gauge(Meter.RETAINED, store::retainedMessages);
+    // what an earlier life had matched is this one's to deliver
+    broker.telemetry.adder(Meter.DELIVERIES_MATCHED).add(store.restored());
+    broker.pendingDeliveries.add(store.restored());
     ticks = vertx.setPeriodic(TICK, t -> tick());
     Future<Void> local =
         vertx.eventBus().<Bus.Local>localConsumer(Bus.SESSION, this::onLocal).completion();
@@ -285,7 +289,7 @@ public final class SessionVerticle extends VerticleBase {
             open.cleanStart(),
             open.expirySeconds(),
             open.will(),
-            new Location(broker.nodeId, open.loop(), open.connection()),
+            new Location(store.node(), open.loop(), open.connection()),
             open.window());
     Promise<Bus.Local> answer = Promise.promise();
     append(

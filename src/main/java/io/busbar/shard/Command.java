@@ -93,7 +93,12 @@ public sealed interface Command {
    * @param next where the reading goes on ({@link Retained.Page#next}), or null at the end
    */
   record Replay(String session, long epoch, String filter, List<byte[]> packets, byte[] next)
-      implements Command {}
+      implements Command {
+    @Override
+    public boolean needsRoom() {
+      return !packets.isEmpty();
+    }
+  }
 
   /**
    * Deliveries that came further.
@@ -138,6 +143,19 @@ public sealed interface Command {
 
   /** What bounds the group from now on. What is beyond already stays until its turn comes. */
   record Configure(Bounds bounds) implements Command {}
+
+  /**
+   * A node, or an earlier life of it, is gone, and with it all its connections: their sessions go
+   * on as if each had ended without a DISCONNECT.
+   *
+   * @param node as in {@link Location#node}
+   */
+  record Gone(String node) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
 
   /** Time passes: sessions, wills and retained messages fall due. */
   record Tick() implements Command {

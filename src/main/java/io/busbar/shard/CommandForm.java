@@ -20,6 +20,7 @@ package io.busbar.shard;
  *  11 once         number group, number id, then what a publish has
  *  12 confirm      list of number
  *  13 configure    bounds
+ *  14 gone         string node
  * </pre>
  */
 final class CommandForm {
@@ -36,6 +37,7 @@ final class CommandForm {
   private static final int ONCE = 11;
   private static final int CONFIRM = 12;
   private static final int CONFIGURE = 13;
+  private static final int GONE = 14;
 
   private CommandForm() {}
 
@@ -81,6 +83,8 @@ final class CommandForm {
       ValueForm.write(out.u8(CONFIRM), it.ids());
     } else if (command instanceof Command.Configure it) {
       ValueForm.write(out.u8(CONFIGURE), it.bounds());
+    } else if (command instanceof Command.Gone it) {
+      out.u8(GONE).string(it.node());
     }
   }
 
@@ -123,6 +127,7 @@ final class CommandForm {
       case ONCE -> new Command.Once(in.u31(), in.number(), publish(in));
       case CONFIRM -> new Command.Confirm(ValueForm.numbers(in));
       case CONFIGURE -> new Command.Configure(ValueForm.bounds(in));
+      case GONE -> new Command.Gone(in.string());
       default -> throw in.wrong("a command of kind " + kind);
     };
   }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -110,6 +111,8 @@ public final class Group {
     } else if (command instanceof Command.Configure configure) {
       configure(configure.bounds());
       return new Outcome.Done();
+    } else if (command instanceof Command.Gone gone) {
+      return gone(gone);
     }
     return tick();
   }
@@ -137,7 +140,7 @@ public final class Group {
   }
 
   /** Deliveries that are in inboxes and pools: neither settled, nor lost, nor handed on. */
-  int deliveries() {
+  public int deliveries() {
     return queues.pooled() + sessions.deliveries();
   }
 
@@ -247,18 +250,31 @@ public final class Group {
     if (close.normal()) {
       session.will = null;
     }
-    session.inbox.closed(close.sentUpTo());
+    disconnected(session, close.sentUpTo());
+    return new Outcome.Done();
+  }
+
+  private Outcome gone(Command.Gone gone) {
+    for (StoredSession session : sessions.at(gone.node())) {
+      freezer.before(session);
+      // any of them may have been sent
+      disconnected(session, Long.MAX_VALUE);
+    }
+    return new Outcome.Done();
+  }
+
+  private void disconnected(StoredSession session, long sentUpTo) {
+    session.inbox.closed(sentUpTo);
     session.closed(moment.now);
     if (session.endAt <= moment.now) {
       end(session, Effect.Reason.CLOSED);
-      return new Outcome.Done();
+      return;
     }
     queues.handOn(session, null, false);
     if (session.willAt <= moment.now) {
       fire(session);
     }
     schedule(session, Math.min(session.willAt, session.endAt));
-    return new Outcome.Done();
   }
 
   private void fire(StoredSession session) {
@@ -383,6 +399,21 @@ public final class Group {
         shareInterest(Share.Key.of(subscription), after > 0);
       } else {
         moment.tell(new Effect.Interest(subscription.filter(), after > 0));
+      }
+    }
+  }
+
+  /** Tells an index that knows nothing yet of all filters and shares that there are. */
+  public void tellInterest(Consumer<Effect> told) {
+    Set<ByteBuffer> known = new HashSet<>();
+    for (StoredSession session : sessions.all()) {
+      for (StoredSubscription subscription : session.subscriptions.values()) {
+        if (subscription.qos() > 0 && known.add(interestKey(subscription))) {
+          told.accept(
+              subscription.share() == null
+                  ? new Effect.Interest(subscription.filter(), true)
+                  : new Effect.ShareInterest(subscription.share(), subscription.filter(), true));
+        }
       }
     }
   }

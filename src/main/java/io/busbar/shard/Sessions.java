@@ -1,6 +1,9 @@
 package io.busbar.shard;
 
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -21,6 +24,22 @@ final class Sessions {
 
   int size() {
     return byName.size();
+  }
+
+  /** All of them, in no order. */
+  Collection<StoredSession> all() {
+    return byName.values();
+  }
+
+  /** Those that are connected at a node, in the order of their epochs. */
+  List<StoredSession> at(String node) {
+    List<StoredSession> there = new ArrayList<>();
+    for (StoredSession session = first; session != null; session = session.after) {
+      if (session.location != null && session.location.node().equals(node)) {
+        there.add(session);
+      }
+    }
+    return there;
   }
 
   /** Deliveries in all inboxes. */

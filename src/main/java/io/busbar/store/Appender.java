@@ -3,6 +3,7 @@ package io.busbar.store;
 import io.busbar.shard.Command;
 import io.busbar.shard.Entry;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Refusal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -15,7 +16,8 @@ import java.util.function.Consumer;
  * What one node appends to one group, wherever its leader is: a stream of numbered entries. At most
  * {@value #IN_FLIGHT} are on their way; meanwhile the next fills. An entry whose outcome is not
  * known is sent again under its number for as long as the node lives: the group applies each number
- * once. Outcomes are told in the order of the appends. Runs in the {@link Turn}.
+ * once. What has waited too long for its turn to be sent is refused. Outcomes are told in the order
+ * of the appends. Runs in the {@link Turn}.
  */
 final class Appender {
   private static final int IN_FLIGHT = 2;
@@ -31,6 +33,11 @@ final class Appender {
   /** Between attempts while there is no leader, or it takes no more. */
   private static final long PAUSE = TimeUnit.MILLISECONDS.toNanos(20);
 
+  /** So long an append may wait before it is sent; then whoever waits is told no. */
+  private static final long PATIENCE = TimeUnit.SECONDS.toNanos(10);
+
+  private static final long WATCH = TimeUnit.SECONDS.toNanos(1);
+
   private final String origin;
   private final long incarnation;
   private final Turn turn;
@@ -39,6 +46,7 @@ final class Appender {
   private final Deque<Append> waiting = new ArrayDeque<>();
   private final Deque<Batch> inFlight = new ArrayDeque<>();
   private long lastNumber;
+  private boolean isWatching;
 
   /** How an entry gets to the group's leader. */
   interface Path {
@@ -50,7 +58,7 @@ final class Appender {
   }
 
   /** Commands that are answered together. */
-  private record Append(List<Command> commands, int bytes, Consumer<List<Outcome>> then) {}
+  private record Append(List<Command> commands, int bytes, long since, Consumer<Appended> then) {}
 
   /** An entry on its way. */
   private static final class Batch {
@@ -84,17 +92,31 @@ final class Appender {
   /**
    * Appends commands, which take effect in this order.
    *
+   * @param commands may be none: then all is answered that came before
    * @param bytes about how many they are
    * @param then gets their outcomes when they are as safe as the group promises
    */
-  void append(List<Command> commands, int bytes, Consumer<List<Outcome>> then) {
-    waiting.add(new Append(commands, bytes, then));
-    fill();
+  void append(List<Command> commands, int bytes, Consumer<Appended> then) {
+    waiting.add(new Append(commands, bytes, turn.now(), then));
+    advance();
+    if (!isWatching && !waiting.isEmpty()) {
+      isWatching = true;
+      turn.after(WATCH, this::watch);
+    }
   }
 
   /** Commands whose outcome is not known yet, in appends. */
   int pending() {
     return waiting.size() + inFlight.stream().mapToInt(batch -> batch.appends.size()).sum();
+  }
+
+  /** Sends and tells what can be. */
+  private void advance() {
+    fill();
+    while (!inFlight.isEmpty() && inFlight.peek().outcomes != null) {
+      tell(inFlight.remove());
+      fill();
+    }
   }
 
   private void fill() {
@@ -115,9 +137,24 @@ final class Appender {
         bytes += next.bytes;
       }
       Batch batch = new Batch(appends, commands);
-      number(batch);
       inFlight.add(batch);
-      send(batch);
+      if (commands.isEmpty()) {
+        batch.outcomes = List.of();
+      } else {
+        number(batch);
+        send(batch);
+      }
+    }
+  }
+
+  /** What was never sent is known not to be applied, now or later. */
+  private void watch() {
+    while (!waiting.isEmpty() && waiting.peek().since + PATIENCE < turn.now()) {
+      waiting.remove().then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
+    }
+    isWatching = !waiting.isEmpty();
+    if (isWatching) {
+      turn.after(WATCH, this::watch);
     }
   }
 
@@ -155,10 +192,7 @@ final class Appender {
         batch.outcomes = outcomes;
       }
     }
-    while (!inFlight.isEmpty() && inFlight.peek().outcomes != null) {
-      tell(inFlight.remove());
-    }
-    fill();
+    advance();
   }
 
   /** An entry was not taken: it is sent again after a moment. */
@@ -175,7 +209,7 @@ final class Appender {
     int from = 0;
     for (Append append : batch.appends) {
       int to = from + append.commands.size();
-      append.then.accept(List.copyOf(batch.outcomes.subList(from, to)));
+      append.then.accept(new Appended.Outcomes(List.copyOf(batch.outcomes.subList(from, to))));
       from = to;
     }
   }

@@ -46,16 +46,17 @@ final class Exchange {
    * An answer to an {@link Append}: u8 version = 1, i64 incarnation, i64 number, u8 kind, and
    *
    * <pre>
-   *   1 judged      {@link Result}: the group has come to an answer
+   *   1 judged      i64 index, {@link Result}: the group has come to an answer
    *   2 not leader  id of the leader
    *   3 again       nobody knows who leads, there is no room now, or the outcome is not known
    * </pre>
    *
    * @param incarnation of the append: an answer to an earlier life of the node is none to this one
    * @param result null unless it is judged
+   * @param index of the log: where the group came to it; 0 unless it is judged
    * @param leader who leads, or null
    */
-  record Answer(long incarnation, long number, Result result, String leader) {
+  record Answer(long incarnation, long number, Result result, long index, String leader) {
     private static final int VERSION = 1;
     private static final int JUDGED = 1;
     private static final int NOT_LEADER = 2;
@@ -64,17 +65,17 @@ final class Exchange {
 
     static Answer of(long incarnation, long number, Replica.Answer answer) {
       if (answer instanceof Replica.Answer.Judged it) {
-        return new Answer(incarnation, number, it.result(), null);
+        return new Answer(incarnation, number, it.result(), it.index(), null);
       }
       String leader = answer instanceof Replica.Answer.NotLeader it ? it.leader() : null;
-      return new Answer(incarnation, number, null, leader);
+      return new Answer(incarnation, number, null, 0, leader);
     }
 
     byte[] encode() {
       int kind = result != null ? JUDGED : leader != null ? NOT_LEADER : AGAIN;
       byte[] body =
           switch (kind) {
-            case JUDGED -> result.encode();
+            case JUDGED -> judged();
             case NOT_LEADER -> leader.getBytes(StandardCharsets.US_ASCII);
             default -> NOTHING;
           };
@@ -87,26 +88,44 @@ final class Exchange {
           .array();
     }
 
+    private byte[] judged() {
+      byte[] form = result.encode();
+      return ByteBuffer.allocate(Long.BYTES + form.length).putLong(index).put(form).array();
+    }
+
     static Answer decode(ByteBuffer in) {
       version(in, VERSION, 2 + 2 * Long.BYTES);
       long incarnation = in.getLong();
       long number = in.getLong();
       int kind = in.get();
-      byte[] body = rest(in);
       return switch (kind) {
-        case JUDGED -> new Answer(incarnation, number, Result.decode(body), null);
-        case NOT_LEADER ->
-            new Answer(incarnation, number, null, new String(body, StandardCharsets.US_ASCII));
-        case AGAIN -> new Answer(incarnation, number, null, null);
+        case JUDGED -> {
+          long index = readIndex(in);
+          yield new Answer(incarnation, number, Result.decode(rest(in)), index, null);
+        }
+        case NOT_LEADER -> {
+          String leader = new String(rest(in), StandardCharsets.US_ASCII);
+          yield new Answer(incarnation, number, null, 0, leader);
+        }
+        case AGAIN -> new Answer(incarnation, number, null, 0, null);
         default -> throw new FormException("answer of kind " + kind);
       };
     }
   }
 
-  private static void version(ByteBuffer in, int known, int least) {
-    if (in.remaining() < least) {
-      throw new FormException("frame of %d bytes (%d at least)".formatted(in.remaining(), least));
+  private static long readIndex(ByteBuffer in) {
+    atLeast(in, Long.BYTES);
+    return in.getLong();
+  }
+
+  private static void atLeast(ByteBuffer in, int bytes) {
+    if (in.remaining() < bytes) {
+      throw new FormException("frame of %d bytes (%d at least)".formatted(in.remaining(), bytes));
     }
+  }
+
+  private static void version(ByteBuffer in, int known, int least) {
+    atLeast(in, least);
     int version = in.get();
     if (version != known) {
       throw new FormException("frame of version %d (known: %d)".formatted(version, known));

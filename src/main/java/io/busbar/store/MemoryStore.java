@@ -80,6 +80,11 @@ public final class MemoryStore implements Store {
   }
 
   @Override
+  public String node() {
+    return "";
+  }
+
+  @Override
   public int sessions() {
     return sessions;
   }
@@ -87,5 +92,10 @@ public final class MemoryStore implements Store {
   @Override
   public int retainedMessages() {
     return retained;
+  }
+
+  @Override
+  public int restored() {
+    return 0;
   }
 }

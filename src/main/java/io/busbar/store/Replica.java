@@ -125,8 +125,12 @@ final class Replica implements StateMachine, Transport {
 
   /** What became of an entry that was to be appended. */
   sealed interface Answer {
-    /** The group has come to an answer. */
-    record Judged(Result result) implements Answer {}
+    /**
+     * The group has come to an answer.
+     *
+     * @param index of the log
+     */
+    record Judged(Result result, long index) implements Answer {}
 
     /** This is not the leader, but knows who is. */
     record NotLeader(String leader) implements Answer {}
@@ -271,7 +275,7 @@ final class Replica implements StateMachine, Transport {
 
   private static Answer answer(Ordered<Result> done, Throwable failure) {
     if (failure == null) {
-      return new Answer.Judged(done.getResult());
+      return new Answer.Judged(done.getResult(), done.getCommitIndex());
     }
     boolean isKnown = failure instanceof NotLeaderException it && it.getLeader() != null;
     return isKnown

@@ -3,7 +3,6 @@ package io.busbar.store;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.FormException;
-import io.busbar.shard.Outcome;
 import io.busbar.shard.Result;
 import io.microraft.RaftEndpoint;
 import io.microraft.model.message.RaftMessage;
@@ -13,9 +12,11 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -85,6 +86,9 @@ final class Replicas {
     /** A group's state came whole from another node. */
     void replaced(int group);
 
+    /** A sync took so long. */
+    void synced(long nanos);
+
     /** The process must end: what is in memory and what is on disk may differ. */
     void fatal(Throwable cause);
   }
@@ -106,7 +110,9 @@ final class Replicas {
             site.disk,
             site.segmentBytes,
             (position, group, kind, body) -> logs.get(group).replay(position, kind, body));
-    turn = new Turn(journal, world::nanoTime, world::wakeUp, world::fatal, site.without);
+    turn =
+        new Turn(
+            journal, world::nanoTime, world::wakeUp, world::synced, world::fatal, site.without);
     for (int i = 0; i < site.groups; i++) {
       members.add(new Member(i, logs.get(i)));
     }
@@ -127,8 +133,11 @@ final class Replicas {
     return members.get(group).replica;
   }
 
-  /** Appends commands to a group, wherever its leader is. */
-  void append(int group, List<Command> commands, int bytes, Consumer<List<Outcome>> then) {
+  /**
+   * Appends commands to a group, wherever its leader is. When they are answered, this node has come
+   * to them, too.
+   */
+  void append(int group, List<Command> commands, int bytes, Consumer<Appended> then) {
     members.get(group).appender.append(commands, bytes, then);
   }
 
@@ -167,6 +176,9 @@ final class Replicas {
     private String leader;
 
     private int turnOf;
+
+    /** Answers of entries that this node has not come to yet. */
+    private final Queue<Exchange.Answer> early = new ArrayDeque<>();
 
     Member(int group, GroupLog log) {
       this.group = group;
@@ -226,6 +238,15 @@ final class Replicas {
       if (answer.leader() != null) {
         leader = answer.leader();
       }
+      // effects come before the answer, and who has it may read here
+      if (answer.index() > replica.applied()) {
+        early.add(answer);
+      } else {
+        told(answer);
+      }
+    }
+
+    private void told(Exchange.Answer answer) {
       Result result = answer.result();
       if (result instanceof Result.Applied it) {
         appender.applied(answer.number(), it.outcomes());
@@ -267,7 +288,21 @@ final class Replicas {
 
     @Override
     public void applied(long index, byte[] entry) {
+      if (!early.isEmpty()) {
+        turn.execute(this::tellEarly);
+      }
       world.applied(group, index, entry);
+    }
+
+    private void tellEarly() {
+      for (int i = early.size(); i > 0; i--) {
+        Exchange.Answer answer = early.remove();
+        if (answer.index() > replica.applied()) {
+          early.add(answer);
+        } else {
+          told(answer);
+        }
+      }
     }
 
     @Override
@@ -277,6 +312,7 @@ final class Replicas {
 
     @Override
     public void replaced() {
+      turn.execute(this::tellEarly);
       world.replaced(group);
     }
 

@@ -32,8 +32,9 @@ public interface Store {
 
   /**
    * Appends a batch. Batches take effect and are answered in the order in which they are given, so
-   * that an empty one is answered when those before it are. A store without room refuses a batch
-   * with a command that {@linkplain Command#needsRoom needs it} and takes others.
+   * that an empty one is answered when those before it are; one that is refused may be so before
+   * them. A store without room refuses a batch with a command that {@linkplain Command#needsRoom
+   * needs it} and takes others.
    *
    * @param commands not changed any more
    * @param then gets the answer, once; effects of the batch come before it
@@ -57,6 +58,9 @@ public interface Store {
    */
   void inbox(String session, long epoch, long from, int most, Consumer<List<Delivery>> then);
 
+  /** What this node is called in the {@link io.busbar.shard.Location}s of its connections. */
+  String node();
+
   /** Has what is due happen: called a few times a second. */
   void tick();
 
@@ -65,4 +69,7 @@ public interface Store {
 
   /** Retained messages; from any thread, at little cost. */
   int retainedMessages();
+
+  /** Deliveries that were there already, or were to be handed on, when it was started. */
+  int restored();
 }

@@ -1,14 +1,20 @@
 package io.busbar.store;
 
 import io.busbar.config.ConfigException;
-import io.busbar.config.Durability;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Which store a node has. */
 public final class Stores {
+  private static final Logger LOG = LoggerFactory.getLogger(Stores.class);
+
+  /** An error of input or output, as sysexits has it. */
+  private static final int EXIT_CODE = 74;
+
   private Stores() {}
 
   /**
@@ -18,13 +24,24 @@ public final class Stores {
    * @throws ConfigException if there is none of such durability
    */
   public static Store open(Settings settings, StoreMeters meters) {
-    Durability durability = settings.storage().durability();
-    if (durability != Durability.MEMORY) {
-      throw new ConfigException(
-          "durability: %s: this node has no store on disk (allowed: memory)"
-              .formatted(durability.key()));
-    }
-    return new MemoryStore(bounds(settings.limits()), System::currentTimeMillis);
+    Bounds bounds = bounds(settings.limits());
+    Settings.Storage storage = settings.storage();
+    return switch (storage.durability()) {
+      case MEMORY -> new MemoryStore(bounds, System::currentTimeMillis);
+      case REPLICATED ->
+          throw new ConfigException(
+              "durability: replicated: a node alone has nobody to replicate to (allowed: fsync,"
+                  + " memory)");
+      case FSYNC ->
+          new DurableStore(
+              storage.directory(), storage.segmentBytes(), bounds, meters, Stores::halt);
+    };
+  }
+
+  /** Memory and disk may differ: whoever starts next reads what is on the disk. */
+  private static void halt(Throwable cause) {
+    LOG.error("the store cannot go on, this process ends; start it again", cause);
+    Runtime.getRuntime().halt(EXIT_CODE);
   }
 
   /** What stored sessions and retained messages are bounded by. */

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -45,6 +46,7 @@ final class Turn implements RaftNodeExecutor {
   private final Journal journal;
   private final LongSupplier nanoTime;
   private final Runnable wakeUp;
+  private final LongConsumer synced;
   private final Consumer<Throwable> fatal;
   private final Set<Safeguard> without;
   private final Queue<Runnable> handedIn = new ConcurrentLinkedQueue<>();
@@ -69,6 +71,7 @@ final class Turn implements RaftNodeExecutor {
    *
    * @param nanoTime a clock that only goes forward
    * @param wakeUp has {@link #work} and {@link #commit} called soon; from any thread
+   * @param synced is told how long a sync took, in nanoseconds
    * @param fatal ends the process: what is in memory and what is on disk may differ from now on
    * @param without empty but in tests
    */
@@ -76,11 +79,13 @@ final class Turn implements RaftNodeExecutor {
       Journal journal,
       LongSupplier nanoTime,
       Runnable wakeUp,
+      LongConsumer synced,
       Consumer<Throwable> fatal,
       Set<Safeguard> without) {
     this.journal = journal;
     this.nanoTime = nanoTime;
     this.wakeUp = wakeUp;
+    this.synced = synced;
     this.fatal = fatal;
     this.without = without;
   }
@@ -210,6 +215,7 @@ final class Turn implements RaftNodeExecutor {
     }
     try {
       journal.sync();
+      synced.accept(nanoTime.getAsLong() - now);
       isFull = false;
       retryAt = Long.MIN_VALUE;
       return true;

@@ -91,7 +91,8 @@ class EntryTest {
         new Golden<>(
             new Command.Configure(bounds(Bounds.Overflow.END_SESSION)), "0d 64 ac02 02 02 03 04"),
         new Golden<>(
-            new Command.Configure(bounds(Bounds.Overflow.REFUSE)), "0d 64 ac02 03 02 03 04"));
+            new Command.Configure(bounds(Bounds.Overflow.REFUSE)), "0d 64 ac02 03 02 03 04"),
+        new Golden<>(new Command.Gone("n"), "0e 016e"));
   }
 
   static List<Golden<Outcome>> outcomes() {

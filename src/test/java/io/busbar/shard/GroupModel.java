@@ -196,6 +196,17 @@ final class GroupModel {
       return "Done";
     } else if (command instanceof Command.Confirm) {
       return "Done";
+    } else if (command instanceof Command.Gone) {
+      // they are all at one node
+      sessions.entrySet().stream()
+          .filter(session -> session.getValue().connected)
+          .map(
+              session ->
+                  new Command.Close(
+                      session.getKey(), session.getValue().epoch, -1, false, Long.MAX_VALUE))
+          .toList()
+          .forEach(this::close);
+      return "Done";
     } else if (command instanceof Command.Tick) {
       List.copyOf(sessions.keySet()).forEach(this::fall);
       return "Done";

@@ -465,6 +465,41 @@ class GroupTest {
     assertThat(group.deliveries()).isZero();
   }
 
+  // --- nodes that are gone ---
+
+  @Test
+  void theSessionsOfANodeThatIsGoneAreDisconnected() {
+    long epoch =
+        open("s", false, 100, new Will(Messages.publish("w", "x", 0, false, -1), 0)).epoch();
+    subscribe("s", epoch, sub("a", 1));
+    publish("a", "x", 1);
+    taken(Effect.Bell.class);
+
+    apply(new Command.Gone("another"));
+    assertThat(taken(Effect.WillDue.class)).isEmpty();
+    apply(new Command.Gone(HERE.node()));
+    assertThat(taken(Effect.WillDue.class)).hasSize(1);
+    publish("a", "y", 1);
+    assertThat(taken(Effect.Bell.class)).as("it is not connected").isEmpty();
+    long again = open("s");
+    assertThat(group.inbox("s", again, 0, 9))
+        .extracting(Delivery::sent)
+        .containsExactly(true, false);
+  }
+
+  @Test
+  void anIndexThatKnowsNothingIsToldEachFilterOnce() {
+    subscribe("s", open("s"), sub("a", 1), sub("b", 0), sub("c", "g", 1, false, 0));
+    subscribe("t", open("t"), sub("a", 2), sub("c", "g", 1, false, 0));
+    List<Effect> told = new ArrayList<>();
+    group.tellInterest(told::add);
+    assertThat(told)
+        .usingRecursiveFieldByFieldElementComparator()
+        .containsExactlyInAnyOrder(
+            new Effect.Interest("a".getBytes(StandardCharsets.UTF_8), true),
+            new Effect.ShareInterest("g", "c".getBytes(StandardCharsets.UTF_8), true));
+  }
+
   // --- what must not be lost ---
 
   @Test

@@ -89,8 +89,9 @@ public final class GroupWalk {
           new Command.Settle(
               name, epoch, model.someInFlight(name, choice), model.someInFlight(name, choice));
       case 9 ->
-          switch (choice.next(6)) {
+          switch (choice.next(7)) {
             case 0 -> new Command.End(name);
+            case 3 -> new Command.Gone(HERE.node());
             case 1 -> new Command.Configure(bounds(1 + choice.next(4)));
             case 2 -> confirm();
             default -> new Command.Tick();

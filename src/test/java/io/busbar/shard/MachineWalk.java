@@ -168,7 +168,7 @@ final class MachineWalk {
               random.nextInt(6) == 0,
               random.nextInt(40),
               random.nextInt(2) == 0 ? null : will(),
-              new Location("n", random.nextInt(2), serial++),
+              new Location("n" + random.nextInt(2), random.nextInt(2), serial++),
               1 + random.nextInt(3));
       case 5 ->
           new Command.Close(
@@ -179,8 +179,9 @@ final class MachineWalk {
       case 12 -> new Command.Receive(name, epoch, 1 + random.nextInt(5), random.nextBoolean());
       case 13 -> replay(name, epoch);
       case 14 ->
-          switch (random.nextInt(6)) {
+          switch (random.nextInt(7)) {
             case 0 -> new Command.End(name);
+            case 4 -> new Command.Gone("n" + random.nextInt(2));
             case 1 -> new Command.Configure(bounds());
             case 2, 3 ->
                 new Command.Confirm(

@@ -21,7 +21,7 @@ final class Samples {
   }
 
   Command command() {
-    return switch (random.nextInt(13)) {
+    return switch (random.nextInt(14)) {
       case 0 ->
           new Command.Open(
               string(), string(), flag(), number(), will(), location(), random.nextInt(70_000));
@@ -38,6 +38,7 @@ final class Samples {
       case 6 -> new Command.Settle(string(), number(), numbers(), numbers());
       case 7 -> new Command.Receive(string(), number(), random.nextInt(65_536), flag());
       case 8 -> new Command.End(string());
+      case 12 -> new Command.Gone(string());
       default -> new Command.Tick();
     };
   }

@@ -64,12 +64,14 @@ final class SimClients {
             group,
             List.of(publish),
             64,
-            outcomes -> {
-              if (!(outcomes.get(0) instanceof Outcome.Published it) || it.sessions() != 1) {
-                throw cluster.fail("publish came to " + outcomes);
-              }
+            appended -> {
               open--;
-              acked.set(number, true);
+              if (appended instanceof Appended.Outcomes it) {
+                if (!it.outcomes().equals(List.of(new Outcome.Published(1)))) {
+                  throw cluster.fail("publish came to " + it);
+                }
+                acked.set(number, true);
+              }
             });
       }
       cluster.after(cluster.upTo(40 * SimCluster.MILLISECOND), this::publish);
@@ -105,7 +107,7 @@ final class SimClients {
                     group,
                     List.of(subscribe, close),
                     100,
-                    outcomes -> {
+                    appended -> {
                       isReady[group] = true;
                       cluster.nodes.forEach(one -> join(one, group));
                     });
@@ -119,7 +121,15 @@ final class SimClients {
             SESSION, "", false, 100_000, null, new Location(node.self.id(), 0, 1), 65_535);
     node.replicas()
         .append(
-            group, List.of(open), 100, outcomes -> then.accept((Outcome.Opened) outcomes.get(0)));
+            group,
+            List.of(open),
+            100,
+            appended -> {
+              if (!(appended instanceof Appended.Outcomes it)) {
+                throw cluster.fail("open came to " + appended);
+              }
+              then.accept((Outcome.Opened) it.outcomes().get(0));
+            });
   }
 
   boolean isReady() {

@@ -200,6 +200,11 @@ final class SimNode {
     }
 
     @Override
+    public void synced(long nanos) {
+      // not measured here
+    }
+
+    @Override
     public void fatal(Throwable cause) {
       if (cause instanceof SyncFailedException) {
         crash();

@@ -20,8 +20,6 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /** Which store the settings give, and the one in memory. */
 class StoresTest {
@@ -54,16 +52,13 @@ class StoresTest {
     return Stores.open(settings, NONE);
   }
 
-  @ParameterizedTest
-  @EnumSource(
-      value = Durability.class,
-      names = {"FSYNC", "REPLICATED"})
-  void whatIsNotThereIsRefused(Durability durability) {
-    assertThatThrownBy(() -> open(durability))
+  @Test
+  void aNodeAloneHasNobodyToReplicateTo() {
+    assertThatThrownBy(() -> open(Durability.REPLICATED))
         .isInstanceOf(ConfigException.class)
         .hasMessage(
-            "durability: %s: this node has no store on disk (allowed: memory)"
-                .formatted(durability.key()));
+            "durability: replicated: a node alone has nobody to replicate to (allowed: fsync,"
+                + " memory)");
   }
 
   @Test

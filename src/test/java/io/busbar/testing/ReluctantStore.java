@@ -156,6 +156,16 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
+  public String node() {
+    return kept.node();
+  }
+
+  @Override
+  public int restored() {
+    return kept.restored();
+  }
+
+  @Override
   public int sessions() {
     return kept.sessions();
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.Node;
 import io.busbar.broker.AuthenticationMethod;
+import io.busbar.config.Durability;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
@@ -21,11 +22,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
@@ -48,6 +51,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   private final List<AuthenticationMethod> methods = new ArrayList<>();
   private final List<RawClient> clients = Collections.synchronizedList(new ArrayList<>());
   private BiFunction<Settings, StoreMeters, Store> stores = Stores::open;
+  private boolean isDurable;
+  private Path data;
   private Settings settings;
   private Node node;
 
@@ -70,6 +75,18 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   public TestNode storing(BiFunction<Settings, StoreMeters, Store> other) {
     stores = other;
     return this;
+  }
+
+  /** The same node with a store on disk, in a directory of its own. */
+  public TestNode durable() {
+    isDurable = true;
+    return this;
+  }
+
+  /** Stops the node and starts another one with the same settings, and so the same store. */
+  public void restart() throws Exception {
+    await(node.stop());
+    node = await(Node.start(settings, methods, stores));
   }
 
   /** A node with some limits of its own. */
@@ -143,6 +160,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   public void beforeAll(ExtensionContext context) throws Exception {
     Leaks.watch();
     settings = source.settings();
+    if (isDurable) {
+      data = Files.createTempDirectory("busbar-data");
+      long segment = Settings.Storage.SEGMENT_BYTES;
+      settings = settings.with(new Settings.Storage(data, Durability.FSYNC, segment));
+    }
     node = await(Node.start(settings, methods, stores));
   }
 
@@ -165,6 +187,13 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   public void afterAll(ExtensionContext context) throws Exception {
     if (node != null) {
       await(node.stop());
+    }
+    if (data != null) {
+      try (Stream<Path> files = Files.walk(data)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
+      }
     }
     assertThat(Leaks.found()).as("buffers leaked by the stop").isEmpty();
   }

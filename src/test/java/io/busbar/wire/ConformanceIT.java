@@ -11,10 +11,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The statements of MQTT 3.1.1 and 5.0 that concern what this server offers, each over TCP and
- * WebSocket. Two event loops, so that messages cross from one to the other in some.
+ * WebSocket, on a store on disk. Two event loops, so that messages cross from one to the other in
+ * some.
  */
 class ConformanceIT {
-  @RegisterExtension static final TestNode NODE = TestNode.with(2, Profile.OPEN, Map.of());
+  @RegisterExtension
+  static final TestNode NODE = TestNode.with(2, Profile.OPEN, Map.of()).durable();
 
   static Stream<Case.Run> runs() {
     return Stream.of(
