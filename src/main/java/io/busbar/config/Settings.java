@@ -85,7 +85,7 @@ public record Settings(
         loops,
         limits,
         announced,
-        Storage.in(Path.of("data")));
+        Storage.memory());
   }
 
   /** The same with other storage. */
@@ -113,7 +113,7 @@ public record Settings(
    */
   public record Storage(Path directory, Durability durability, long segmentBytes) {
     /** What holds where nothing else is configured. */
-    public static final Durability DURABILITY = Durability.MEMORY;
+    public static final Durability DURABILITY = Durability.FSYNC;
 
     /** What holds where nothing else is configured, 64 MiB. */
     public static final long SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -121,6 +121,11 @@ public record Settings(
     /** What holds where nothing but the directory is configured. */
     public static Storage in(Path directory) {
       return new Storage(directory, DURABILITY, SEGMENT_BYTES);
+    }
+
+    /** Nothing is kept on disk. */
+    public static Storage memory() {
+      return new Storage(Path.of("data"), Durability.MEMORY, SEGMENT_BYTES);
     }
 
     /** The same in another directory. */

@@ -143,7 +143,7 @@ class SettingsFileTest {
     assertThat(settings.cluster().enabled()).isFalse();
     assertThat(settings.nodeName()).isNotBlank();
     assertThat(settings.storage())
-        .isEqualTo(new Settings.Storage(home.resolve("data"), Durability.MEMORY, 64 * 1_048_576));
+        .isEqualTo(new Settings.Storage(home.resolve("data"), Durability.FSYNC, 64 * 1_048_576));
     Settings read = read("");
     assertThat(read.storage()).isEqualTo(settings.storage());
     assertThat(read.listeners()).isEqualTo(settings.listeners());

@@ -9,6 +9,7 @@ import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.telemetry.Meter;
+import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
 import io.busbar.testing.RawClient.Transport;
 import io.busbar.testing.TestNode;
@@ -101,6 +102,10 @@ class RestartIT {
     sender.send(sender.publishPacket("t", 2, 9, "once", new PropertyWriter()));
     sender.expectAck(Packet.PUBREC, 9);
     receiver.complete(receiver.expectMessage("once"));
+    Await.until(
+        "its PUBCOMP has arrived",
+        () -> NODE.gauge(Meter.DELIVERIES_PENDING) == 0,
+        () -> NODE.gauge(Meter.DELIVERIES_PENDING));
     NODE.restart();
 
     RawClient again = stored(MqttVersion.V5, "sender", true);
@@ -133,7 +138,8 @@ class RestartIT {
     watcher.subscribe("will", 1);
     watcher.send(DISCONNECT);
     RawClient mortal = NODE.open(Transport.TCP, MqttVersion.V5);
-    mortal.resume("mortal", 1_000, RawClient.Will.of("will", "testament"));
+    mortal.resume(
+        "mortal", 1_000, new RawClient.Will("will", "testament", 1, false, new PropertyWriter()));
     NODE.restart();
 
     RawClient back = stored(MqttVersion.V5, "watcher", true);
