@@ -63,6 +63,7 @@ public final class DurableStore implements Store {
   private final Bounds bounds;
   private final StoreMeters meters;
   private final Consumer<Throwable> fatal;
+  private final Set<Safeguard> without;
   private final Promise<Void> started = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
   private final TurnThread thread;
@@ -86,14 +87,21 @@ public final class DurableStore implements Store {
    * @param path the data directory
    * @param segmentBytes of the journal's files
    * @param fatal ends the process: what is in memory and what is on disk may differ
+   * @param without empty but in tests
    */
   DurableStore(
-      Path path, long segmentBytes, Bounds bounds, StoreMeters meters, Consumer<Throwable> fatal) {
+      Path path,
+      long segmentBytes,
+      Bounds bounds,
+      StoreMeters meters,
+      Consumer<Throwable> fatal,
+      Set<Safeguard> without) {
     this.path = path;
     this.segmentBytes = segmentBytes;
     this.bounds = bounds;
     this.meters = meters;
     this.fatal = fatal;
+    this.without = without;
     this.thread = new TurnThread("busbar-store", new Body());
   }
 
@@ -261,7 +269,7 @@ public final class DurableStore implements Store {
                 disk,
                 segmentBytes,
                 SNAPSHOT_ENTRIES,
-                Set.of()),
+                without),
             new World());
     Journal journal = replicas.journal();
     refuseLost(identity, journal.recovery());

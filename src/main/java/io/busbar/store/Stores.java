@@ -5,6 +5,7 @@ import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,6 +25,11 @@ public final class Stores {
    * @throws ConfigException if there is none of such durability
    */
   public static Store open(Settings settings, StoreMeters meters) {
+    return open(settings, meters, Set.of());
+  }
+
+  /** The same, with safeguards left out: to see that tests notice. */
+  static Store open(Settings settings, StoreMeters meters, Set<Safeguard> without) {
     Bounds bounds = bounds(settings.limits());
     Settings.Storage storage = settings.storage();
     return switch (storage.durability()) {
@@ -34,7 +40,7 @@ public final class Stores {
                   + " memory)");
       case FSYNC ->
           new DurableStore(
-              storage.directory(), storage.segmentBytes(), bounds, meters, Stores::halt);
+              storage.directory(), storage.segmentBytes(), bounds, meters, Stores::halt, without);
     };
   }
 

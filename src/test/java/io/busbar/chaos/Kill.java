@@ -77,6 +77,15 @@ final class Kill implements Callable<Integer> {
   private String power;
 
   @Option(
+      names = "--durability",
+      paramLabel = "KIND",
+      defaultValue = "fsync",
+      description =
+          "of TARGET busbar: fsync (the default), memory, or early, which acknowledges before the"
+              + " sync so that this test can be seen to notice")
+  private OpenNode.Promise durability;
+
+  @Option(
       names = "--publishers",
       paramLabel = "N",
       defaultValue = "4",
@@ -213,14 +222,14 @@ final class Kill implements Callable<Integer> {
 
   private String start() {
     return switch (target) {
-      case "busbar" -> busbar();
+      case "busbar" -> busbar(durability);
       case "mosquitto" -> MOSQUITTO;
       default -> target;
     };
   }
 
   /** A node on the class path and options of this very JVM. */
-  static String busbar() {
+  static String busbar(OpenNode.Promise durability) {
     List<String> command = new ArrayList<>();
     command.add("exec");
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -231,6 +240,7 @@ final class Kill implements Callable<Integer> {
     command.add("-Dlogback.configurationFile=logback.xml");
     command.addAll(List.of("-cp", "'" + System.getProperty("java.class.path") + "'"));
     command.addAll(List.of(OpenNode.class.getName(), "{node}", "{port}", "{peer}", "{peers}"));
+    command.addAll(List.of("{data}", durability.name()));
     return String.join(" ", command);
   }
 

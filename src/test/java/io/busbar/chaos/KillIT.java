@@ -1,15 +1,18 @@
 package io.busbar.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -52,10 +55,64 @@ class KillIT {
     assertThat(outcome.figures.get("delivered")).isEqualTo(outcome.figures.get("published"));
   }
 
+  @Test
+  void whatWasAcknowledgedSurvivesKills() throws IOException {
+    Outcome outcome = run("busbar", "--kills", "5", "--drain-every", "3", "--rate", "3000");
+    assertThat(outcome.code).as(outcome.out).isZero();
+    assertThat(outcome.figures.get("kills")).isEqualTo(5);
+    assertThat(outcome.figures.get("delivered")).isPositive();
+  }
+
+  @Test
+  void whatWasAcknowledgedSurvivesTheLossOfPower() throws IOException {
+    assumeCompiler();
+    Outcome outcome = run("busbar", "--power", "--kills", "4", "--rate", "3000");
+    assertThat(outcome.code).as(outcome.out).isZero();
+    assertThat(outcome.figures.get("kills")).isEqualTo(4);
+  }
+
+  /** So the loss of power is one: what is acknowledged before it is on the disk is lost. */
+  @Test
+  void acknowledgementsThatComeEarlyAreFound() throws IOException {
+    assumeCompiler();
+    Outcome outcome =
+        run(
+            "busbar",
+            "--durability",
+            "early",
+            "--power",
+            "--kills",
+            "4",
+            "--rate",
+            "0",
+            "--patience",
+            "3");
+    assertThat(outcome.code).as(outcome.out).isEqualTo(1);
+    assertThat(outcome.figures.get("lost")).as(outcome.out).isPositive();
+  }
+
+  /** The build asks for no C compiler; where there is none, the loss of power is not shown. */
+  private static void assumeCompiler() {
+    boolean found =
+        List.of(System.getenv("PATH").split(":")).stream()
+            .anyMatch(place -> Files.isExecutable(Path.of(place, "cc")));
+    assumeTrue(found, "there is no cc");
+  }
+
   /** That the test finds losses is its proof: what is held in memory is lost with the process. */
   @Test
   void whatIsHeldInMemoryIsLostAndTheTestSaysSo() throws IOException {
-    Outcome outcome = run("busbar", "--kills", "2", "--rate", "3000", "--patience", "3");
+    Outcome outcome =
+        run(
+            "busbar",
+            "--durability",
+            "memory",
+            "--kills",
+            "2",
+            "--rate",
+            "3000",
+            "--patience",
+            "3");
     assertThat(outcome.code).as(outcome.out).isEqualTo(1);
     assertThat(outcome.figures.get("kills")).isEqualTo(2);
     // counted twice: with the rows of the subscribers, and as violations

@@ -5,10 +5,17 @@ import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.store.EarlyStore;
+import io.busbar.store.Store;
+import io.busbar.store.StoreMeters;
+import io.busbar.store.Stores;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 
 /**
  * A node as the kill test needs it, which no command starts: open to all like {@code start
@@ -20,7 +27,17 @@ final class OpenNode {
 
   private OpenNode() {}
 
-  /** Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes. */
+  /** What an acknowledgement is to promise; one that comes early is for this test's own proof. */
+  enum Promise {
+    FSYNC,
+    MEMORY,
+    EARLY
+  }
+
+  /**
+   * Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes, its
+   * data directory, {@link Promise}.
+   */
   public static void main(String[] args) throws Exception {
     System.setProperty("hazelcast.logging.type", "slf4j"); // as Main does
     List<String> members = List.of(args[3].split(","));
@@ -55,7 +72,13 @@ final class OpenNode {
             new Limits(
                 Profile.OPEN,
                 Map.of(Limit.QUEUE_MESSAGES, 10_000_000L, Limit.QUEUE_BYTES, 1_073_741_824L)));
-    Node.start(settings)
+    Promise promise = Promise.valueOf(args[5].toUpperCase(Locale.ROOT));
+    if (promise != Promise.MEMORY) {
+      settings = settings.with(Settings.Storage.in(Path.of(args[4])));
+    }
+    BiFunction<Settings, StoreMeters, Store> stores =
+        promise == Promise.EARLY ? EarlyStore::open : Stores::open;
+    Node.start(settings, List.of(), stores)
         .toCompletionStage()
         .toCompletableFuture()
         .get(START_SECONDS, TimeUnit.SECONDS);
