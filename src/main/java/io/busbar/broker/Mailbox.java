@@ -41,6 +41,11 @@ final class Mailbox {
 
   private boolean isBehind = true;
   private boolean isReading;
+
+  /** Settlements that the store has not answered: each may bring more of the inbox into flight. */
+  private int unanswered;
+
+  private long answers;
   private long[] done = NONE;
   private int doneCount;
 
@@ -98,8 +103,10 @@ final class Mailbox {
     }
   }
 
-  /** The end of the turn: what was settled in it has made room in the inbox. */
+  /** The end of the turn. */
   void read() {
+    final boolean isChanging = unanswered > 0;
+    final long before = answers;
     int most = Math.min(PAGE, outgoing.room());
     loop.bus
         .<Bus.Local>request(
@@ -114,23 +121,32 @@ final class Mailbox {
                         connection.end(
                             ReasonCode.SERVER_UNAVAILABLE, "the inbox could not be read");
                       } else {
-                        read(((Bus.InboxPage) reply.result().body()).deliveries(), most);
+                        List<Delivery> page = ((Bus.InboxPage) reply.result().body()).deliveries();
+                        boolean isAll = page.size() < most && !isChanging;
+                        read(page, isAll, answers != before);
                       }
                     }));
   }
 
-  private void read(List<Delivery> page, int most) {
+  /**
+   * Sends what was read.
+   *
+   * @param isAll whether nothing more was there, or about to be
+   * @param isOld whether a settlement was answered since it was read
+   */
+  private void read(List<Delivery> page, boolean isAll, boolean isOld) {
     for (Delivery delivery : page) {
       if (connection.isEnding() || !send(delivery)) {
         return;
       }
     }
-    isBehind = page.size() == most || rung >= next;
-    if (isBehind) {
-      advance();
-    } else {
+    isBehind = !isAll || rung >= next;
+    if (!isBehind) {
       connection.drained();
+    } else if (!page.isEmpty() || rung >= next || isOld) {
+      advance();
     }
+    // else there is more, if any, when a settlement is answered
   }
 
   /** Sends a delivery or settles one that must not be sent; false if there is no room. */
@@ -234,10 +250,14 @@ final class Mailbox {
     expired = 0;
     tooLarge = 0;
     releasedCount = 0;
+    unanswered++;
     loop.outbox.add(
         settle,
         connection,
         outcome -> {
+          unanswered--;
+          answers++;
+          advance();
           if (outcome instanceof Outcome.Done) {
             count(settled);
           }
