@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -64,6 +65,7 @@ public final class DurableStore implements Store {
   private final StoreMeters meters;
   private final Consumer<Throwable> fatal;
   private final Set<Safeguard> without;
+  private final UnaryOperator<Disk> disks;
   private final Promise<Void> started = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
   private final TurnThread thread;
@@ -88,6 +90,7 @@ public final class DurableStore implements Store {
    * @param segmentBytes of the journal's files
    * @param fatal ends the process: what is in memory and what is on disk may differ
    * @param without empty but in tests
+   * @param disks the identity but in tests
    */
   DurableStore(
       Path path,
@@ -95,13 +98,15 @@ public final class DurableStore implements Store {
       Bounds bounds,
       StoreMeters meters,
       Consumer<Throwable> fatal,
-      Set<Safeguard> without) {
+      Set<Safeguard> without,
+      UnaryOperator<Disk> disks) {
     this.path = path;
     this.segmentBytes = segmentBytes;
     this.bounds = bounds;
     this.meters = meters;
     this.fatal = fatal;
     this.without = without;
+    this.disks = disks;
     this.thread = new TurnThread("busbar-store", new Body());
   }
 
@@ -257,7 +262,7 @@ public final class DurableStore implements Store {
     DataDirectory.Setup setup = new DataDirectory.Setup("", SHARDS, GROUPS);
     directory = DataDirectory.open(path, setup, InstantSource.system());
     Identity identity = directory.identity();
-    disk = directory.folder(FOLDER);
+    disk = disks.apply(directory.folder(FOLDER));
     NodeEndpoint self = new NodeEndpoint(identity.disk().toString());
     replicas =
         new Replicas(

@@ -6,6 +6,7 @@ import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,11 +26,12 @@ public final class Stores {
    * @throws ConfigException if there is none of such durability
    */
   public static Store open(Settings settings, StoreMeters meters) {
-    return open(settings, meters, Set.of());
+    return open(settings, meters, Set.of(), UnaryOperator.identity());
   }
 
-  /** The same, with safeguards left out: to see that tests notice. */
-  static Store open(Settings settings, StoreMeters meters, Set<Safeguard> without) {
+  /** The same, with safeguards left out and disks that are worse: to see that tests notice. */
+  static Store open(
+      Settings settings, StoreMeters meters, Set<Safeguard> without, UnaryOperator<Disk> disks) {
     Bounds bounds = bounds(settings.limits());
     Settings.Storage storage = settings.storage();
     return switch (storage.durability()) {
@@ -40,7 +42,13 @@ public final class Stores {
                   + " memory)");
       case FSYNC ->
           new DurableStore(
-              storage.directory(), storage.segmentBytes(), bounds, meters, Stores::halt, without);
+              storage.directory(),
+              storage.segmentBytes(),
+              bounds,
+              meters,
+              Stores::halt,
+              without,
+              disks);
     };
   }
 
