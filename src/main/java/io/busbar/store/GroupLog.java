@@ -248,7 +248,8 @@ final class GroupLog implements RaftStore {
    */
   @Override
   public void flush() throws IOException {
-    if (leads.getAsBoolean() && !turn.isCounting()) {
+    boolean isCounted = turn.isCounting() || without.contains(Safeguard.SYNC_BEFORE_COUNT);
+    if (leads.getAsBoolean() && !isCounted) {
       journal.sync();
     }
   }

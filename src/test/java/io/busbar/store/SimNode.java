@@ -4,7 +4,6 @@ import io.busbar.shard.Effect;
 import io.busbar.testing.SimDisk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.Random;
 
 /** A node of the simulation: a disk that outlives its processes, and at most one life. */
@@ -41,6 +40,9 @@ final class SimNode {
     try {
       life = new Life();
       life.open(++starts);
+      for (int group = 0; group < cluster.groups; group++) {
+        cluster.referee().starts(group, self.id(), replica(group));
+      }
     } catch (IOException e) {
       throw new IllegalStateException(self + " does not start", e);
     }
@@ -58,6 +60,13 @@ final class SimNode {
     disk.crash();
   }
 
+  /** Has a group led by another, if it is led here. */
+  void handOver(int group, NodeEndpoint to) {
+    Life of = life;
+    of.replicas.turn().execute(() -> of.replicas.replica(group).raft().transferLeadership(to));
+    of.schedule();
+  }
+
   String describe() {
     return life.describe();
   }
@@ -71,6 +80,7 @@ final class SimNode {
   /** One life of the node. */
   private final class Life implements Replicas.World {
     Replicas replicas;
+    private final long[] applied = new long[cluster.groups];
     private boolean isScheduled;
     private long wakeAt = Long.MAX_VALUE;
 
@@ -184,13 +194,14 @@ final class SimNode {
 
     @Override
     public void applied(int group, long index, byte[] entry) {
-      cluster.applied(group, index, Arrays.hashCode(entry), self.id());
+      cluster.referee().applies(group, index, entry, self.id(), applied[group]);
+      applied[group] = index;
     }
 
     @Override
     public void leads(int group, boolean isLeader) {
       if (isLeader) {
-        cluster.leads(group, replica(group).raft().getTerm().getTerm(), self.id());
+        cluster.referee().leads(group, replica(group).raft().getTerm().getTerm(), self.id());
       }
     }
 
