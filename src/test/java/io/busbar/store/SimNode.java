@@ -2,6 +2,8 @@ package io.busbar.store;
 
 import io.busbar.shard.Effect;
 import io.busbar.testing.SimDisk;
+import io.microraft.impl.RaftNodeImpl;
+import io.microraft.impl.state.RaftState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Random;
@@ -34,6 +36,11 @@ final class SimNode {
 
   Replica replica(int group) {
     return life.replicas.replica(group);
+  }
+
+  /** The engine's state of a group. */
+  RaftState state(int group) {
+    return ((RaftNodeImpl) replica(group).raft()).state();
   }
 
   void start() {
@@ -142,11 +149,23 @@ final class SimNode {
       if (isGone()) {
         return;
       }
+      checkCounts();
       if (replicas.turn().needsCommit()) {
         cluster.after(20_000 + cluster.upTo(slowestSync), this::commit);
       } else {
         isScheduled = false;
         schedule();
+      }
+    }
+
+    private void checkCounts() {
+      for (int group = 0; group < cluster.groups; group++) {
+        RaftState here = state(group);
+        for (SimNode other : cluster.nodes) {
+          if (here.leaderState() != null && other != SimNode.this && other.isUp()) {
+            cluster.referee().counts(group, here, other.state(group));
+          }
+        }
       }
     }
 

@@ -1,6 +1,8 @@
 package io.busbar.store;
 
 import io.microraft.impl.RaftNodeImpl;
+import io.microraft.impl.log.RaftLog;
+import io.microraft.impl.state.FollowerState;
 import io.microraft.impl.state.RaftState;
 import io.microraft.model.log.LogEntry;
 import io.microraft.model.message.AppendEntriesRequest;
@@ -112,6 +114,34 @@ final class SimReferee {
       throw new SimCluster.Violation(
           "group %d, entry %d: %s applies another one".formatted(group, index, node));
     }
+  }
+
+  /** What a leader counts as being on another node of its term is there. */
+  void counts(int group, RaftState leader, RaftState follower) {
+    FollowerState counted = leader.leaderState().getFollowerStateOrNull(follower.localEndpoint());
+    boolean isNothing = counted == null || counted.matchIndex() == 0;
+    if (isNothing || follower.term() != leader.term()) {
+      return;
+    }
+    long index = counted.matchIndex();
+    if (index > leader.log().lastLogOrSnapshotIndex()
+        || index > follower.log().lastLogOrSnapshotIndex()
+        || differs(leader.log(), follower.log(), index)) {
+      throw new SimCluster.Violation(
+          "group %d, term %d: %s counts entry %d as on %s, which has another or none"
+              .formatted(
+                  group,
+                  leader.term(),
+                  leader.localEndpoint().getId(),
+                  index,
+                  follower.localEndpoint().getId()));
+    }
+  }
+
+  private static boolean differs(RaftLog one, RaftLog other, long index) {
+    LogEntry here = one.getLogEntry(index);
+    LogEntry there = other.getLogEntry(index);
+    return here != null && there != null && here.getTerm() != there.getTerm();
   }
 
   /** A node starts again, from its disk. */

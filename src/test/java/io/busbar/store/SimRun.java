@@ -105,7 +105,7 @@ final class SimRun {
           continue;
         }
         Replica replica = node.replica(group);
-        var state = ((io.microraft.impl.RaftNodeImpl) replica.raft()).state();
+        var state = node.state(group);
         text.append(
             "%s/%d: %s of term %d under %s, log to %d, committed %d, applied %d, pre-vote %s; "
                 .formatted(

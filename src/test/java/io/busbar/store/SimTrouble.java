@@ -1,7 +1,6 @@
 package io.busbar.store;
 
 import io.microraft.RaftRole;
-import io.microraft.impl.RaftNodeImpl;
 import java.util.List;
 import java.util.Random;
 
@@ -172,7 +171,7 @@ final class SimTrouble {
     int term = -1;
     for (SimNode node : cluster.nodes) {
       if (node.isUp()) {
-        var state = ((RaftNodeImpl) node.replica(group).raft()).state();
+        var state = node.state(group);
         if (state.role() == RaftRole.LEADER && state.term() > term) {
           found = node;
           term = state.term();
