@@ -83,6 +83,8 @@ final class Turn implements RaftNodeExecutor {
     this.wakeUp = wakeUp;
     this.fatal = fatal;
     this.without = without;
+    // opening it syncs, if the disk takes it
+    this.isFull = journal.isDirty();
   }
 
   // --- tasks ---
@@ -141,6 +143,11 @@ final class Turn implements RaftNodeExecutor {
     }
   }
 
+  /** Ends the process. */
+  void fail(Throwable cause) {
+    fatal.accept(cause);
+  }
+
   /** The clock, in nanoseconds. */
   long now() {
     return nanoTime.getAsLong();
@@ -148,7 +155,8 @@ final class Turn implements RaftNodeExecutor {
 
   /** Whether the disk takes nothing more at the moment. */
   boolean isFull() {
-    return isFull;
+    // a term is synced within a turn
+    return isFull && journal.isDirty();
   }
 
   /** When the next timer is due, in nanoseconds of the clock; now if there is something to do. */
