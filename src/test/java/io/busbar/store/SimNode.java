@@ -43,6 +43,7 @@ final class SimNode {
     return ((RaftNodeImpl) replica(group).raft()).state();
   }
 
+  /** Starts a process; it may fail as a process does. */
   void start() {
     try {
       life = new Life();
@@ -50,8 +51,13 @@ final class SimNode {
       for (int group = 0; group < cluster.groups; group++) {
         cluster.referee().starts(group, self.id(), replica(group));
       }
+    } catch (SyncFailedException e) {
+      kill();
     } catch (IOException e) {
-      throw new IllegalStateException(self + " does not start", e);
+      if (disk.usable() > 0) {
+        throw new IllegalStateException(self + " does not start", e);
+      }
+      kill();
     }
   }
 
@@ -231,11 +237,20 @@ final class SimNode {
 
     @Override
     public void fatal(Throwable cause) {
-      if (cause instanceof SyncFailedException) {
-        crash();
-      } else {
-        cluster.broken(self + " must end", cause);
+      if (isGone()) {
+        return;
       }
+      for (Throwable of = cause; of != null; of = of.getCause()) {
+        if (of instanceof SyncFailedException) {
+          if (cluster.random.nextBoolean()) {
+            crash();
+          } else {
+            kill();
+          }
+          return;
+        }
+      }
+      cluster.broken(self + " must end", cause);
     }
   }
 }

@@ -22,12 +22,12 @@ final class SimRun {
   /** What a run did, to be told. */
   record Report(int acknowledged, int troubles, long virtualMillis) {}
 
-  SimRun(long seed, Set<Safeguard> without) {
+  SimRun(long seed, Set<Safeguard> without, SimTrouble.Weather weather) {
     Random shape = new Random(~seed);
     int size = List.of(3, 3, 3, 5, 1).get(shape.nextInt(5));
     cluster = new SimCluster(seed, size, 1 + shape.nextInt(2), without);
     clients = new SimClients(cluster);
-    trouble = new SimTrouble(cluster, clients);
+    trouble = new SimTrouble(cluster, clients, weather);
   }
 
   Report run() {

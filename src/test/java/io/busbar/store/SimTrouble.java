@@ -18,6 +18,8 @@ final class SimTrouble {
     LEADERS,
     /** Messages come late and twice, while leaders change. */
     DELAYS,
+    /** Disks are full, fail to sync, lose and change what is on them; nodes are replaced. */
+    DISKS,
     /** The network stops for about as long as a leader may be silent; then a node is gone. */
     ABSENCE
   }
@@ -28,14 +30,17 @@ final class SimTrouble {
   private final Random random;
   private int count;
 
-  SimTrouble(SimCluster cluster, SimClients clients) {
+  SimTrouble(SimCluster cluster, SimClients clients, Weather asked) {
     this.cluster = cluster;
     this.clients = clients;
     this.random = cluster.random;
-    this.weather =
-        cluster.nodes.size() == 1
-            ? Weather.POWER
-            : Weather.values()[random.nextInt(Weather.values().length)];
+    this.weather = asked == null ? any() : asked;
+  }
+
+  private Weather any() {
+    return cluster.nodes.size() == 1
+        ? List.of(Weather.POWER, Weather.DISKS).get(random.nextInt(2))
+        : Weather.values()[random.nextInt(Weather.values().length)];
   }
 
   /** How often something went wrong. */
@@ -67,7 +72,7 @@ final class SimTrouble {
   long pause() {
     return switch (weather) {
       case MIXED -> 400 * MILLISECOND;
-      case POWER, LEADERS -> 800 * MILLISECOND;
+      case POWER, LEADERS, DISKS -> 800 * MILLISECOND;
       case DELAYS -> 2_000 * MILLISECOND;
       case ABSENCE -> 300 * MILLISECOND;
     };
@@ -81,8 +86,40 @@ final class SimTrouble {
       case POWER -> power();
       case LEADERS -> leaders();
       case DELAYS -> stop(leader(), true, 100 * MILLISECOND);
+      case DISKS -> disks();
       case ABSENCE -> blackout();
     }
+  }
+
+  private void disks() {
+    SimNode node = random.nextBoolean() ? leader() : cluster.anyNode();
+    switch (random.nextInt(6)) {
+      case 0 -> full(node, cluster.upTo(2_000 * MILLISECOND));
+      case 1 -> {
+        long until = cluster.upTo(1_000 * MILLISECOND);
+        cluster.nodes.forEach(each -> full(each, until));
+      }
+      case 2 -> failSync(node);
+      case 3 -> stop(node, random.nextBoolean(), 800 * MILLISECOND);
+      case 4 -> power();
+      default -> handOver(leader());
+    }
+  }
+
+  private void full(SimNode node, long until) {
+    node.disk.full(true);
+    cluster.after(until, () -> node.disk.full(false));
+  }
+
+  /** The process ends at its next sync, and finds a sound disk when it starts again. */
+  private void failSync(SimNode node) {
+    node.disk.failSync(true);
+    cluster.after(
+        cluster.upTo(600 * MILLISECOND),
+        () -> {
+          node.disk.failSync(false);
+          start(node);
+        });
   }
 
   private void power() {
@@ -210,6 +247,8 @@ final class SimTrouble {
     cluster.slowest = 2 * MILLISECOND;
     for (SimNode node : cluster.nodes) {
       node.slowestSync = 2 * MILLISECOND;
+      node.disk.full(false);
+      node.disk.failSync(false);
       if (!away.contains(node)) {
         start(node);
       }
