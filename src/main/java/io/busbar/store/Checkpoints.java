@@ -44,7 +44,9 @@ final class Checkpoints {
   private static final class Writing {
     final long index;
     final Checkpoint source;
-    final Disk.File file;
+
+    /** Null until the disk takes it. */
+    Disk.File file;
 
     /** What the source gave and the file does not have yet. */
     final ByteArrayOutputStream pending = new ByteArrayOutputStream();
@@ -54,10 +56,9 @@ final class Checkpoints {
     long length;
     long synced;
 
-    Writing(long index, Checkpoint source, Disk.File file) {
+    Writing(long index, Checkpoint source) {
       this.index = index;
       this.source = source;
-      this.file = file;
     }
   }
 
@@ -106,9 +107,7 @@ final class Checkpoints {
   /** Begins to write one; one that was not whole is given up. */
   void begin(long index, Checkpoint source) throws IOException {
     abandon();
-    Disk.File file = disk.open(newName(index));
-    file.truncate(0);
-    writing = new Writing(index, source, file);
+    writing = new Writing(index, source);
   }
 
   boolean isWriting() {
@@ -123,6 +122,9 @@ final class Checkpoints {
    */
   boolean write(int budget) throws IOException {
     Writing it = writing;
+    if (it.file == null) {
+      it.file = create(newName(it.index));
+    }
     if (!it.isDrained && it.pending.size() == 0) {
       it.isDrained = it.source.writeSome(budget, it.pending::writeBytes);
     }
@@ -138,7 +140,7 @@ final class Checkpoints {
       it.pending.reset();
     }
     if (it.isDrained || it.length - it.synced >= SYNC_BYTES) {
-      it.file.sync();
+      sync(it.file, newName(it.index));
       it.synced = it.length;
     }
     if (!it.isDrained) {
@@ -155,15 +157,40 @@ final class Checkpoints {
   /** Gives up the one that is being written. */
   void abandon() throws IOException {
     if (writing != null) {
-      writing.file.close();
-      disk.delete(newName(writing.index));
+      if (writing.file != null) {
+        writing.file.close();
+        disk.delete(newName(writing.index));
+      }
       writing = null;
+    }
+  }
+
+  /** A file of which nothing is there yet. */
+  private Disk.File create(String name) throws IOException {
+    try {
+      Disk.File file = disk.open(name);
+      file.truncate(0);
+      return file;
+    } catch (IOException e) {
+      throw failed(name, 0, e);
+    }
+  }
+
+  private static void sync(Disk.File file, String name) throws IOException {
+    try {
+      file.sync();
+    } catch (IOException e) {
+      throw new SyncFailedException("file " + name, e);
     }
   }
 
   private void named(String from, long index) throws IOException {
     disk.rename(from, name(index));
-    disk.syncNames();
+    try {
+      disk.syncNames();
+    } catch (IOException e) {
+      throw new SyncFailedException("the name of " + name(index), e);
+    }
     newest = index;
   }
 
@@ -198,9 +225,7 @@ final class Checkpoints {
     int crc = bytes.getInt();
     if (receiving == null || !isOf(part, crc)) {
       stopReceiving();
-      Disk.File file = disk.open(inName(part.index()));
-      file.truncate(0);
-      receiving = new Receiving(part.index(), crc, file);
+      receiving = new Receiving(part.index(), crc, create(inName(part.index())));
     }
     try {
       receiving.file.write(bytes, begin);
@@ -211,7 +236,7 @@ final class Checkpoints {
     if (receiving.parts.cardinality() < part.count()) {
       return false;
     }
-    receiving.file.sync();
+    sync(receiving.file, inName(part.index()));
     receiving.file.close();
     receiving = null;
     named(inName(part.index()), part.index());

@@ -61,6 +61,12 @@ final class GroupLog implements RaftStore {
 
   private final Positions positions = new Positions();
 
+  /** The end of the newest record that must be on disk before this node says anything more. */
+  private long promisedUntil;
+
+  /** Whether the engine is about to ask for a flush of its snapshot, which needs none. */
+  private boolean isSnapshotNext;
+
   /** Of a group that nothing is known of before {@link #replay}. */
   GroupLog(int group) {
     this.group = group;
@@ -143,16 +149,24 @@ final class GroupLog implements RaftStore {
 
   @Override
   public void persistAndFlushLocalEndpoint(RaftEndpointPersistentState state) throws IOException {
+    byte[] form = RaftForm.endpoint(state);
+    boolean isKnown = endpoint != null && Arrays.equals(form, RaftForm.endpoint(endpoint));
     endpoint = state;
-    append(ENDPOINT, RaftForm.endpoint(state));
-    journal.sync();
+    if (!isKnown) {
+      append(ENDPOINT, form);
+      promise();
+    }
   }
 
   @Override
   public void persistAndFlushInitialGroupMembers(RaftGroupMembersView view) throws IOException {
+    byte[] form = RaftForm.members(view);
+    boolean isKnown = members != null && Arrays.equals(form, RaftForm.members(members));
     members = view;
-    append(MEMBERS, RaftForm.members(view));
-    journal.sync();
+    if (!isKnown) {
+      append(MEMBERS, form);
+      promise();
+    }
   }
 
   @Override
@@ -160,7 +174,37 @@ final class GroupLog implements RaftStore {
     term = state;
     append(TERM, RaftForm.term(state));
     if (!without.contains(Safeguard.SYNCED_TERM)) {
+      promise();
+    }
+  }
+
+  /**
+   * Has it on disk before anyone hears of it: now, or if the disk is full, by keeping silent until
+   * it is. The engine cannot be told to wait, and would be left half way by an exception.
+   */
+  private void promise() throws IOException {
+    promisedUntil = journal.end();
+    try {
+      sync();
+    } catch (WriteFailedException later) {
+      // The next turn tries again, and isSilent() until then.
+    }
+  }
+
+  /** Whether nothing may be said: a term, a vote or a role is not on disk yet. */
+  boolean isSilent() {
+    return journal.synced() < promisedUntil;
+  }
+
+  private void sync() throws IOException {
+    try {
       journal.sync();
+    } catch (WriteFailedException e) {
+      throw e;
+    } catch (IOException e) {
+      // the engine would log it and go on
+      turn.fail(e);
+      throw e;
     }
   }
 
@@ -188,6 +232,7 @@ final class GroupLog implements RaftStore {
       snapshot = chunk;
       append(SNAPSHOT, mark(chunk));
     }
+    isSnapshotNext = isOwn;
   }
 
   /**
@@ -244,13 +289,16 @@ final class GroupLog implements RaftStore {
 
   /**
    * The turn syncs, once for all groups, before anyone is told. But a node that becomes the only
-   * voter counts its log as on disk at once.
+   * voter counts its log as on disk at once. A snapshot needs nothing: the entries before it stay
+   * until its checkpoint is whole.
    */
   @Override
   public void flush() throws IOException {
-    if (leads.getAsBoolean() && !turn.isCounting()) {
-      journal.sync();
+    boolean isCounted = turn.isCounting() || without.contains(Safeguard.SYNC_BEFORE_COUNT);
+    if (!isSnapshotNext && leads.getAsBoolean() && !isCounted) {
+      sync();
     }
+    isSnapshotNext = false;
   }
 
   /** Where the entries behind the checkpoint stand in the journal. */

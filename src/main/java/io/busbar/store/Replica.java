@@ -24,6 +24,7 @@ import io.microraft.model.message.AppendEntriesRequest;
 import io.microraft.model.message.AppendEntriesSuccessResponse;
 import io.microraft.model.message.InstallSnapshotRequest;
 import io.microraft.model.message.InstallSnapshotResponse;
+import io.microraft.model.message.PreVoteRequest;
 import io.microraft.model.message.PreVoteResponse;
 import io.microraft.model.message.RaftMessage;
 import io.microraft.model.message.VoteResponse;
@@ -36,6 +37,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -188,6 +190,16 @@ final class Replica implements StateMachine, Transport {
       builder.setRestoredState(restored);
     }
     node = (RaftNodeImpl) builder.build();
+    startEngine();
+    turn.after(WATCH, this::watch);
+  }
+
+  /** Has the engine begin as soon as the disk takes something. */
+  private void startEngine() {
+    if (turn.isFull()) {
+      turn.after(WATCH, this::startEngine);
+      return;
+    }
     node.start()
         .whenComplete(
             (started, failure) -> {
@@ -195,7 +207,6 @@ final class Replica implements StateMachine, Transport {
                 told.fatal(failure);
               }
             });
-    turn.after(WATCH, this::watch);
   }
 
   /** The machine as of the engine's snapshot, and the entries behind it. */
@@ -262,12 +273,16 @@ final class Replica implements StateMachine, Transport {
   // --- appending and reading ---
 
   /**
-   * Appends an entry, if this is the leader.
+   * Appends an entry, if this is the leader and its disk takes something.
    *
    * @param entry as {@link Entry#encode} gives it; gets the leader's time
    * @param time milliseconds since 1970
    */
   void append(byte[] entry, long time, Consumer<Answer> then) {
+    if (turn.isFull()) {
+      then.accept(new Answer.Again());
+      return;
+    }
     Entry.stamp(entry, time);
     node.<Result>replicate(entry)
         .whenComplete((done, failure) -> then.accept(answer(done, failure)));
@@ -472,7 +487,9 @@ final class Replica implements StateMachine, Transport {
       return null;
     }
     if (message instanceof AppendEntriesRequest request) {
-      return request.getTerm() < node.getTerm().getTerm() ? request : behindSnapshot(request);
+      return request.getTerm() < node.getTerm().getTerm()
+          ? request
+          : behindSnapshot(turn.isFull() ? withoutEntries(request) : request);
     }
     if (message instanceof InstallSnapshotRequest request) {
       return request.getSnapshotChunk() == null ? announced(request) : received(request);
@@ -530,6 +547,11 @@ final class Replica implements StateMachine, Transport {
             request.getPreviousLogIndex(),
             request.getPreviousLogTerm(),
             request.getLogEntries());
+  }
+
+  /** What a full disk does not take: that there is a leader is heard, its entries come again. */
+  private static AppendEntriesRequest withoutEntries(AppendEntriesRequest request) {
+    return with(request, request.getPreviousLogIndex(), request.getPreviousLogTerm(), List.of());
   }
 
   /** Without a commit index: the next request has it again. */
@@ -623,6 +645,9 @@ final class Replica implements StateMachine, Transport {
   @Override
   public void send(RaftEndpoint target, RaftMessage message) {
     NodeEndpoint to = (NodeEndpoint) target;
+    if (log.isSilent() || (turn.isFull() && isForTheWell(message))) {
+      return;
+    }
     if (message instanceof AppendEntriesSuccessResponse response && answerFrom != NOWHERE) {
       AppendEntriesSuccessResponse right = fromSnapshot(response);
       turn.answer(() -> peers.send(to, group, right));
@@ -634,6 +659,13 @@ final class Replica implements StateMachine, Transport {
     } else {
       peers.send(to, group, message);
     }
+  }
+
+  /**
+   * What a node with a full disk does not say: it would wait, without bound, or come to nothing.
+   */
+  private static boolean isForTheWell(RaftMessage message) {
+    return message instanceof PreVoteRequest || isAnswer(message);
   }
 
   private static boolean isAnswer(RaftMessage message) {
@@ -668,6 +700,14 @@ final class Replica implements StateMachine, Transport {
 
   // --- watch ---
 
+  /** Has the voter lead that has most of the log: this disk takes nothing more. */
+  private void handOver(RaftState state) {
+    LeaderState leader = state.leaderState();
+    state.remoteVotingMembers().stream()
+        .max(Comparator.comparingLong(voter -> leader.getFollowerState(voter).matchIndex()))
+        .ifPresent(node::transferLeadership);
+  }
+
   private void watch() {
     RaftState state = node.state();
     boolean isStuck =
@@ -684,6 +724,9 @@ final class Replica implements StateMachine, Transport {
     }
     if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting()) {
       node.takeSnapshot();
+    }
+    if (turn.isFull() && state.leaderState() != null && state.leadershipTransferState() == null) {
+      handOver(state);
     }
     turn.after(WATCH, this::watch);
   }

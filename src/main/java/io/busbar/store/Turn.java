@@ -88,6 +88,8 @@ final class Turn implements RaftNodeExecutor {
     this.synced = synced;
     this.fatal = fatal;
     this.without = without;
+    // opening it syncs, if the disk takes it
+    this.isFull = journal.isDirty();
   }
 
   // --- tasks ---
@@ -146,6 +148,11 @@ final class Turn implements RaftNodeExecutor {
     }
   }
 
+  /** Ends the process. */
+  void fail(Throwable cause) {
+    fatal.accept(cause);
+  }
+
   /** The clock, in nanoseconds. */
   long now() {
     return nanoTime.getAsLong();
@@ -153,7 +160,8 @@ final class Turn implements RaftNodeExecutor {
 
   /** Whether the disk takes nothing more at the moment. */
   boolean isFull() {
-    return isFull;
+    // a term is synced within a turn
+    return isFull && journal.isDirty();
   }
 
   /** When the next timer is due, in nanoseconds of the clock; now if there is something to do. */

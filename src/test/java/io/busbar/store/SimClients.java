@@ -39,6 +39,8 @@ final class SimClients {
     final Replicas at;
     final List<Boolean> acked = new ArrayList<>();
     int open;
+    int answered;
+    int answeredBefore;
 
     Publisher(int id, int group, SimNode node) {
       this.id = id;
@@ -66,6 +68,7 @@ final class SimClients {
             64,
             appended -> {
               open--;
+              answered++;
               if (appended instanceof Appended.Outcomes it) {
                 if (!it.outcomes().equals(List.of(new Outcome.Published(1)))) {
                   throw cluster.fail("publish came to " + it);
@@ -161,6 +164,20 @@ final class SimClients {
 
   void stop() {
     isStopped = true;
+  }
+
+  /** From here on {@link #goOn} counts. */
+  void mark() {
+    publishers.stream()
+        .flatMap(List::stream)
+        .forEach(publisher -> publisher.answeredBefore = publisher.answered);
+  }
+
+  /** Whether each publisher at a live node has an answer to something it sent since the mark. */
+  boolean goOn() {
+    return publishers.stream()
+        .flatMap(List::stream)
+        .noneMatch(one -> one.isLive() && one.answered <= one.answeredBefore + MOST_OPEN);
   }
 
   /** Whether everything that live nodes have open is answered. */

@@ -3,10 +3,8 @@ package io.busbar.store;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
@@ -34,9 +32,13 @@ final class SimCluster {
   double doubled;
   long slowest = 2 * MILLISECOND;
 
+  /** How many of the messages come much later than others, and how late at most. */
+  double late;
+
+  long latest;
+
+  private final SimReferee referee = new SimReferee();
   private final PriorityQueue<Event> events = new PriorityQueue<>(Event.BY_TIME);
-  private final Map<String, String> leaders = new HashMap<>();
-  private final List<List<Integer>> applied = new ArrayList<>();
   private long now;
   private Violation broken;
   private long eventCount;
@@ -61,9 +63,6 @@ final class SimCluster {
     this.groups = groups;
     this.snapshotEntries = 20 + random.nextInt(200);
     this.without = without;
-    for (int i = 0; i < groups; i++) {
-      applied.add(new ArrayList<>());
-    }
     for (int i = 0; i < size; i++) {
       founders.add(new NodeEndpoint("n" + i));
     }
@@ -98,7 +97,11 @@ final class SimCluster {
     while (!events.isEmpty() && events.peek().at <= until) {
       Event event = events.remove();
       now = event.at;
-      event.what.run();
+      try {
+        event.what.run();
+      } catch (Violation e) {
+        throw broken == null ? fail(e.getMessage()) : broken;
+      }
       if (broken != null) {
         throw broken;
       }
@@ -109,12 +112,18 @@ final class SimCluster {
   // --- network ---
 
   void send(SimNode from, String to, int kind, int group, byte[] body) {
+    if (kind == Exchange.RAFT) {
+      referee.said(from.self.id(), to, RaftMessages.read(ByteBuffer.wrap(body)));
+    }
     if (random.nextDouble() < dropped) {
       return;
     }
     int copies = random.nextDouble() < doubled ? 2 : 1;
     for (int i = 0; i < copies; i++) {
       long delay = 50_000 + upTo(random.nextInt(10) == 0 ? slowest * 10 : slowest);
+      if (late > 0 && random.nextDouble() < late) {
+        delay += upTo(latest);
+      }
       after(delay, () -> arrive(from.self.id(), to, kind, group, body));
     }
   }
@@ -132,32 +141,17 @@ final class SimCluster {
 
   // --- what must always hold ---
 
-  /** One leader per term. */
-  void leads(int group, int term, String node) {
-    String before = leaders.putIfAbsent(group + "/" + term, node);
-    if (before != null && !before.equals(node)) {
-      throw fail("group %d, term %d: led by %s and %s".formatted(group, term, before, node));
-    }
-  }
-
-  /** The same entry at the same place everywhere, for ever. */
-  void applied(int group, long index, int hash, String node) {
-    List<Integer> entries = applied.get(group);
-    int at = (int) index - 1;
-    while (entries.size() <= at) {
-      entries.add(null);
-    }
-    Integer before = entries.set(at, hash);
-    if (before != null && before != hash) {
-      throw fail("group %d, entry %d: %s applies another one".formatted(group, index, node));
-    }
+  SimReferee referee() {
+    return referee;
   }
 
   /** A node cannot go on, for no reason that it was given. */
   void broken(String what, Throwable cause) {
     if (broken == null) {
-      broken = fail(what + ": " + cause);
-      broken.initCause(cause);
+      broken = cause instanceof Violation it ? it : fail(what + ": " + cause);
+      if (broken != cause) {
+        broken.initCause(cause);
+      }
     }
   }
 

@@ -2,9 +2,10 @@ package io.busbar.store;
 
 import io.busbar.shard.Effect;
 import io.busbar.testing.SimDisk;
+import io.microraft.impl.RaftNodeImpl;
+import io.microraft.impl.state.RaftState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.Random;
 
 /** A node of the simulation: a disk that outlives its processes, and at most one life. */
@@ -37,12 +38,26 @@ final class SimNode {
     return life.replicas.replica(group);
   }
 
+  /** The engine's state of a group. */
+  RaftState state(int group) {
+    return ((RaftNodeImpl) replica(group).raft()).state();
+  }
+
+  /** Starts a process; it may fail as a process does. */
   void start() {
     try {
       life = new Life();
       life.open(++starts);
+      for (int group = 0; group < cluster.groups; group++) {
+        cluster.referee().starts(group, self.id(), replica(group));
+      }
+    } catch (SyncFailedException e) {
+      kill();
     } catch (IOException e) {
-      throw new IllegalStateException(self + " does not start", e);
+      if (disk.usable() > 0) {
+        throw new IllegalStateException(self + " does not start", e);
+      }
+      kill();
     }
   }
 
@@ -58,6 +73,13 @@ final class SimNode {
     disk.crash();
   }
 
+  /** Has a group led by another, if it is led here. */
+  void handOver(int group, NodeEndpoint to) {
+    Life of = life;
+    of.replicas.turn().execute(() -> of.replicas.replica(group).raft().transferLeadership(to));
+    of.schedule();
+  }
+
   String describe() {
     return life.describe();
   }
@@ -71,6 +93,7 @@ final class SimNode {
   /** One life of the node. */
   private final class Life implements Replicas.World {
     Replicas replicas;
+    private final long[] applied = new long[cluster.groups];
     private boolean isScheduled;
     private long wakeAt = Long.MAX_VALUE;
 
@@ -132,11 +155,23 @@ final class SimNode {
       if (isGone()) {
         return;
       }
+      checkCounts();
       if (replicas.turn().needsCommit()) {
         cluster.after(20_000 + cluster.upTo(slowestSync), this::commit);
       } else {
         isScheduled = false;
         schedule();
+      }
+    }
+
+    private void checkCounts() {
+      for (int group = 0; group < cluster.groups; group++) {
+        RaftState here = state(group);
+        for (SimNode other : cluster.nodes) {
+          if (here.leaderState() != null && other != SimNode.this && other.isUp()) {
+            cluster.referee().counts(group, here, other.state(group));
+          }
+        }
       }
     }
 
@@ -184,13 +219,14 @@ final class SimNode {
 
     @Override
     public void applied(int group, long index, byte[] entry) {
-      cluster.applied(group, index, Arrays.hashCode(entry), self.id());
+      cluster.referee().applies(group, index, entry, self.id(), applied[group]);
+      applied[group] = index;
     }
 
     @Override
     public void leads(int group, boolean isLeader) {
       if (isLeader) {
-        cluster.leads(group, replica(group).raft().getTerm().getTerm(), self.id());
+        cluster.referee().leads(group, replica(group).raft().getTerm().getTerm(), self.id());
       }
     }
 
@@ -206,11 +242,20 @@ final class SimNode {
 
     @Override
     public void fatal(Throwable cause) {
-      if (cause instanceof SyncFailedException) {
-        crash();
-      } else {
-        cluster.broken(self + " must end", cause);
+      if (isGone()) {
+        return;
       }
+      for (Throwable of = cause; of != null; of = of.getCause()) {
+        if (of instanceof SyncFailedException) {
+          if (cluster.random.nextBoolean()) {
+            crash();
+          } else {
+            kill();
+          }
+          return;
+        }
+      }
+      cluster.broken(self + " must end", cause);
     }
   }
 }

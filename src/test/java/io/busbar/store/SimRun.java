@@ -1,5 +1,7 @@
 package io.busbar.store;
 
+import java.util.List;
+import java.util.Random;
 import java.util.Set;
 
 /**
@@ -8,34 +10,39 @@ import java.util.Set;
  * node and all replicas must agree with each other and with the clients' records.
  */
 final class SimRun {
-  /** How soon all must be well after the trouble ends. */
-  static final long MENDED = 20 * SimCluster.SECOND;
+  /** How soon all must be well after the trouble ends, or a majority is among itself. */
+  static final long MENDED = 8 * SimCluster.SECOND;
 
   private static final long TROUBLE = 6 * SimCluster.SECOND;
 
   private final SimCluster cluster;
   private final SimClients clients;
+  private final SimTrouble trouble;
 
   /** What a run did, to be told. */
   record Report(int acknowledged, int troubles, long virtualMillis) {}
 
-  private int troubles;
-
-  SimRun(long seed, Set<Safeguard> without) {
-    int groups = 1 + (int) Long.remainderUnsigned(seed, 2);
-    cluster = new SimCluster(seed, 3, groups, without);
+  SimRun(long seed, Set<Safeguard> without, SimTrouble.Weather weather) {
+    Random shape = new Random(~seed);
+    int size = List.of(3, 3, 3, 5, 1).get(shape.nextInt(5));
+    cluster = new SimCluster(seed, size, 1 + shape.nextInt(2), without);
     clients = new SimClients(cluster);
+    trouble = new SimTrouble(cluster, clients, weather);
   }
 
   Report run() {
     clients.begin();
     wait("the groups take the first appends", clients::isReady);
+    trouble.begin();
     long until = cluster.now() + TROUBLE;
     while (cluster.now() < until) {
-      cluster.run(cluster.upTo(400 * SimCluster.MILLISECOND));
-      trouble();
+      cluster.run(cluster.upTo(trouble.pause()));
+      trouble.next();
+      if (trouble.weather == SimTrouble.Weather.ABSENCE) {
+        absence();
+      }
     }
-    mend();
+    trouble.mend(List.of());
     cluster.run(SimCluster.SECOND / 2);
     clients.stop();
     wait("all that is open is answered", clients::isQuiet);
@@ -47,7 +54,20 @@ final class SimRun {
         clients.judge(node, group);
       }
     }
-    return new Report(clients.acknowledged(), troubles, cluster.now() / SimCluster.MILLISECOND);
+    return new Report(
+        clients.acknowledged(), trouble.count(), cluster.now() / SimCluster.MILLISECOND);
+  }
+
+  /** A node is gone: the others go on without it, within seconds. */
+  private void absence() {
+    SimNode gone = trouble.leader();
+    trouble.mend(List.of(gone));
+    if (gone.isUp()) {
+      gone.crash();
+    }
+    clients.mark();
+    wait("the others go on without " + gone.self, clients::goOn);
+    trouble.mend(List.of());
   }
 
   private boolean agree() {
@@ -81,8 +101,11 @@ final class SimRun {
     StringBuilder text = new StringBuilder();
     for (int group = 0; group < cluster.groups; group++) {
       for (SimNode node : cluster.nodes) {
+        if (!node.isUp()) {
+          continue;
+        }
         Replica replica = node.replica(group);
-        var state = ((io.microraft.impl.RaftNodeImpl) replica.raft()).state();
+        var state = node.state(group);
         text.append(
             "%s/%d: %s of term %d under %s, log to %d, committed %d, applied %d, pre-vote %s; "
                 .formatted(
@@ -103,79 +126,9 @@ final class SimRun {
                 .formatted(state.log().snapshotIndex(), state.snapshotChunkCollector() != null));
       }
     }
-    cluster.nodes.forEach(node -> text.append(node.self + " " + node.describe() + "; "));
+    cluster.nodes.stream()
+        .filter(SimNode::isUp)
+        .forEach(node -> text.append(node.self + " " + node.describe() + "; "));
     return text.toString();
-  }
-
-  private void trouble() {
-    troubles++;
-    SimNode node = cluster.anyNode();
-    SimNode other = cluster.anyNode();
-    switch (cluster.random.nextInt(10)) {
-      case 0, 1 -> stop(node, true);
-      case 2 -> stop(node, false);
-      case 3 -> {
-        for (SimNode each : cluster.nodes) {
-          if (cluster.random.nextInt(4) == 0) {
-            stop(each, true);
-          }
-        }
-      }
-      case 4, 5 -> {
-        cluster.cut.add(node.self.id() + ">" + other.self.id());
-        if (cluster.random.nextBoolean()) {
-          cluster.cut.add(other.self.id() + ">" + node.self.id());
-        }
-      }
-      case 6 -> cluster.cut.clear();
-      case 7 -> {
-        cluster.dropped = cluster.random.nextInt(3) * 0.1;
-        cluster.doubled = cluster.random.nextInt(3) * 0.1;
-      }
-      case 8 ->
-          cluster.slowest =
-              SimCluster.MILLISECOND
-                  * (1 + cluster.random.nextInt(cluster.random.nextInt(10) == 0 ? 300 : 20));
-      default ->
-          node.slowestSync =
-              SimCluster.MILLISECOND
-                  * (1 + cluster.random.nextInt(cluster.random.nextInt(5) == 0 ? 800 : 5));
-    }
-  }
-
-  private void stop(SimNode node, boolean power) {
-    if (!node.isUp()) {
-      return;
-    }
-    if (power) {
-      node.crash();
-    } else {
-      node.kill();
-    }
-    cluster.after(
-        cluster.upTo(2 * SimCluster.SECOND),
-        () -> {
-          if (!node.isUp()) {
-            start(node);
-          }
-        });
-  }
-
-  private void start(SimNode node) {
-    node.start();
-    clients.joined(node);
-  }
-
-  private void mend() {
-    cluster.cut.clear();
-    cluster.dropped = 0;
-    cluster.doubled = 0;
-    cluster.slowest = 2 * SimCluster.MILLISECOND;
-    for (SimNode node : cluster.nodes) {
-      node.slowestSync = 2 * SimCluster.MILLISECOND;
-      if (!node.isUp()) {
-        start(node);
-      }
-    }
   }
 }

@@ -3,7 +3,9 @@ package io.busbar.store;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.core.AppenderBase;
+import java.util.EnumSet;
 import java.util.Set;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +27,7 @@ final class StoreSim {
 
     @Override
     protected void append(ILoggingEvent event) {
-      if (first == null) {
+      if (first == null && !isExpected(event)) {
         first = event.getFormattedMessage();
         if (event.getThrowableProxy() != null) {
           first +=
@@ -35,6 +37,17 @@ final class StoreSim {
                   + event.getThrowableProxy().getMessage();
         }
       }
+    }
+
+    /** What the engine says of a disk that fails or is full, and of a change that it overtook. */
+    private static boolean isExpected(ILoggingEvent event) {
+      for (IThrowableProxy of = event.getThrowableProxy(); of != null; of = of.getCause()) {
+        if (of.getClassName().equals(SyncFailedException.class.getName())
+            || of.getClassName().equals(WriteFailedException.class.getName())) {
+          return true;
+        }
+      }
+      return event.getMessage().contains("no leadership transfer state");
     }
 
     void listen() {
@@ -50,9 +63,9 @@ final class StoreSim {
   }
 
   /** Runs one seed. */
-  static SimRun.Report run(long seed, Set<Safeguard> without) {
+  static SimRun.Report run(long seed, Set<Safeguard> without, SimTrouble.Weather weather) {
     ERRORS.listen();
-    SimRun.Report report = new SimRun(seed, without).run();
+    SimRun.Report report = new SimRun(seed, without, weather).run();
     if (ERRORS.first != null) {
       throw new SimCluster.Violation("the engine: " + ERRORS.first);
     }
@@ -62,13 +75,21 @@ final class StoreSim {
   public static void main(String[] args) {
     long first = Long.parseLong(args[0]);
     long count = Long.parseLong(args[1]);
-    Set<Safeguard> without = args.length > 2 ? Set.of(Safeguard.valueOf(args[2])) : Set.of();
+    Set<Safeguard> without = EnumSet.noneOf(Safeguard.class);
+    SimTrouble.Weather weather = null;
+    for (int i = 2; i < args.length; i++) {
+      try {
+        weather = SimTrouble.Weather.valueOf(args[i]);
+      } catch (IllegalArgumentException e) {
+        without.add(Safeguard.valueOf(args[i]));
+      }
+    }
     long begin = System.nanoTime();
     long acknowledged = 0;
     int failed = 0;
     for (long seed = first; seed < first + count; seed++) {
       try {
-        acknowledged += run(seed, without).acknowledged();
+        acknowledged += run(seed, without, weather).acknowledged();
       } catch (RuntimeException | AssertionError e) {
         failed++;
         System.out.printf(
