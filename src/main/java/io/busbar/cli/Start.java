@@ -66,6 +66,13 @@ final class Start implements Callable<Integer> {
   private Path data;
 
   @Option(
+      names = "--accept-loss",
+      description =
+          "go on with what can be read of a store that is damaged; the rest is set aside in the data"
+              + " directory")
+  private boolean acceptLoss;
+
+  @Option(
       names = "--insecure",
       description =
           "for developers: on 127.0.0.1 only, no TLS, anyone may do anything, profile open")
@@ -160,9 +167,11 @@ final class Start implements Callable<Integer> {
         placed(SettingsFile.read(config, home)), Serving.Places.of(config), starter);
   }
 
-  /** With the directory that the option gives. */
+  /** With the directory that the option gives, and the loss that it accepts. */
   private Settings placed(Settings settings) {
-    return data == null ? settings : settings.with(settings.storage().at(data));
+    Settings.Storage storage = settings.storage();
+    storage = data == null ? storage : storage.at(data);
+    return settings.with(acceptLoss ? storage.acceptingLoss() : storage);
   }
 
   private void refuseContradictions() {

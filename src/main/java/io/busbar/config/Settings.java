@@ -110,13 +110,21 @@ public record Settings(
    * @param directory of the node's own files, if there are any
    * @param durability what an acknowledgement promises
    * @param segmentBytes how large a file of the journal grows before the next one begins
+   * @param acceptsLoss whether to go on, for this start, with what can still be read of a store
+   *     that is damaged
    */
-  public record Storage(Path directory, Durability durability, long segmentBytes) {
+  public record Storage(
+      Path directory, Durability durability, long segmentBytes, boolean acceptsLoss) {
     /** What holds where nothing else is configured. */
     public static final Durability DURABILITY = Durability.FSYNC;
 
     /** What holds where nothing else is configured, 64 MiB. */
     public static final long SEGMENT_BYTES = 64 * 1024 * 1024;
+
+    /** Nothing that is lost is accepted. */
+    public Storage(Path directory, Durability durability, long segmentBytes) {
+      this(directory, durability, segmentBytes, false);
+    }
 
     /** What holds where nothing but the directory is configured. */
     public static Storage in(Path directory) {
@@ -130,7 +138,12 @@ public record Settings(
 
     /** The same in another directory. */
     public Storage at(Path other) {
-      return new Storage(other, durability, segmentBytes);
+      return new Storage(other, durability, segmentBytes, acceptsLoss);
+    }
+
+    /** The same, but what is damaged is given up. */
+    public Storage acceptingLoss() {
+      return new Storage(directory, durability, segmentBytes, true);
     }
   }
 

@@ -1,9 +1,11 @@
 package io.busbar.store;
 
+import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
+import io.busbar.shard.FormException;
 import io.busbar.shard.Group;
 import io.busbar.shard.Location;
 import io.busbar.shard.Refusal;
@@ -64,6 +66,7 @@ public final class DurableStore implements Store {
   private final Bounds bounds;
   private final StoreMeters meters;
   private final Consumer<Throwable> fatal;
+  private final boolean acceptsLoss;
   private final Set<Safeguard> without;
   private final UnaryOperator<Disk> disks;
   private final Promise<Void> started = Promise.promise();
@@ -86,22 +89,21 @@ public final class DurableStore implements Store {
   /**
    * A store that is not opened yet.
    *
-   * @param path the data directory
-   * @param segmentBytes of the journal's files
+   * @param storage where and how
    * @param fatal ends the process: what is in memory and what is on disk may differ
    * @param without empty but in tests
    * @param disks the identity but in tests
    */
   DurableStore(
-      Path path,
-      long segmentBytes,
+      Settings.Storage storage,
       Bounds bounds,
       StoreMeters meters,
       Consumer<Throwable> fatal,
       Set<Safeguard> without,
       UnaryOperator<Disk> disks) {
-    this.path = path;
-    this.segmentBytes = segmentBytes;
+    this.path = storage.directory();
+    this.segmentBytes = storage.segmentBytes();
+    this.acceptsLoss = storage.acceptsLoss();
     this.bounds = bounds;
     this.meters = meters;
     this.fatal = fatal;
@@ -234,9 +236,7 @@ public final class DurableStore implements Store {
 
     @Override
     public void turned() {
-      sessions = group().sessions();
-      retained = group().retained().size();
-      journalBytes = replicas.journal().bytes();
+      count();
       look();
     }
 
@@ -262,20 +262,7 @@ public final class DurableStore implements Store {
     DataDirectory.Setup setup = new DataDirectory.Setup("", SHARDS, GROUPS);
     directory = DataDirectory.open(path, setup, InstantSource.system());
     Identity identity = directory.identity();
-    disk = disks.apply(directory.folder(FOLDER));
-    NodeEndpoint self = new NodeEndpoint(identity.disk().toString());
-    replicas =
-        new Replicas(
-            new Replicas.Site(
-                self,
-                identity.starts(),
-                List.of(self),
-                identity.groups(),
-                disk,
-                segmentBytes,
-                SNAPSHOT_ENTRIES,
-                without),
-            new World());
+    replicas = replicas(identity);
     Journal journal = replicas.journal();
     refuseLost(identity, journal.recovery());
     tell(journal.recovery(), System.nanoTime() - begun);
@@ -287,13 +274,67 @@ public final class DurableStore implements Store {
     replicas.append(GROUP, first, OVERHEAD, this::begin);
   }
 
+  /** The groups, from what is on the disk, or from what an operator accepts to be left with. */
+  private Replicas replicas(Identity identity) throws IOException {
+    try {
+      return groups(identity);
+    } catch (IOException | FormException e) {
+      if (!acceptsLoss) {
+        throw new DataDirectoryException(
+            "data directory %s: %s: restore it from a backup, or give up what it cannot read:"
+                    .formatted(path, e.getMessage())
+                + " busbar start --accept-loss",
+            e);
+      }
+      long position = e instanceof DamagedJournalException damaged ? damaged.position() : 0;
+      return salvaged(identity, position, e);
+    }
+  }
+
+  private Replicas salvaged(Identity identity, long position, Exception why) throws IOException {
+    Path aside = Salvage.before(path.resolve(FOLDER), position);
+    LOG.warn(
+        "loss accepted: cause={} kept={} all of it is still in {}",
+        why.getMessage(),
+        position == 0 ? "nothing" : "what stands before position " + position,
+        aside);
+    try {
+      return groups(identity);
+    } catch (IOException | FormException e) {
+      if (position == 0) {
+        throw e;
+      }
+      // what stands there begins with a checkpoint that is gone
+      return salvaged(identity, 0, e);
+    }
+  }
+
+  private Replicas groups(Identity identity) throws IOException {
+    disk = disks.apply(directory.folder(FOLDER));
+    NodeEndpoint self = new NodeEndpoint(identity.disk().toString());
+    return new Replicas(
+        new Replicas.Site(
+            self,
+            identity.starts(),
+            List.of(self),
+            identity.groups(),
+            disk,
+            segmentBytes,
+            SNAPSHOT_ENTRIES,
+            without),
+        new World());
+  }
+
   /** A directory that served before has a journal. */
   private void refuseLost(Identity identity, Journal.Recovery found) throws IOException {
-    if (found.records() == 0 && !identity.cluster().isEmpty()) {
+    boolean isLost = found.records() == 0 && !identity.cluster().isEmpty();
+    if (isLost && acceptsLoss) {
+      LOG.warn("loss accepted: data directory {} has lost its journal", path);
+    } else if (isLost) {
       throw new DataDirectoryException(
           "data directory %s has lost its journal: folder %s holds none: restore it from a backup,"
                   .formatted(path, FOLDER)
-              + " or give up what was stored and name an empty directory");
+              + " or give up what was stored: busbar start --accept-loss");
     }
   }
 
@@ -335,8 +376,15 @@ public final class DurableStore implements Store {
       effects.accept(pending);
     }
     restored = group.deliveries() + handedOn;
+    count();
     isServing = true;
     started.tryComplete();
+  }
+
+  private void count() {
+    sessions = group().sessions();
+    retained = group().retained().size();
+    journalBytes = replicas.journal().bytes();
   }
 
   /** A disk that is nearly full takes only what makes room. */

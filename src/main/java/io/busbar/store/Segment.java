@@ -32,12 +32,17 @@ final class Segment {
     NavigableMap<Long, Segment> all = new TreeMap<>();
     List<String> names = disk.names();
     for (String name : names) {
-      if (NAME.matcher(name).matches()) {
-        long start = Long.parseLong(name, 0, 16, 16);
+      long start = start(name);
+      if (start >= 0) {
         all.put(start, new Segment(disk, start));
       }
     }
     return all;
+  }
+
+  /** Where the file of a name starts, or -1 for a file that is none of a journal. */
+  static long start(String name) {
+    return NAME.matcher(name).matches() ? Long.parseLong(name, 0, 16, 16) : -1;
   }
 
   long start() {

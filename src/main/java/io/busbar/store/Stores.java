@@ -40,15 +40,7 @@ public final class Stores {
           throw new ConfigException(
               "durability: replicated: a node alone has nobody to replicate to (allowed: fsync,"
                   + " memory)");
-      case FSYNC ->
-          new DurableStore(
-              storage.directory(),
-              storage.segmentBytes(),
-              bounds,
-              meters,
-              Stores::halt,
-              without,
-              disks);
+      case FSYNC -> new DurableStore(storage, bounds, meters, Stores::halt, without, disks);
     };
   }
 
