@@ -151,7 +151,17 @@ class MainIT {
   void isReadyOnceOnLoopbackOnlyAndTellsClientsWhenItStops() throws Exception {
     Path err = directory.resolve("node.err");
     Process node =
-        process("start", "--insecure", "--mqtt-port", "0", "--ws-port", "0", "--http-port", "0")
+        process(
+                "start",
+                "--insecure",
+                "--home",
+                directory.resolve("home").toString(),
+                "--mqtt-port",
+                "0",
+                "--ws-port",
+                "0",
+                "--http-port",
+                "0")
             .redirectError(err.toFile())
             .start();
     try (BufferedReader out = node.inputReader()) {

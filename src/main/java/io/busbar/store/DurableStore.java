@@ -339,12 +339,14 @@ public final class DurableStore implements Store {
   }
 
   private void tell(Journal.Recovery found, long nanos) {
-    LOG.info(
-        "store opened: directory={} records={} bytes={} ms={}",
-        path,
-        found.records(),
-        found.bytes(),
-        TimeUnit.NANOSECONDS.toMillis(nanos));
+    if (found.records() > 0) {
+      LOG.info(
+          "store opened: directory={} records={} bytes={} ms={}",
+          path,
+          found.records(),
+          found.bytes(),
+          TimeUnit.NANOSECONDS.toMillis(nanos));
+    }
     if (found.cutBytes() > 0) {
       LOG.warn(
           "the journal ended in {} bytes that were never synced, nor acknowledged: cut at {}",
@@ -478,7 +480,7 @@ public final class DurableStore implements Store {
 
     @Override
     public void leads(int group, boolean isLeader) {
-      LOG.info("{} the store's group", isLeader ? "leads" : "does not lead any more");
+      LOG.debug("{} the store's group", isLeader ? "leads" : "does not lead any more");
     }
 
     @Override
