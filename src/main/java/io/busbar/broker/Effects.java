@@ -27,9 +27,18 @@ final class Effects implements Consumer<Effect> {
   private final Broker broker;
   private final LongAdder handedOn;
   private final List<List<Effect.Bell>> bells = new ArrayList<>();
-  private List<Effect.WillDue> wills = new ArrayList<>();
-  private List<Effect.Repick> repicks = new ArrayList<>();
+  private Owed owed = new Owed();
+
+  /** What follows the last change that the index has not answered, or null. */
+  private Owed last;
+
   private List<Bus.Local> interest = new ArrayList<>();
+
+  /** What is to be published: who subscribed before it was due gets it. */
+  private static final class Owed {
+    final List<Effect.WillDue> wills = new ArrayList<>();
+    final List<Effect.Repick> repicks = new ArrayList<>();
+  }
 
   Effects(EventBus bus, Broker broker) {
     this.bus = bus;
@@ -45,9 +54,9 @@ final class Effects implements Consumer<Effect> {
     if (effect instanceof Effect.Bell bell) {
       bells.get(bell.location().loop()).add(bell);
     } else if (effect instanceof Effect.WillDue will) {
-      wills.add(will);
+      owed.wills.add(will);
     } else if (effect instanceof Effect.Repick repick) {
-      repicks.add(repick);
+      owed.repicks.add(repick);
       handedOn.increment();
       settled(1);
     } else if (effect instanceof Effect.Interest changed) {
@@ -102,7 +111,7 @@ final class Effects implements Consumer<Effect> {
       }
     }
     if (interest.isEmpty()) {
-      publish();
+      publishInTurn();
       return Future.succeededFuture();
     }
     List<Future<?>> known = new ArrayList<>();
@@ -110,18 +119,37 @@ final class Effects implements Consumer<Effect> {
       known.add(bus.request(Bus.MATCHING, change, Bus.local(TIMEOUT)));
     }
     interest = new ArrayList<>();
-    // who subscribed before a will or a message came to be published gets it
-    return Future.all(known).onComplete(all -> publish()).mapEmpty();
+    Owed after = owed;
+    owed = new Owed();
+    last = after;
+    return Future.all(known)
+        .onComplete(
+            all -> {
+              if (last == after) {
+                last = null;
+              }
+              publish(after);
+            })
+        .mapEmpty();
   }
 
-  private void publish() {
-    if (!wills.isEmpty()) {
-      bus.send(Bus.loop(ANY_LOOP), new Bus.Wills(wills), Bus.local());
-      wills = new ArrayList<>();
+  /** Not before the index has answered what it was told earlier. */
+  private void publishInTurn() {
+    if (last == null) {
+      publish(owed);
+    } else {
+      last.wills.addAll(owed.wills);
+      last.repicks.addAll(owed.repicks);
     }
-    if (!repicks.isEmpty()) {
-      bus.send(Bus.loop(ANY_LOOP), new Bus.Repicks(repicks), Bus.local());
-      repicks = new ArrayList<>();
+    owed = new Owed();
+  }
+
+  private void publish(Owed what) {
+    if (!what.wills.isEmpty()) {
+      bus.send(Bus.loop(ANY_LOOP), new Bus.Wills(what.wills), Bus.local());
+    }
+    if (!what.repicks.isEmpty()) {
+      bus.send(Bus.loop(ANY_LOOP), new Bus.Repicks(what.repicks), Bus.local());
     }
   }
 }
