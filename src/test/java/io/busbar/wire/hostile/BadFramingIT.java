@@ -38,7 +38,7 @@ class BadFramingIT {
 
   @Order(1)
   @RegisterExtension
-  static final TestNode NODE = TestNode.with(1, Profile.OPEN, Map.of(Limit.CONNECT_TIMEOUT, 1L));
+  static final TestNode NODE = TestNode.with(1, Profile.OPEN, Map.of(Limit.CONNECT_TIMEOUT, 2L));
 
   @Order(2)
   @RegisterExtension
