@@ -440,7 +440,10 @@ final class Replica implements StateMachine, Transport {
     turn.answer(
         () -> {
           try {
-            checkpoints.keep(mark.getIndex());
+            if (checkpoints.newest() == mark.getIndex()) {
+              // one that was received since is the newer, and would be taken for a remnant
+              checkpoints.keep(mark.getIndex());
+            }
             told.reclaim();
           } catch (IOException e) {
             told.fatal(e);
