@@ -648,6 +648,11 @@ final class Replica implements StateMachine, Transport {
   @Override
   public void send(RaftEndpoint target, RaftMessage message) {
     NodeEndpoint to = (NodeEndpoint) target;
+    if (to == null) {
+      // its leader, whom the engine does not know when the last part of a snapshot comes from a
+      // node that leads no more
+      return;
+    }
     if (log.isSilent() || (turn.isFull() && isForTheWell(message))) {
       return;
     }
