@@ -239,6 +239,8 @@ final class Checkpoints {
     sync(receiving.file, inName(part.index()));
     receiving.file.close();
     receiving = null;
+    // what is written here is of an older state, and would take its place
+    abandon();
     named(inName(part.index()), part.index());
     newestCrc = crc;
     return true;

@@ -440,7 +440,10 @@ final class Replica implements StateMachine, Transport {
     turn.answer(
         () -> {
           try {
-            checkpoints.keep(mark.getIndex());
+            if (checkpoints.newest() == mark.getIndex()) {
+              // one that was received since is the newer, and would be taken for a remnant
+              checkpoints.keep(mark.getIndex());
+            }
             told.reclaim();
           } catch (IOException e) {
             told.fatal(e);
@@ -645,6 +648,11 @@ final class Replica implements StateMachine, Transport {
   @Override
   public void send(RaftEndpoint target, RaftMessage message) {
     NodeEndpoint to = (NodeEndpoint) target;
+    if (to == null) {
+      // its leader, whom the engine does not know when the last part of a snapshot comes from a
+      // node that leads no more
+      return;
+    }
     if (log.isSilent() || (turn.isFull() && isForTheWell(message))) {
       return;
     }

@@ -32,7 +32,7 @@ final class SimCluster {
   double doubled;
   long slowest = 2 * MILLISECOND;
 
-  /** How many of the messages come much later than others, and how late at most. */
+  /** How many of the second copies come much later than the first, and how late at most. */
   double late;
 
   long latest;
@@ -61,7 +61,8 @@ final class SimCluster {
   SimCluster(long seed, int size, int groups, Set<Safeguard> without) {
     this.random = new Random(seed);
     this.groups = groups;
-    this.snapshotEntries = 20 + random.nextInt(200);
+    this.snapshotEntries =
+        random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
     this.without = without;
     for (int i = 0; i < size; i++) {
       founders.add(new NodeEndpoint("n" + i));
@@ -121,7 +122,7 @@ final class SimCluster {
     int copies = random.nextDouble() < doubled ? 2 : 1;
     for (int i = 0; i < copies; i++) {
       long delay = 50_000 + upTo(random.nextInt(10) == 0 ? slowest * 10 : slowest);
-      if (late > 0 && random.nextDouble() < late) {
+      if (i > 0 && random.nextDouble() < late) {
         delay += upTo(latest);
       }
       after(delay, () -> arrive(from.self.id(), to, kind, group, body));

@@ -57,11 +57,11 @@ final class SimTrouble {
         }
       }
       case DELAYS -> {
-        cluster.doubled = 0.4;
-        cluster.late = 0.1;
-        cluster.latest = MILLISECOND * (100 + random.nextInt(4_000));
+        cluster.doubled = 0.5;
+        cluster.late = 0.5;
+        cluster.latest = MILLISECOND * (500 + random.nextInt(4_000));
         for (SimNode node : cluster.nodes) {
-          node.slowestSync = MILLISECOND * (1 + random.nextInt(30));
+          node.slowestSync = MILLISECOND * (random.nextBoolean() ? 2 : 20 + random.nextInt(300));
         }
       }
       default -> {}

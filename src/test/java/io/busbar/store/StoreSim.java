@@ -7,18 +7,24 @@ import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.core.AppenderBase;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.LoggerFactory;
 
 /**
  * Runs the simulation from the command line.
  *
  * <pre>
- *   StoreSim FIRST COUNT [SAFEGUARD]    seeds one after the other, perhaps without a safeguard
+ *   StoreSim FIRST COUNT [SAFEGUARD] [WEATHER]
  * </pre>
+ *
+ * Seeds one after the other, perhaps without a safeguard or in one kind of trouble only. Ends with
+ * 1 if any failed.
  */
 final class StoreSim {
   /** The engine logs what fails in it and goes on: here that fails the run. */
   private static final EngineErrors ERRORS = new EngineErrors();
+
+  private static final long PROGRESS = TimeUnit.SECONDS.toNanos(10);
 
   private StoreSim() {}
 
@@ -47,7 +53,8 @@ final class StoreSim {
           return true;
         }
       }
-      return event.getMessage().contains("no leadership transfer state");
+      return event.getMessage().contains("no leadership transfer state")
+          || event.getMessage().contains("requested snapshot index");
     }
 
     void listen() {
@@ -85,6 +92,7 @@ final class StoreSim {
       }
     }
     long begin = System.nanoTime();
+    long told = begin;
     long acknowledged = 0;
     int failed = 0;
     for (long seed = first; seed < first + count; seed++) {
@@ -98,7 +106,16 @@ final class StoreSim {
           e.printStackTrace(System.out);
         }
       }
+      if (System.nanoTime() - told > PROGRESS) {
+        told = System.nanoTime();
+        tell(seed - first + 1, begin, acknowledged, failed);
+      }
     }
+    tell(count, begin, acknowledged, failed);
+    System.exit(failed > 0 ? 1 : 0);
+  }
+
+  private static void tell(long count, long begin, long acknowledged, int failed) {
     double seconds = (System.nanoTime() - begin) / 1e9;
     System.out.printf(
         "%d seeds in %.1f s (%.1f a second), %d messages acknowledged, %d failed%n",
