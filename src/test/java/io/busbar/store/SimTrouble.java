@@ -85,7 +85,7 @@ final class SimTrouble {
       case MIXED -> anything();
       case POWER -> power();
       case LEADERS -> leaders();
-      case DELAYS -> stop(leader(), true, 100 * MILLISECOND);
+      case DELAYS -> unheard();
       case DISKS -> disks();
       case ABSENCE -> blackout();
     }
@@ -159,6 +159,20 @@ final class SimTrouble {
         leader.handOver(group, cluster.anyNode().self);
       }
     }
+  }
+
+  /** A leader is heard by few, and loses what it had only told them. */
+  private void unheard() {
+    SimNode leader = leader();
+    SimNode hearing = cluster.anyNode();
+    for (SimNode other : cluster.nodes) {
+      if (other != hearing) {
+        cluster.cut.add(leader.self.id() + ">" + other.self.id());
+      }
+    }
+    cluster.run(cluster.upTo(300 * MILLISECOND));
+    stop(leader, true, 50 * MILLISECOND);
+    cluster.cut.clear();
   }
 
   /** All messages are lost for a while, about as long as a leader may be silent. */
