@@ -3,6 +3,7 @@ package io.busbar;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
 import com.hivemq.client.mqtt.mqtt5.Mqtt5BlockingClient;
 import com.hivemq.client.mqtt.mqtt5.Mqtt5Client;
@@ -12,8 +13,11 @@ import com.hivemq.client.mqtt.mqtt5.message.publish.Mqtt5Publish;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.store.Stores;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.busbar.testing.ReluctantStore;
+import io.busbar.testing.ReluctantStore.Mood;
 import io.vertx.core.Future;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -27,6 +31,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -39,6 +44,10 @@ import org.junit.jupiter.api.Timeout;
 class ClusterIT {
   private static Node first;
   private static Node second;
+
+  /** The second node's: it answers when it is told to. */
+  private static ReluctantStore store;
+
   private final List<Mqtt5BlockingClient> clients = new ArrayList<>();
 
   @BeforeAll
@@ -48,7 +57,15 @@ class ClusterIT {
     int otherPort = freePort();
     List<String> members = List.of("127.0.0.1:" + onePort, "127.0.0.1:" + otherPort);
     first = await(Node.start(settings(name, onePort, members)));
-    second = await(Node.start(settings(name, otherPort, members)));
+    second =
+        await(
+            Node.start(
+                settings(name, otherPort, members),
+                List.of(),
+                (settings, meters) -> {
+                  store = new ReluctantStore(Stores.bounds(settings.limits()), meters);
+                  return store;
+                }));
     eventually(() -> nodes(first) == 2 && nodes(second) == 2);
   }
 
@@ -129,6 +146,66 @@ class ClusterIT {
       inbox.await();
       assertThat(inbox.payloads).isEqualTo(numbers(messages));
     }
+  }
+
+  @Test
+  void anAcknowledgementWaitsForTheStoreOfAnotherNode() throws Exception {
+    Mqtt5BlockingClient away = stored("away");
+    away.subscribeWith().topicFilter("kept").qos(MqttQos.AT_LEAST_ONCE).send();
+    away.disconnect();
+    Mqtt5BlockingClient publisher = connect(first, "kept-pub");
+    double before = second.telemetry().total(Meter.FORWARDS_RECEIVED);
+    store.be(Mood.STALLED);
+    CompletableFuture<?> acked = publish(publisher, "later");
+    eventually(() -> second.telemetry().total(Meter.FORWARDS_RECEIVED) > before);
+    // what is sent after it has been answered, so an answer to it would have come
+    publisher.subscribeWith().topicFilter("other").send();
+    assertThat(acked).isNotDone();
+    store.be(Mood.WILLING);
+    acked.get(20, TimeUnit.SECONDS);
+
+    store.be(Mood.FULL);
+    CompletableFuture<?> refused = publish(publisher, "refused");
+    eventually(() -> !publisher.getState().isConnected());
+    store.be(Mood.WILLING);
+    assertThatThrownBy(() -> refused.get(20, TimeUnit.SECONDS))
+        .isInstanceOf(ExecutionException.class);
+    try (Mqtt5BlockingClient.Mqtt5Publishes messages =
+        away.publishes(MqttGlobalPublishFilter.ALL)) {
+      away.connectWith().cleanStart(false).sessionExpiryInterval(1_000).send();
+      assertThat(messages.receive(20, TimeUnit.SECONDS))
+          .hasValueSatisfying(
+              message -> assertThat(message.getPayloadAsBytes()).isEqualTo(bytes("later")));
+    } finally {
+      away.disconnect();
+      connect(second, "away"); // with clean start: nothing stays
+    }
+  }
+
+  private Mqtt5BlockingClient stored(String id) {
+    Mqtt5BlockingClient client =
+        Mqtt5Client.builder()
+            .identifier(id)
+            .serverHost("127.0.0.1")
+            .serverPort(second.listeners().get(0).address().port())
+            .buildBlocking();
+    clients.add(client);
+    client.connectWith().sessionExpiryInterval(1_000).send();
+    return client;
+  }
+
+  private static CompletableFuture<?> publish(Mqtt5BlockingClient publisher, String payload) {
+    return publisher
+        .toAsync()
+        .publishWith()
+        .topic("kept")
+        .qos(MqttQos.AT_LEAST_ONCE)
+        .payload(bytes(payload))
+        .send();
+  }
+
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   @Test

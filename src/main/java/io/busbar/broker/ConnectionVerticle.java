@@ -6,6 +6,7 @@ import io.busbar.config.Limit;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.session.Acks;
 import io.busbar.shard.Effect;
 import io.busbar.telemetry.Meter;
 import io.netty.channel.ChannelPipeline;
@@ -114,8 +115,19 @@ public final class ConnectionVerticle extends VerticleBase {
     loop.counters.busMessages++;
     byte[] body = message.body().getBytes();
     loop.tick();
-    loop.dispatcher.handedOver(body, Wire.FORWARD_AT, true);
-    message.reply(Buffer.buffer());
+    Acks.Ack ack = new Acks.Ack(outcome -> taken(message, outcome));
+    ack.await();
+    loop.dispatcher.handedOver(body, Wire.FORWARD_AT, true, ack);
+    ack.arrived();
+  }
+
+  /** What the other node's publishers are told waits for the store of this one. */
+  private static void taken(Message<Buffer> message, ReasonCode outcome) {
+    if (outcome.isError()) {
+      message.fail(Wire.NOT_KEPT, outcome.toString());
+    } else {
+      message.reply(Buffer.buffer());
+    }
   }
 
   private Future<List<Integer>> listen() {

@@ -356,7 +356,7 @@ final class Dispatcher {
 
   /** Messages from another loop. */
   void handedOver(Bus.Handover handover) {
-    handedOver(handover.packets(), 0, false);
+    handedOver(handover.packets(), 0, false, null);
     for (Bus.Directed directed : handover.directed()) {
       try {
         directed(directed);
@@ -371,8 +371,9 @@ final class Dispatcher {
    *
    * @param packets a run of MQTT 5 PUBLISH packets
    * @param fromNode whether they come from another node and so concern the other loops too
+   * @param ack what waits until the store has those that it is to keep, or null
    */
-  void handedOver(byte[] packets, int offset, boolean fromNode) {
+  void handedOver(byte[] packets, int offset, boolean fromNode, Acks.Ack ack) {
     try {
       int at = offset;
       while (at < packets.length) {
@@ -384,7 +385,7 @@ final class Dispatcher {
           loop.counters.forwardsReceived++;
           List<Command.Pick> picks = share(handedOver, topic, route);
           if (handedOver.qos() > 0 && (route.stored || !picks.isEmpty())) {
-            store(handedOver, null, true, picks, null);
+            store(handedOver, null, true, picks, ack);
           }
           for (Link link : route.loops) {
             link.append(handedOver, null, null);
@@ -417,7 +418,7 @@ final class Dispatcher {
     Acks.Ack ack = null;
     if (origin.effect() != 0) {
       Command confirm = new Command.Confirm(new long[] {origin.effect()});
-      ack = new Acks.Ack(() -> loop.outbox.addUntilTaken(confirm));
+      ack = new Acks.Ack(outcome -> loop.outbox.addUntilTaken(confirm));
       ack.await();
     }
     will(packet, origin, ack);

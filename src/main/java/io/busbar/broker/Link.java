@@ -112,7 +112,9 @@ final class Link {
         outcome ->
             loop.execute(
                 () -> {
-                  if (outcome.failed()) {
+                  boolean isNotKept = isReply(outcome.cause(), Wire.NOT_KEPT);
+                  // the other node has counted what it did not keep
+                  if (outcome.failed() && !isNotKept) {
                     loop.counters.lost(Loss.NODE_LOST, sent);
                     loop.limitedLog.warn(
                         "messages were not taken: address={} messages={} cause={}",
@@ -121,9 +123,11 @@ final class Link {
                         outcome.cause().getMessage());
                   }
                   credit.give(size);
-                  if (outcome.cause() instanceof ReplyException e
+                  if (isNotKept) {
+                    unknown(acks, "another node's store did not take it");
+                  } else if (outcome.cause() instanceof ReplyException e
                       && e.failureType() == ReplyFailure.TIMEOUT) {
-                    unknown(acks);
+                    unknown(acks, "another node did not answer");
                   } else {
                     // taken, or the node is gone and its subscribers with it
                     taken(acks);
@@ -131,12 +135,18 @@ final class Link {
                 }));
   }
 
-  /** Nobody knows whether the messages arrived: the publishers are to send them again. */
-  private static void unknown(List<Waiting> acks) {
+  private static boolean isReply(Throwable cause, int failureCode) {
+    return cause instanceof ReplyException e
+        && e.failureType() == ReplyFailure.RECIPIENT_FAILURE
+        && e.failureCode() == failureCode;
+  }
+
+  /** Not all who are to have the messages have them: the publishers are to send them again. */
+  private static void unknown(List<Waiting> acks, String why) {
     for (Waiting one : acks) {
       // a will has no publisher: it stays pending in the store
       if (one.publisher != null) {
-        one.publisher.end(ReasonCode.SERVER_UNAVAILABLE, "another node did not answer");
+        one.publisher.end(ReasonCode.SERVER_UNAVAILABLE, why);
       }
     }
   }

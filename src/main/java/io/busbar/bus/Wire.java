@@ -20,6 +20,9 @@ import java.util.List;
 public final class Wire {
   private static final byte VERSION = 1;
 
+  /** The failure code of a forward that the store of the other node did not take. */
+  public static final int NOT_KEPT = 2;
+
   /** Where the packets of a forward begin. */
   public static final int FORWARD_AT = 1;
 

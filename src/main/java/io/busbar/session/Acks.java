@@ -15,7 +15,7 @@ public final class Acks {
     private final int qos;
     private final int packetId;
     private final boolean counts;
-    private final Runnable then;
+    private final Consumer<ReasonCode> then;
     private ReasonCode reason;
     private String why;
     private int waitsFor;
@@ -29,8 +29,12 @@ public final class Acks {
       this.then = null;
     }
 
-    /** Of a message that no client is owed an acknowledgement of. */
-    public Ack(Runnable then) {
+    /**
+     * Of messages that no client is owed an acknowledgement of.
+     *
+     * @param then gets the outcome when all has come that is awaited
+     */
+    public Ack(Consumer<ReasonCode> then) {
       this.qos = 0;
       this.packetId = 0;
       this.reason = ReasonCode.SUCCESS;
@@ -69,7 +73,7 @@ public final class Acks {
         return false;
       }
       if (then != null) {
-        then.run();
+        then.accept(reason);
       }
       return then == null;
     }
