@@ -8,10 +8,10 @@ import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Command;
 import io.busbar.shard.Delivery;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Loss;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * A connection's side of a stored session's inbox. A delivery comes with its bell and is sent if it
@@ -42,10 +42,9 @@ final class Mailbox {
   private boolean isBehind = true;
   private boolean isReading;
 
-  /** Settlements that the store has not answered: each may bring more of the inbox into flight. */
-  private int unanswered;
-
+  /** Settlements that the store has answered: each may bring more of the inbox into flight. */
   private long answers;
+
   private long[] done = NONE;
   private int doneCount;
 
@@ -105,7 +104,6 @@ final class Mailbox {
 
   /** The end of the turn. */
   void read() {
-    final boolean isChanging = unanswered > 0;
     final long before = answers;
     int most = Math.min(PAGE, outgoing.room());
     loop.bus
@@ -121,9 +119,7 @@ final class Mailbox {
                         connection.end(
                             ReasonCode.SERVER_UNAVAILABLE, "the inbox could not be read");
                       } else {
-                        List<Delivery> page = ((Bus.InboxPage) reply.result().body()).deliveries();
-                        boolean isAll = page.size() < most && !isChanging;
-                        read(page, isAll, answers != before);
+                        read(((Bus.Inbox) reply.result().body()).page(), answers != before);
                       }
                     }));
   }
@@ -131,22 +127,21 @@ final class Mailbox {
   /**
    * Sends what was read.
    *
-   * @param isAll whether nothing more was there, or about to be
-   * @param isOld whether a settlement was answered since it was read
+   * @param isOld whether a settlement was answered since it was asked for
    */
-  private void read(List<Delivery> page, boolean isAll, boolean isOld) {
-    for (Delivery delivery : page) {
+  private void read(InboxPage page, boolean isOld) {
+    for (Delivery delivery : page.deliveries()) {
       if (connection.isEnding() || !send(delivery)) {
         return;
       }
     }
-    isBehind = !isAll || rung >= next;
+    isBehind = !page.isAll() || rung >= next;
     if (!isBehind) {
       connection.drained();
-    } else if (!page.isEmpty() || rung >= next || isOld) {
+    } else if (!page.deliveries().isEmpty() || rung >= next || isOld) {
       advance();
     }
-    // else there is more, if any, when a settlement is answered
+    // else what waits comes into flight when a settlement is answered
   }
 
   /** Sends a delivery or settles one that must not be sent; false if there is no room. */
@@ -250,12 +245,10 @@ final class Mailbox {
     expired = 0;
     tooLarge = 0;
     releasedCount = 0;
-    unanswered++;
     loop.outbox.add(
         settle,
         connection,
         outcome -> {
-          unanswered--;
           answers++;
           advance();
           if (outcome instanceof Outcome.Done) {

@@ -214,7 +214,7 @@ public final class SessionVerticle extends VerticleBase {
           read.epoch(),
           read.from(),
           read.most(),
-          page -> hop.execute(() -> message.reply(new Bus.InboxPage(page), Bus.local())));
+          page -> hop.execute(() -> message.reply(new Bus.Inbox(page), Bus.local())));
     } else if (body instanceof Bus.ReadRetained read) {
       store.retained(
           read.filter(),

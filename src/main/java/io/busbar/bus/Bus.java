@@ -4,8 +4,8 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Permit;
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
@@ -33,7 +33,7 @@ import java.util.List;
  *   session           Closed                     -                      SessionVerticle
  *   session           Append                     Appended               SessionVerticle
  *   session           ReadRetained               RetainedPage           SessionVerticle
- *   session           ReadInbox                  InboxPage              SessionVerticle
+ *   session           ReadInbox                  Inbox                  SessionVerticle
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
  *   session           Members                    -                      SessionVerticle
@@ -202,7 +202,7 @@ public final class Bus {
   public record ReadInbox(String session, long epoch, long from, int most) implements Local {}
 
   /** Some of them. */
-  public record InboxPage(List<Delivery> deliveries) implements Local {}
+  public record Inbox(InboxPage page) implements Local {}
 
   /** Stored sessions that are connected on a loop have new deliveries. */
   public record Bells(List<Effect.Bell> bells) implements Local {}

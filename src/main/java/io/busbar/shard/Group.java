@@ -134,6 +134,14 @@ public final class Group {
     return session == null || session.epoch != epoch ? List.of() : session.inbox.read(from, most);
   }
 
+  /** A page of {@link #inbox}, and whether it is the last. */
+  public InboxPage page(String name, long epoch, long from, int most) {
+    List<Delivery> deliveries = inbox(name, epoch, from, most);
+    StoredSession session = sessions.get(name);
+    boolean isWaiting = session != null && session.epoch == epoch && session.inbox.waiting() > 0;
+    return new InboxPage(deliveries, deliveries.size() < most && !isWaiting);
+  }
+
   /** Stored sessions. */
   public int sessions() {
     return sessions.size();

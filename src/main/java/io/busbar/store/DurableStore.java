@@ -3,10 +3,10 @@ package io.busbar.store;
 import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
 import io.busbar.shard.FormException;
 import io.busbar.shard.Group;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Location;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
@@ -40,11 +40,6 @@ public final class DurableStore implements Store {
   private static final int GROUPS = 1;
   private static final int SHARDS = 1_024;
   private static final String FOLDER = "store";
-
-  /** What one page of retained messages holds at most. */
-  private static final int PAGE_MESSAGES = 256;
-
-  private static final int PAGE_BYTES = 256 * 1024;
 
   /** After so many entries the group's log begins anew, at the latest. */
   private static final int SNAPSHOT_ENTRIES = 100_000;
@@ -173,8 +168,8 @@ public final class DurableStore implements Store {
 
   @Override
   public void inbox(
-      String session, long epoch, long from, int most, Consumer<List<Delivery>> then) {
-    turn.execute(() -> then.accept(group().inbox(session, epoch, from, most)));
+      String session, long epoch, long from, int most, Consumer<InboxPage> then) {
+    turn.execute(() -> then.accept(group().page(session, epoch, from, most)));
   }
 
   @Override

@@ -2,9 +2,9 @@ package io.busbar.store;
 
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Group;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
@@ -18,11 +18,6 @@ import java.util.function.LongSupplier;
  * the call.
  */
 public final class MemoryStore implements Store {
-  /** What one page of retained messages holds at most. */
-  private static final int PAGE_MESSAGES = 256;
-
-  private static final int PAGE_BYTES = 256 * 1024;
-
   private final Group group;
   private final LongSupplier clock;
   private Consumer<Effect> effects;
@@ -67,9 +62,8 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public void inbox(
-      String session, long epoch, long from, int most, Consumer<List<Delivery>> then) {
-    then.accept(group.inbox(session, epoch, from, most));
+  public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
+    then.accept(group.page(session, epoch, from, most));
   }
 
   @Override

@@ -1,8 +1,8 @@
 package io.busbar.store;
 
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
 import java.util.List;
@@ -16,6 +16,12 @@ import java.util.function.Consumer;
  * whoever hands them on in their order tells everybody of an effect before the outcome that had it.
  */
 public interface Store {
+  /** What one page of retained messages holds at most. */
+  int PAGE_MESSAGES = 256;
+
+  /** Their bytes at most, unless it is one message. */
+  int PAGE_BYTES = 256 * 1024;
+
   /**
    * Opens what is kept and begins to serve; before, nothing else may be called.
    *
@@ -56,7 +62,7 @@ public interface Store {
    *
    * @param then not called if there is nothing to read from: who asks has a time-out
    */
-  void inbox(String session, long epoch, long from, int most, Consumer<List<Delivery>> then);
+  void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then);
 
   /** What this node is called in the {@link io.busbar.shard.Location}s of its connections. */
   String node();

@@ -2,8 +2,8 @@ package io.busbar.testing;
 
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
-import io.busbar.shard.Delivery;
 import io.busbar.shard.Effect;
+import io.busbar.shard.InboxPage;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.store.Appended;
@@ -139,8 +139,7 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
-  public void inbox(
-      String session, long epoch, long from, int most, Consumer<List<Delivery>> then) {
+  public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     thread.execute(() -> read(() -> kept.inbox(session, epoch, from, most, then)));
   }
 
