@@ -95,7 +95,12 @@ public final class SessionVerticle extends VerticleBase {
     Promise<Void> started = home.promise();
     store.start(effect -> hop.execute(() -> effects.accept(effect))).onComplete(started);
     // connections come when the index knows what is stored
-    return started.future().compose(v -> effects.send()).compose(v -> serve());
+    return started
+        .future()
+        .compose(v -> effects.send())
+        .<Object>compose(v -> serve().mapEmpty())
+        // a verticle that does not start is not stopped
+        .recover(e -> store.close().transform(closed -> Future.failedFuture(e)));
   }
 
   /** Whether this thread is in a turn of a context, or of a duplicate of it. */

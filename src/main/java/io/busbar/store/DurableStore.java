@@ -167,8 +167,7 @@ public final class DurableStore implements Store {
   }
 
   @Override
-  public void inbox(
-      String session, long epoch, long from, int most, Consumer<InboxPage> then) {
+  public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     turn.execute(() -> then.accept(group().page(session, epoch, from, most)));
   }
 
@@ -230,6 +229,11 @@ public final class DurableStore implements Store {
     }
 
     @Override
+    public void failed(Throwable cause) {
+      fatal.accept(cause);
+    }
+
+    @Override
     public void turned() {
       count();
       look();
@@ -257,9 +261,10 @@ public final class DurableStore implements Store {
     DataDirectory.Setup setup = new DataDirectory.Setup("", SHARDS, GROUPS);
     directory = DataDirectory.open(path, setup, InstantSource.system());
     Identity identity = directory.identity();
+    // before it is opened: that begins a new one
+    refuseLost(identity);
     replicas = replicas(identity);
     Journal journal = replicas.journal();
-    refuseLost(identity, journal.recovery());
     tell(journal.recovery(), System.nanoTime() - begun);
     turn = replicas.turn();
     meters.journal(() -> journalBytes, () -> isFull);
@@ -321,8 +326,9 @@ public final class DurableStore implements Store {
   }
 
   /** A directory that served before has a journal. */
-  private void refuseLost(Identity identity, Journal.Recovery found) throws IOException {
-    boolean isLost = found.records() == 0 && !identity.cluster().isEmpty();
+  private void refuseLost(Identity identity) throws IOException {
+    boolean isLost =
+        !identity.cluster().isEmpty() && Segment.all(directory.folder(FOLDER)).isEmpty();
     if (isLost && acceptsLoss) {
       LOG.warn("loss accepted: data directory {} has lost its journal", path);
     } else if (isLost) {
@@ -353,7 +359,7 @@ public final class DurableStore implements Store {
   /** The group has come to this start: what it holds now is what this node serves. */
   private void begin(Appended appended) {
     if (!(appended instanceof Appended.Outcomes)) {
-      started.tryFail(new TimeoutException("the store's group takes no entries"));
+      fail(new TimeoutException("the store's group takes no entries"));
       return;
     }
     try {
@@ -362,7 +368,7 @@ public final class DurableStore implements Store {
         directory.join(directory.identity().disk().toString());
       }
     } catch (IOException e) {
-      started.tryFail(e);
+      fail(e);
       return;
     }
     Group group = group();
@@ -376,6 +382,11 @@ public final class DurableStore implements Store {
     count();
     isServing = true;
     started.tryComplete();
+  }
+
+  private void fail(Exception why) {
+    started.tryFail(why);
+    thread.close();
   }
 
   private void count() {

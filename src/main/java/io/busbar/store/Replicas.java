@@ -116,8 +116,13 @@ final class Replicas {
     for (int i = 0; i < site.groups; i++) {
       members.add(new Member(i, logs.get(i)));
     }
-    for (Member member : members) {
-      member.start();
+    try {
+      for (Member member : members) {
+        member.start();
+      }
+    } catch (IOException | RuntimeException e) {
+      journal.close();
+      throw e;
     }
   }
 

@@ -17,18 +17,32 @@ final class Salvage {
    * @return where the folder is now
    */
   static Path before(Path folder, long position) throws IOException {
-    Path aside = free(folder);
-    Files.move(folder, aside);
-    Files.createDirectory(folder);
-    FileDisk to = new FileDisk(folder);
+    Path kept = folder.resolveSibling(folder.getFileName() + ".salvage");
+    clear(kept);
+    FileDisk to = new FileDisk(kept);
     if (position > 0) {
-      for (Path file : files(aside)) {
-        keep(file, folder.resolve(file.getFileName()), position, to);
+      for (Path file : files(folder)) {
+        keep(file, kept.resolve(file.getFileName()), position, to);
       }
     }
     to.syncNames();
+    // what takes its place is whole; in between there is none, which is refused like a lost one
+    Path aside = free(folder);
+    Files.move(folder, aside);
+    Files.move(kept, folder);
     new FileDisk(folder.toAbsolutePath().getParent()).syncNames();
     return aside;
+  }
+
+  /** Empty, whatever an attempt before has left. */
+  private static void clear(Path folder) throws IOException {
+    if (Files.exists(folder)) {
+      for (Path file : files(folder)) {
+        Files.delete(file);
+      }
+    } else {
+      Files.createDirectory(folder);
+    }
   }
 
   private static void keep(Path from, Path to, long position, FileDisk disk) throws IOException {

@@ -38,7 +38,7 @@ public final class Stores {
       case MEMORY -> new MemoryStore(bounds, System::currentTimeMillis);
       case REPLICATED ->
           throw new ConfigException(
-              "durability: replicated: a node alone has nobody to replicate to (allowed: fsync,"
+              "durability: replicated: nodes do not replicate to each other yet (allowed: fsync,"
                   + " memory)");
       case FSYNC -> new DurableStore(storage, bounds, meters, Stores::halt, without, disks);
     };

@@ -27,6 +27,9 @@ final class TurnThread {
     /** After each turn. */
     void turned();
 
+    /** A turn came to an end that it must not come to: no other follows. */
+    void failed(Throwable cause);
+
     /** The last thing. */
     void close();
   }
@@ -55,8 +58,12 @@ final class TurnThread {
   }
 
   private void run() {
-    if (body.open()) {
-      turns(body.turn(), body.journal());
+    try {
+      if (body.open()) {
+        turns(body.turn(), body.journal());
+      }
+    } catch (RuntimeException | Error e) {
+      body.failed(e);
     }
     body.close();
   }

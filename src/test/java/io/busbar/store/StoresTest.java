@@ -53,11 +53,11 @@ class StoresTest {
   }
 
   @Test
-  void aNodeAloneHasNobodyToReplicateTo() {
+  void whatIsNotThereYetIsRefused() {
     assertThatThrownBy(() -> open(Durability.REPLICATED))
         .isInstanceOf(ConfigException.class)
         .hasMessage(
-            "durability: replicated: a node alone has nobody to replicate to (allowed: fsync,"
+            "durability: replicated: nodes do not replicate to each other yet (allowed: fsync,"
                 + " memory)");
   }
 
