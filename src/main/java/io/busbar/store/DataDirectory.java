@@ -23,11 +23,12 @@ public final class DataDirectory implements AutoCloseable {
   /**
    * What a directory has to be, or is made to be.
    *
+   * @param name of the node, for a new directory
    * @param cluster the id of the configured cluster, empty if none is configured
    * @param shards of a new directory
    * @param groups of a new directory
    */
-  public record Setup(String cluster, int shards, int groups) {}
+  public record Setup(String name, String cluster, int shards, int groups) {}
 
   private final Path path;
   private final DirectoryLock lock;
@@ -126,6 +127,7 @@ public final class DataDirectory implements AutoCloseable {
     if (text == null) {
       return new Identity(
           UUID.randomUUID(),
+          setup.name,
           setup.cluster,
           clock.instant().truncatedTo(ChronoUnit.MILLIS),
           setup.shards,

@@ -15,6 +15,7 @@ import io.vertx.core.Promise;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -56,6 +57,7 @@ public final class DurableStore implements Store {
   /** What is kept free: segments of the journal, for what makes room. */
   private static final int FREE_SEGMENTS = 3;
 
+  private final String name;
   private final Path path;
   private final long segmentBytes;
   private final Bounds bounds;
@@ -84,18 +86,21 @@ public final class DurableStore implements Store {
   /**
    * A store that is not opened yet.
    *
+   * @param name of the node
    * @param storage where and how
    * @param fatal ends the process: what is in memory and what is on disk may differ
    * @param without empty but in tests
    * @param disks the identity but in tests
    */
   DurableStore(
+      String name,
       Settings.Storage storage,
       Bounds bounds,
       StoreMeters meters,
       Consumer<Throwable> fatal,
       Set<Safeguard> without,
       UnaryOperator<Disk> disks) {
+    this.name = name;
     this.path = storage.directory();
     this.segmentBytes = storage.segmentBytes();
     this.acceptsLoss = storage.acceptsLoss();
@@ -124,7 +129,7 @@ public final class DurableStore implements Store {
 
   @Override
   public String node() {
-    return directory.identity().disk().toString();
+    return directory.identity().node().id();
   }
 
   @Override
@@ -258,7 +263,7 @@ public final class DurableStore implements Store {
 
   private void open() throws IOException {
     long begun = System.nanoTime();
-    DataDirectory.Setup setup = new DataDirectory.Setup("", SHARDS, GROUPS);
+    DataDirectory.Setup setup = new DataDirectory.Setup(name, "", SHARDS, GROUPS);
     directory = DataDirectory.open(path, setup, InstantSource.system());
     Identity identity = directory.identity();
     // before it is opened: that begins a new one
@@ -270,7 +275,7 @@ public final class DurableStore implements Store {
     meters.journal(() -> journalBytes, () -> isFull);
     // whoever was connected here is not any more
     List<Command> first =
-        List.of(new Command.Configure(bounds), new Command.Gone(identity.disk().toString()));
+        List.of(new Command.Configure(bounds), new Command.Gone(identity.node().id()));
     replicas.append(GROUP, first, OVERHEAD, this::begin);
   }
 
@@ -311,12 +316,13 @@ public final class DurableStore implements Store {
 
   private Replicas groups(Identity identity) throws IOException {
     disk = disks.apply(directory.folder(FOLDER));
-    NodeEndpoint self = new NodeEndpoint(identity.disk().toString());
+    NodeEndpoint self = identity.node();
     return new Replicas(
         new Replicas.Site(
             self,
             identity.starts(),
             List.of(self),
+            1,
             identity.groups(),
             disk,
             segmentBytes,
@@ -449,6 +455,11 @@ public final class DurableStore implements Store {
     @Override
     public void wakeUp() {
       thread.wakeUp();
+    }
+
+    @Override
+    public Collection<Neighbour> present() {
+      return List.of();
     }
 
     @Override

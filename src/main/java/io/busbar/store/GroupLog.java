@@ -134,7 +134,22 @@ final class GroupLog implements RaftStore {
    * @param entries those behind the engine's snapshot
    */
   RestoredRaftState restored(SnapshotEntry from, List<LogEntry> entries) {
-    return endpoint == null ? null : new RestoredRaftState(endpoint, members, term, from, entries);
+    return endpoint == null
+        ? null
+        : new RestoredRaftState(endpoint(from), members, term, from, entries);
+  }
+
+  /**
+   * This node, and whether it votes as of the snapshot: the engine goes on from there by what the
+   * entries say, and has no store yet to write a difference to.
+   */
+  private RaftEndpointPersistentState endpoint(SnapshotEntry from) {
+    RaftGroupMembersView as = from == null ? members : from.getGroupMembersView();
+    return RaftForm.MODELS
+        .createRaftEndpointPersistentStateBuilder()
+        .setLocalEndpoint(endpoint.getLocalEndpoint())
+        .setVoting(as.getVotingMembers().contains(endpoint.getLocalEndpoint()))
+        .build();
   }
 
   // --- to the journal ---

@@ -12,6 +12,8 @@ import java.util.zip.CRC32C;
  * Who a data directory is. A node is its disk: a wiped one is another node.
  *
  * @param disk of its own, made with the directory
+ * @param name of the node when it was made, empty in a directory of form 1: another disk of a node
+ *     of this name takes its place
  * @param cluster the cluster's id, empty while it belongs to none
  * @param created when it was made
  * @param shards of the cluster
@@ -19,9 +21,12 @@ import java.util.zip.CRC32C;
  * @param starts how often it was opened, this time included: the incarnation of the node
  */
 public record Identity(
-    UUID disk, String cluster, Instant created, int shards, int groups, long starts) {
+    UUID disk, String name, String cluster, Instant created, int shards, int groups, long starts) {
   /** The form that this version writes, and the highest it reads. */
-  static final int FORMAT = 1;
+  static final int FORMAT = 2;
+
+  /** The first form that has a name. */
+  private static final int NAMED_FORMAT = 2;
 
   private static final int MOST_CLUSTER = 64;
   private static final String SUM = "crc32c=";
@@ -30,6 +35,9 @@ public record Identity(
   public Identity {
     if (!isCluster(cluster)) {
       throw new IllegalArgumentException("a cluster id of up to 64 characters A-Za-z0-9._-");
+    }
+    if (!name.matches("[A-Za-z0-9._-]{0,128}")) {
+      throw new IllegalArgumentException("a node's name of up to 128 characters A-Za-z0-9._-");
     }
     if (shards < 1 || groups < 1 || starts < 1) {
       throw new IllegalArgumentException("shards, groups and starts are at least 1");
@@ -41,14 +49,19 @@ public record Identity(
     return cluster.length() <= MOST_CLUSTER && cluster.matches("[A-Za-z0-9._-]*");
   }
 
+  /** Who the node with this disk is in the store's groups. */
+  NodeEndpoint node() {
+    return NodeEndpoint.of(name, disk.toString());
+  }
+
   /** The same, opened once more. */
   Identity startedAgain() {
-    return new Identity(disk, cluster, created, shards, groups, starts + 1);
+    return new Identity(disk, name, cluster, created, shards, groups, starts + 1);
   }
 
   /** The same, in a cluster. */
   Identity in(String joined) {
-    return new Identity(disk, joined, created, shards, groups, starts);
+    return new Identity(disk, name, joined, created, shards, groups, starts);
   }
 
   /** As lines that a person can read. */
@@ -56,6 +69,7 @@ public record Identity(
     String lines =
         ("format=" + FORMAT + "\n")
             + ("disk=" + disk + "\n")
+            + ("name=" + name + "\n")
             + ("cluster=" + cluster + "\n")
             + ("created=" + created + "\n")
             + ("shards=" + shards + "\n")
@@ -87,6 +101,7 @@ public record Identity(
     try {
       return new Identity(
           UUID.fromString(value(text, "disk")),
+          format(text) < NAMED_FORMAT ? "" : value(text, "name"),
           value(text, "cluster"),
           Instant.parse(value(text, "created")),
           Integer.parseInt(value(text, "shards")),

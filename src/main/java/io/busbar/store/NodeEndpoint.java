@@ -3,13 +3,16 @@ package io.busbar.store;
 import io.microraft.RaftEndpoint;
 
 /**
- * A node as the Raft groups know it: by the id of its disk, so that a node that lost its disk is
- * another one.
+ * A node as the Raft groups know it: by its disk, so that a node that lost its disk is another one.
+ * In front of that stands, if it is known, the name that a node with another disk would have, too:
+ * {@code busbar-0@4f6a…}.
  *
  * @param id 1 to 255 printable ASCII characters
  */
 public record NodeEndpoint(String id) implements RaftEndpoint {
   static final int MAX_LENGTH = 255;
+
+  private static final char BEHIND_NAME = '@';
 
   /** Refuses an id that has no form on the wire. */
   public NodeEndpoint {
@@ -18,6 +21,16 @@ public record NodeEndpoint(String id) implements RaftEndpoint {
           "node id: \"%s\" (allowed: 1 to %d printable ASCII characters)"
               .formatted(id, MAX_LENGTH));
     }
+  }
+
+  /** The node of a name, which may be empty, that has a disk. */
+  static NodeEndpoint of(String name, String disk) {
+    return new NodeEndpoint(name.isEmpty() ? disk : name + BEHIND_NAME + disk);
+  }
+
+  /** The node's name, or nothing. */
+  String name() {
+    return id.substring(0, Math.max(0, id.indexOf(BEHIND_NAME)));
   }
 
   static boolean isAllowed(int character) {

@@ -8,6 +8,7 @@ import io.microraft.Ordered;
 import io.microraft.RaftConfig;
 import io.microraft.RaftEndpoint;
 import io.microraft.RaftNode;
+import io.microraft.RaftNodeStatus;
 import io.microraft.RaftRole;
 import io.microraft.exception.NotLeaderException;
 import io.microraft.impl.RaftNodeImpl;
@@ -16,6 +17,7 @@ import io.microraft.impl.log.SnapshotChunkCollector;
 import io.microraft.impl.state.FollowerState;
 import io.microraft.impl.state.LeaderState;
 import io.microraft.impl.state.RaftState;
+import io.microraft.model.groupop.RaftGroupOp;
 import io.microraft.model.log.LogEntry;
 import io.microraft.model.log.SnapshotChunk;
 import io.microraft.model.log.SnapshotEntry;
@@ -68,6 +70,9 @@ final class Replica implements StateMachine, Transport {
 
   /** What the log may hold on the heap until a snapshot is due, in bytes. */
   private static final long LOG_BYTES = 32L << 20;
+
+  /** What a request holds of entries, unless a single one is larger. */
+  private static final long REQUEST_BYTES = 4L << 20;
 
   /** What one turn writes of a checkpoint. */
   private static final int SLICE_BYTES = 64 * 1024;
@@ -313,6 +318,11 @@ final class Replica implements StateMachine, Transport {
     return node;
   }
 
+  /** What the engine knows. */
+  RaftState state() {
+    return node.state();
+  }
+
   /** Whether this replica leads and everything that was committed before is applied. */
   boolean leads() {
     return applied >= leaderFrom;
@@ -489,15 +499,36 @@ final class Replica implements StateMachine, Transport {
     if (message instanceof AppendEntriesFailureResponse response && isOvertaken(response)) {
       return null;
     }
+    if (message instanceof PreVoteResponse response && isBehind(response)) {
+      // whoever has more of the log but an older term would ask in vain, and nobody else could win
+      node.toFollower(response.getTerm());
+      node.runPreVote();
+      return null;
+    }
     if (message instanceof AppendEntriesRequest request) {
       return request.getTerm() < node.getTerm().getTerm()
           ? request
           : behindSnapshot(turn.isFull() ? withoutEntries(request) : request);
     }
     if (message instanceof InstallSnapshotRequest request) {
+      if (isCovered(request)) {
+        covered(request);
+        return null;
+      }
       return request.getSnapshotChunk() == null ? announced(request) : received(request);
     }
     return message;
+  }
+
+  /** Whether a vote is refused for a term that this replica has missed: the engine stays behind. */
+  private boolean isBehind(PreVoteResponse response) {
+    RaftState state = node.state();
+    // one more than its own is what it asked for
+    return !response.isGranted()
+        && response.getTerm() > state.term() + 1
+        && state.role() == RaftRole.FOLLOWER
+        && state.preCandidateState() != null
+        && has(Safeguard.VOTES_AGAIN);
   }
 
   /** A refusal from before the follower was found to agree up to there: it came late, or twice. */
@@ -528,13 +559,30 @@ final class Replica implements StateMachine, Transport {
       return beforeCommit(request);
     }
     answerFrom = entries.snapshotIndex();
-    return with(
-        request,
-        0,
-        0,
-        request.getLogEntries().stream()
-            .filter(entry -> entry.getIndex() > entries.snapshotIndex())
-            .toList());
+    return with(request, 0, 0, behind(request.getLogEntries(), entries.snapshotIndex()));
+  }
+
+  /**
+   * Entries behind an index, up to the first change of the members that may not be put beside one
+   * that waits for its commit: without a commit index the engine does not know that the one before
+   * is committed. What is left out comes again.
+   */
+  private List<LogEntry> behind(List<LogEntry> entries, long index) {
+    boolean isWaiting =
+        node.state().effectiveGroupMembers() != node.state().committedGroupMembers();
+    List<LogEntry> behind = new ArrayList<>();
+    for (LogEntry entry : entries) {
+      boolean isChange = entry.getOperation() instanceof RaftGroupOp;
+      boolean isNew = entry.getIndex() > node.state().log().lastLogOrSnapshotIndex();
+      if (isChange && isNew && isWaiting) {
+        break;
+      }
+      isWaiting |= isChange && isNew;
+      if (entry.getIndex() > index) {
+        behind.add(entry);
+      }
+    }
+    return behind;
   }
 
   /**
@@ -560,6 +608,15 @@ final class Replica implements StateMachine, Transport {
   /** Without a commit index: the next request has it again. */
   private static AppendEntriesRequest with(
       AppendEntriesRequest request, long previous, int previousTerm, List<LogEntry> entries) {
+    return with(request, previous, previousTerm, entries, 0);
+  }
+
+  private static AppendEntriesRequest with(
+      AppendEntriesRequest request,
+      long previous,
+      int previousTerm,
+      List<LogEntry> entries,
+      long commit) {
     return RaftForm.MODELS
         .createAppendEntriesRequestBuilder()
         .setGroupId(request.getGroupId())
@@ -567,7 +624,7 @@ final class Replica implements StateMachine, Transport {
         .setTerm(request.getTerm())
         .setPreviousLogIndex(previous)
         .setPreviousLogTerm(previousTerm)
-        .setCommitIndex(0)
+        .setCommitIndex(commit)
         .setLogEntries(entries)
         .setQuerySequenceNumber(request.getQuerySequenceNumber())
         .setFlowControlSequenceNumber(request.getFlowControlSequenceNumber())
@@ -587,14 +644,77 @@ final class Replica implements StateMachine, Transport {
         .build();
   }
 
-  /** A snapshot in other parts than the one that is coming: from another leader, from the start. */
+  /**
+   * Whether all that a snapshot covers is in this log: then so it is by the entry at its end. The
+   * engine would go back to the members as of the snapshot, and forget a change behind it.
+   */
+  private boolean isCovered(InstallSnapshotRequest request) {
+    RaftState state = node.state();
+    long index = request.getSnapshotIndex();
+    LogEntry end = index > state.commitIndex() ? state.log().getLogEntry(index) : null;
+    return end != null
+        && end.getTerm() == request.getSnapshotTerm()
+        && request.isSenderLeader()
+        && request.getTerm() == state.term()
+        && (state.role() == RaftRole.FOLLOWER || state.role() == RaftRole.LEARNER);
+  }
+
+  /** Says how far this log is the leader's: entries follow. */
+  private void covered(InstallSnapshotRequest request) {
+    if (!request.getSender().equals(node.state().leader())) {
+      node.leader(request.getSender());
+    }
+    node.leaderHeartbeatReceived();
+    send(
+        request.getSender(),
+        RaftForm.MODELS
+            .createAppendEntriesSuccessResponseBuilder()
+            .setGroupId(group)
+            .setSender(self)
+            .setTerm(request.getTerm())
+            .setLastLogIndex(request.getSnapshotIndex())
+            .setQuerySequenceNumber(request.getQuerySequenceNumber())
+            .setFlowControlSequenceNumber(request.getFlowControlSequenceNumber())
+            .build());
+  }
+
+  /**
+   * A snapshot is about to take the place of this log: what in it is not the leader's goes, the
+   * change of the members that the leader's snapshot does not know, too. The engine would keep it.
+   */
+  private void dropOthers(InstallSnapshotRequest request) {
+    RaftState state = node.state();
+    long from = request.getSnapshotIndex();
+    boolean isOther =
+        state.effectiveGroupMembers() != state.committedGroupMembers()
+            && state.effectiveGroupMembers().getLogIndex()
+                > request.getGroupMembersView().getLogIndex();
+    if (isOther) {
+      from = Math.min(from, state.effectiveGroupMembers().getLogIndex());
+      node.setStatus(RaftNodeStatus.ACTIVE);
+      node.revertGroupMembers();
+    }
+    if (state.log().lastLogOrSnapshotIndex() >= from) {
+      state.log().truncateEntriesFrom(from);
+    }
+  }
+
+  /**
+   * A snapshot in other parts than the one that is coming, or of a leader that has no newer one
+   * while the leader before it had: from the start. The engine would wait for the other for ever.
+   */
   private InstallSnapshotRequest announced(InstallSnapshotRequest request) {
     SnapshotChunkCollector coming = node.state().snapshotChunkCollector();
     boolean isOther =
         coming != null
             && coming.getSnapshotIndex() == request.getSnapshotIndex()
             && coming.getChunkCount() != request.getTotalSnapshotChunkCount();
-    if (isOther) {
+    boolean isOlder =
+        coming != null
+            && coming.getSnapshotIndex() > request.getSnapshotIndex()
+            && request.isSenderLeader()
+            && request.getTerm() >= node.getTerm().getTerm();
+    if (isOther || isOlder) {
       node.state().snapshotChunkCollector(null);
     }
     return request;
@@ -615,6 +735,7 @@ final class Replica implements StateMachine, Transport {
     }
     try {
       if (isWanted && checkpoints.receive(part, sent)) {
+        dropOthers(request);
         checkpointed(chunk);
       }
     } catch (WriteFailedException e) {
@@ -664,9 +785,32 @@ final class Replica implements StateMachine, Transport {
     } else if (message instanceof InstallSnapshotRequest request
         && request.getSnapshotChunk() != null) {
       sendPart(to, request);
+    } else if (message instanceof AppendEntriesRequest request) {
+      peers.send(to, group, bounded(request));
     } else {
       peers.send(to, group, message);
     }
+  }
+
+  /**
+   * As many of a request's entries as one frame takes, the first one in any case: the engine counts
+   * them, not their bytes. The rest goes with the next request, after the answer to this one.
+   */
+  private static AppendEntriesRequest bounded(AppendEntriesRequest request) {
+    List<LogEntry> entries = request.getLogEntries();
+    long bytes = 0;
+    for (int i = 0; i < entries.size(); i++) {
+      if (entries.get(i).getOperation() instanceof byte[] form) {
+        bytes += form.length;
+      }
+      if (bytes > REQUEST_BYTES && i > 0) {
+        List<LogEntry> some = List.copyOf(entries.subList(0, i));
+        long commit = Math.min(request.getCommitIndex(), some.get(i - 1).getIndex());
+        return with(
+            request, request.getPreviousLogIndex(), request.getPreviousLogTerm(), some, commit);
+      }
+    }
+    return request;
   }
 
   /**

@@ -37,7 +37,8 @@ final class Replicas {
    * What a node is and stands on.
    *
    * @param incarnation larger than that of any start before
-   * @param voters who votes in groups that are new
+   * @param voters who votes in groups that are new: those who found them
+   * @param wanted how many voters there are to be
    * @param groups how many, for ever the same
    * @param segmentBytes of the journal's files
    * @param snapshotEntries after how many entries a group's log begins anew, at the latest
@@ -47,6 +48,7 @@ final class Replicas {
       NodeEndpoint self,
       long incarnation,
       Collection<NodeEndpoint> voters,
+      int wanted,
       int groups,
       Disk disk,
       long segmentBytes,
@@ -70,6 +72,9 @@ final class Replicas {
 
     /** Has {@link Turn#work} and {@link Turn#commit} called soon; from any thread. */
     void wakeUp();
+
+    /** The nodes that are there now, this one too. */
+    Collection<Neighbour> present();
 
     /** A frame for another node; it may be lost. */
     void send(String node, int kind, int group, byte[] body);
@@ -146,11 +151,25 @@ final class Replicas {
     members.get(group).appender.append(commands, bytes, then);
   }
 
-  /** A frame from another node. */
+  /**
+   * A frame from another node.
+   *
+   * @throws FormException if it is none of this node's groups, or speaks for another node
+   */
   void receive(String from, int kind, int group, ByteBuffer body) {
+    if (group >= members.size()) {
+      throw new FormException(
+          "a frame of group %d (there are %d)".formatted(group, members.size()));
+    }
     Member member = members.get(group);
     switch (kind) {
-      case Exchange.RAFT -> member.replica.receive(RaftMessages.read(body));
+      case Exchange.RAFT -> {
+        RaftMessage message = RaftMessages.read(body);
+        if (!message.getSender().getId().equals(from)) {
+          throw new FormException("%s speaks for %s".formatted(from, message.getSender().getId()));
+        }
+        member.replica.receive(message);
+      }
       case Exchange.APPEND -> member.asked(from, Exchange.Append.decode(body));
       case Exchange.ANSWER -> member.answered(Exchange.Answer.decode(body));
       default -> throw new FormException("frame of kind " + kind);
@@ -197,6 +216,9 @@ final class Replicas {
 
     void start() throws IOException {
       replica.start(site.voters, site.snapshotEntries, new EngineClock(), world.random());
+      if (site.wanted > 1) {
+        new Placement(replica, turn, site.wanted, world::present).start();
+      }
     }
 
     private boolean leads() {

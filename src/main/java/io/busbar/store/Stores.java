@@ -40,7 +40,9 @@ public final class Stores {
           throw new ConfigException(
               "durability: replicated: nodes do not replicate to each other yet (allowed: fsync,"
                   + " memory)");
-      case FSYNC -> new DurableStore(storage, bounds, meters, Stores::halt, without, disks);
+      case FSYNC ->
+          new DurableStore(
+              settings.nodeName(), storage, bounds, meters, Stores::halt, without, disks);
     };
   }
 

@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.HexFormat;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DataDirectoryTest {
   private static final InstantSource CLOCK =
       InstantSource.fixed(Instant.parse("2026-03-01T12:00:00.123Z"));
-  private static final DataDirectory.Setup SETUP = new DataDirectory.Setup("c1", 1024, 15);
+  private static final DataDirectory.Setup SETUP = new DataDirectory.Setup("n1", "c1", 1024, 15);
 
   @TempDir private Path temp;
   private Path path;
@@ -53,27 +55,28 @@ class DataDirectoryTest {
       first = made.identity();
       assertThat(made.path()).isEqualTo(path);
     }
-    assertThat(first).isEqualTo(new Identity(first.disk(), "c1", CLOCK.instant(), 1024, 15, 1));
+    assertThat(first)
+        .isEqualTo(new Identity(first.disk(), "n1", "c1", CLOCK.instant(), 1024, 15, 1));
     for (Path each : new Path[] {path.getParent(), path}) {
       assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(each)))
           .isEqualTo("rwx------");
     }
-    try (DataDirectory again = open(new DataDirectory.Setup("", 1, 1))) {
+    try (DataDirectory again = open(new DataDirectory.Setup("n2", "", 1, 1))) {
       assertThat(again.identity())
-          .isEqualTo(new Identity(first.disk(), "c1", first.created(), 1024, 15, 2));
+          .isEqualTo(new Identity(first.disk(), "n1", "c1", first.created(), 1024, 15, 2));
     }
   }
 
   @Test
   void joinsAClusterOnce() throws IOException {
-    try (DataDirectory made = open(new DataDirectory.Setup("", 1024, 15))) {
+    try (DataDirectory made = open(new DataDirectory.Setup("n1", "", 1024, 15))) {
       assertThat(made.identity().cluster()).isEmpty();
       made.join("c2");
       made.join("c2");
       assertThatThrownBy(() -> made.join("c3")).hasMessageContaining("belongs to cluster c2");
       assertThatThrownBy(() -> made.join("")).isInstanceOf(IllegalArgumentException.class);
     }
-    try (DataDirectory again = open(new DataDirectory.Setup("c2", 1024, 15))) {
+    try (DataDirectory again = open(new DataDirectory.Setup("n1", "c2", 1024, 15))) {
       assertThat(again.identity().cluster()).isEqualTo("c2");
     }
     refuses(SETUP, "belongs to cluster c2, not to c1");
@@ -174,8 +177,47 @@ class DataDirectoryTest {
   @Test
   void refusesANewerFormat() throws IOException {
     open(SETUP).close();
-    Files.writeString(path.resolve("identity"), "format=2\nwhatever");
-    refuses(SETUP, "has format 2 of a newer version", "this one knows 1");
+    Files.writeString(path.resolve("identity"), "format=3\nwhatever");
+    refuses(SETUP, "has format 3 of a newer version", "this one knows 2");
+  }
+
+  @Test
+  void readsTheFormWithoutAName() throws IOException {
+    String lines =
+        """
+        format=1
+        disk=00000000-0000-0001-0000-000000000002
+        cluster=c1
+        created=2026-11-26T00:00:00Z
+        shards=1024
+        groups=15
+        starts=3
+        """;
+    CRC32C crc = new CRC32C();
+    crc.update(lines.getBytes(StandardCharsets.UTF_8));
+    String sum = HexFormat.of().toHexDigits((int) crc.getValue());
+    Files.createDirectories(path);
+    Files.writeString(path.resolve("identity"), lines + "crc32c=" + sum + "\n");
+    Identity expected =
+        new Identity(new UUID(1, 2), "", "c1", Instant.parse("2026-11-26T00:00:00Z"), 1024, 15, 4);
+    try (DataDirectory read = open(SETUP)) {
+      assertThat(read.identity()).isEqualTo(expected);
+      assertThat(read.identity().node().id()).isEqualTo("00000000-0000-0001-0000-000000000002");
+      assertThat(read.identity().node().name()).isEmpty();
+    }
+    // written anew, in the newer form
+    try (DataDirectory again = open(SETUP)) {
+      assertThat(again.identity()).isEqualTo(expected.startedAgain());
+    }
+  }
+
+  @Test
+  void isTheNodeOfItsNameAndItsDisk() throws IOException {
+    try (DataDirectory made = open(SETUP)) {
+      NodeEndpoint node = made.identity().node();
+      assertThat(node.id()).isEqualTo("n1@" + made.identity().disk());
+      assertThat(node.name()).isEqualTo("n1");
+    }
   }
 
   @Test
@@ -183,7 +225,7 @@ class DataDirectoryTest {
     open(SETUP).close();
     Path file = path.resolve("identity");
     byte[] good = Files.readAllBytes(file);
-    for (int i = "format=1".length(); i < good.length; i++) {
+    for (int i = "format=2".length(); i < good.length; i++) {
       byte[] bad = good.clone();
       bad[i] ^= 4;
       Files.write(file, bad);
@@ -200,7 +242,7 @@ class DataDirectoryTest {
   /** At whatever moment the power fails, the identity is the old one or the new one. */
   @Test
   void identityIsWholeAtAnyMoment() throws IOException {
-    Identity old = new Identity(new UUID(1, 2), "c1", CLOCK.instant(), 1024, 15, 1);
+    Identity old = new Identity(new UUID(1, 2), "n1", "c1", CLOCK.instant(), 1024, 15, 1);
     for (int seed = 0; seed < 2_000; seed++) {
       SimDisk disk = new SimDisk(new SplittableRandom(seed));
       IdentityFile.write(disk, old);

@@ -63,6 +63,7 @@ class DurableStoreTest {
     Settings.Storage storage = new Settings.Storage(data, Durability.FSYNC, 1 << 20);
     DurableStore store =
         new DurableStore(
+            "node-1",
             acceptsLoss ? storage.acceptingLoss() : storage,
             Bounds.INITIAL,
             NO_METERS,

@@ -25,6 +25,9 @@ final class SimCluster {
   final List<SimNode> nodes = new ArrayList<>();
   final List<NodeEndpoint> founders = new ArrayList<>();
 
+  /** Whether one node founds the groups and lets the others in. */
+  final boolean grows;
+
   /** Directed links that carry nothing, as "from>to". */
   final Set<String> cut = new HashSet<>();
 
@@ -58,17 +61,19 @@ final class SimCluster {
     }
   }
 
-  SimCluster(long seed, int size, int groups, Set<Safeguard> without) {
+  SimCluster(long seed, int size, int groups, boolean grows, Set<Safeguard> without) {
     this.random = new Random(seed);
     this.groups = groups;
+    this.grows = grows;
     this.snapshotEntries =
         random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
     this.without = without;
     for (int i = 0; i < size; i++) {
-      founders.add(new NodeEndpoint("n" + i));
-    }
-    for (NodeEndpoint founder : founders) {
-      nodes.add(new SimNode(this, founder));
+      NodeEndpoint node = NodeEndpoint.of("n" + i, "0");
+      if (i == 0 || !grows) {
+        founders.add(node);
+      }
+      nodes.add(new SimNode(this, node));
     }
     nodes.forEach(SimNode::start);
   }
@@ -113,8 +118,9 @@ final class SimCluster {
   // --- network ---
 
   void send(SimNode from, String to, int kind, int group, byte[] body) {
+    String sender = from.self.id();
     if (kind == Exchange.RAFT) {
-      referee.said(from.self.id(), to, RaftMessages.read(ByteBuffer.wrap(body)));
+      referee.said(sender, to, RaftMessages.read(ByteBuffer.wrap(body)));
     }
     if (random.nextDouble() < dropped) {
       return;
@@ -125,7 +131,7 @@ final class SimCluster {
       if (i > 0 && random.nextDouble() < late) {
         delay += upTo(latest);
       }
-      after(delay, () -> arrive(from.self.id(), to, kind, group, body));
+      after(delay, () -> arrive(sender, to, kind, group, body));
     }
   }
 

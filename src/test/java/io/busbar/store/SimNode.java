@@ -6,13 +6,16 @@ import io.microraft.impl.RaftNodeImpl;
 import io.microraft.impl.state.RaftState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Collection;
 import java.util.Random;
 
 /** A node of the simulation: a disk that outlives its processes, and at most one life. */
 final class SimNode {
   final SimCluster cluster;
-  final SimDisk disk;
+  final String name;
+  private SimDisk disk;
   NodeEndpoint self;
+  private int disks;
 
   /** How long a sync takes at most; a stall of the disk is a large one. */
   long slowestSync = 2 * SimCluster.MILLISECOND;
@@ -22,8 +25,21 @@ final class SimNode {
 
   SimNode(SimCluster cluster, NodeEndpoint self) {
     this.cluster = cluster;
+    this.name = self.name();
     this.self = self;
     this.disk = new SimDisk(new Random(cluster.random.nextLong()));
+  }
+
+  SimDisk disk() {
+    return disk;
+  }
+
+  /** The node, which is down, gets an empty disk: it is another one of the same name. */
+  void wipe() {
+    disks++;
+    self = NodeEndpoint.of(name, String.valueOf(disks));
+    disk = new SimDisk(new Random(cluster.random.nextLong()));
+    starts = 0;
   }
 
   boolean isUp() {
@@ -104,6 +120,7 @@ final class SimNode {
                   self,
                   incarnation,
                   cluster.founders,
+                  cluster.grows ? cluster.nodes.size() : 1,
                   cluster.groups,
                   disk,
                   16 << 10,
@@ -203,6 +220,14 @@ final class SimNode {
       if (replicas != null) {
         schedule();
       }
+    }
+
+    @Override
+    public Collection<Neighbour> present() {
+      return cluster.nodes.stream()
+          .filter(SimNode::isUp)
+          .map(node -> new Neighbour(node.self.id(), "", "", 0))
+          .toList();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.store.SimTrouble.Weather;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -22,12 +23,14 @@ final class SimRun {
   /** What a run did, to be told. */
   record Report(int acknowledged, int troubles, long virtualMillis) {}
 
-  SimRun(long seed, Set<Safeguard> without, SimTrouble.Weather weather) {
+  SimRun(long seed, Set<Safeguard> without, Weather weather) {
     Random shape = new Random(~seed);
     int size = List.of(3, 3, 3, 5, 1).get(shape.nextInt(5));
-    cluster = new SimCluster(seed, size, 1 + shape.nextInt(2), without);
+    int groups = 1 + shape.nextInt(2);
+    boolean grows = size > 1 && (weather == Weather.DISKS_WIPED || shape.nextInt(4) == 0);
+    cluster = new SimCluster(seed, size, groups, grows, without);
     clients = new SimClients(cluster);
-    trouble = new SimTrouble(cluster, clients, weather);
+    trouble = new SimTrouble(cluster, clients, grows ? Weather.DISKS_WIPED : weather);
   }
 
   Report run() {
@@ -38,7 +41,7 @@ final class SimRun {
     while (cluster.now() < until) {
       cluster.run(cluster.upTo(trouble.pause()));
       trouble.next();
-      if (trouble.weather == SimTrouble.Weather.ABSENCE) {
+      if (trouble.weather == Weather.ABSENCE) {
         absence();
       }
     }
@@ -48,6 +51,7 @@ final class SimRun {
     wait("all that is open is answered", clients::isQuiet);
     clients.openAll();
     wait("each group takes an append", clients::areOpen);
+    wait("all nodes hold all groups", trouble::isWhole);
     wait("all replicas have come to the same entry", this::agree);
     for (SimNode node : cluster.nodes) {
       for (int group = 0; group < cluster.groups; group++) {
@@ -122,8 +126,11 @@ final class SimRun {
           text.append(state.leaderState().getFollowerStates()).append("; ");
         }
         text.append(
-            "snapshot at %d, receiving %s; "
-                .formatted(state.log().snapshotIndex(), state.snapshotChunkCollector() != null));
+            "snapshot at %d, receiving %s, voters %s; "
+                .formatted(
+                    state.log().snapshotIndex(),
+                    state.snapshotChunkCollector() != null,
+                    state.effectiveGroupMembers().getVotingMembers()));
       }
     }
     cluster.nodes.stream()

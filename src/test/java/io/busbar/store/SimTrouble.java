@@ -1,8 +1,10 @@
 package io.busbar.store;
 
 import io.microraft.RaftRole;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 
 /** What goes wrong in a run: a kind of weather, by the seed, and its gusts. */
 final class SimTrouble {
@@ -21,7 +23,9 @@ final class SimTrouble {
     /** Disks are full, fail to sync, lose and change what is on them; nodes are replaced. */
     DISKS,
     /** The network stops for about as long as a leader may be silent; then a node is gone. */
-    ABSENCE
+    ABSENCE,
+    /** One node lets the others in, amid something of everything; then disks are replaced. */
+    DISKS_WIPED
   }
 
   final Weather weather;
@@ -34,13 +38,15 @@ final class SimTrouble {
     this.cluster = cluster;
     this.clients = clients;
     this.random = cluster.random;
-    this.weather = asked == null ? any() : asked;
+    boolean isAlone = cluster.nodes.size() == 1 && asked == Weather.DISKS_WIPED;
+    this.weather = asked == null || isAlone ? any() : asked;
   }
 
   private Weather any() {
+    // the last one needs a cluster of its own kind
     return cluster.nodes.size() == 1
         ? List.of(Weather.POWER, Weather.DISKS).get(random.nextInt(2))
-        : Weather.values()[random.nextInt(Weather.values().length)];
+        : Weather.values()[random.nextInt(Weather.values().length - 1)];
   }
 
   /** How often something went wrong. */
@@ -75,6 +81,7 @@ final class SimTrouble {
       case POWER, LEADERS, DISKS -> 800 * MILLISECOND;
       case DELAYS -> 2_000 * MILLISECOND;
       case ABSENCE -> 300 * MILLISECOND;
+      case DISKS_WIPED -> 500 * MILLISECOND;
     };
   }
 
@@ -88,6 +95,13 @@ final class SimTrouble {
       case DELAYS -> unheard();
       case DISKS -> disks();
       case ABSENCE -> blackout();
+      case DISKS_WIPED -> {
+        if (isWhole() && random.nextInt(3) > 0) {
+          wipe(cluster.anyNode());
+        } else {
+          anything();
+        }
+      }
     }
   }
 
@@ -107,17 +121,17 @@ final class SimTrouble {
   }
 
   private void full(SimNode node, long until) {
-    node.disk.full(true);
-    cluster.after(until, () -> node.disk.full(false));
+    node.disk().full(true);
+    cluster.after(until, () -> node.disk().full(false));
   }
 
   /** The process ends at its next sync, and finds a sound disk when it starts again. */
   private void failSync(SimNode node) {
-    node.disk.failSync(true);
+    node.disk().failSync(true);
     cluster.after(
         cluster.upTo(600 * MILLISECOND),
         () -> {
-          node.disk.failSync(false);
+          node.disk().failSync(false);
           start(node);
         });
   }
@@ -215,9 +229,48 @@ final class SimTrouble {
     }
   }
 
+  /**
+   * Whether every group is held by all nodes, and by no disk that is gone, as its leader has had
+   * committed: so another disk may go and nothing is lost.
+   */
+  boolean isWhole() {
+    Set<String> all = new HashSet<>();
+    cluster.nodes.forEach(node -> all.add(node.self.id()));
+    for (int group = 0; group < cluster.groups; group++) {
+      SimNode leader = leader(group);
+      if (leader == null || !leader.replica(group).leads()) {
+        return false;
+      }
+      Set<String> voters = new HashSet<>();
+      leader
+          .replica(group)
+          .raft()
+          .getCommittedMembers()
+          .getVotingMembers()
+          .forEach(voter -> voters.add(voter.getId().toString()));
+      if (!voters.equals(all)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void wipe(SimNode node) {
+    if (node.isUp()) {
+      node.kill();
+    }
+    node.wipe();
+    cluster.after(cluster.upTo(800 * MILLISECOND), () -> start(node));
+  }
+
   /** Who leads some group, as far as the nodes know; or anybody. */
   SimNode leader() {
-    int group = random.nextInt(cluster.groups);
+    SimNode found = leader(random.nextInt(cluster.groups));
+    return found == null ? cluster.anyNode() : found;
+  }
+
+  /** Who leads a group in the newest term, as far as the nodes know; or null. */
+  private SimNode leader(int group) {
     SimNode found = null;
     int term = -1;
     for (SimNode node : cluster.nodes) {
@@ -229,7 +282,7 @@ final class SimTrouble {
         }
       }
     }
-    return found == null ? cluster.anyNode() : found;
+    return found;
   }
 
   /** Stops a node, which starts again within a time. */
@@ -261,8 +314,8 @@ final class SimTrouble {
     cluster.slowest = 2 * MILLISECOND;
     for (SimNode node : cluster.nodes) {
       node.slowestSync = 2 * MILLISECOND;
-      node.disk.full(false);
-      node.disk.failSync(false);
+      node.disk().full(false);
+      node.disk().failSync(false);
       if (!away.contains(node)) {
         start(node);
       }

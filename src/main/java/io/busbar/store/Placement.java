@@ -1,0 +1,136 @@
+package io.busbar.store;
+
+import io.microraft.MembershipChangeMode;
+import io.microraft.RaftEndpoint;
+import io.microraft.impl.state.FollowerState;
+import io.microraft.impl.state.LeaderState;
+import io.microraft.report.RaftGroupMembers;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which nodes hold a group. Its leader lets in those that are there until there are as many voters
+ * as wanted; a node whose disk was replaced takes the place that its former disk had. One step at a
+ * time: the next one follows when the one before is committed. Runs in the {@link Turn}.
+ *
+ * <p>A node is let in as a learner and votes when it has nearly all of the log, so that a vote of
+ * its that is needed does not wait for a long transfer. A former disk is taken out after the new
+ * one votes, so that there are never fewer copies than before.
+ */
+final class Placement {
+  private static final Logger LOG = LoggerFactory.getLogger(Placement.class);
+
+  private static final long LOOK = TimeUnit.MILLISECONDS.toNanos(200);
+
+  /** A learner votes when not more than so many entries are missing. */
+  private static final long CAUGHT_UP = 1_000;
+
+  private final Replica replica;
+  private final Turn turn;
+  private final int wanted;
+  private final Supplier<Collection<Neighbour>> present;
+
+  private boolean isChanging;
+
+  /**
+   * The placement of a group.
+   *
+   * @param wanted how many voters there are to be
+   * @param present the nodes that are there now, this one too
+   */
+  Placement(Replica replica, Turn turn, int wanted, Supplier<Collection<Neighbour>> present) {
+    this.replica = replica;
+    this.turn = turn;
+    this.wanted = wanted;
+    this.present = present;
+  }
+
+  /** Looks from now on. */
+  void start() {
+    turn.after(LOOK, this::look);
+  }
+
+  private void look() {
+    if (replica.leads() && !isChanging) {
+      Set<RaftEndpoint> there = new HashSet<>();
+      present.get().forEach(one -> there.add(new NodeEndpoint(one.node())));
+      step(replica.raft().getCommittedMembers(), there);
+    }
+    turn.after(LOOK, this::look);
+  }
+
+  private void step(RaftGroupMembers members, Set<RaftEndpoint> there) {
+    if (members.getLogIndex() != replica.raft().getEffectiveMembers().getLogIndex()) {
+      return;
+    }
+    Collection<RaftEndpoint> voters = members.getVotingMembers();
+    List<RaftEndpoint> replaced =
+        members.getMembers().stream().filter(member -> isReplaced(member, there)).toList();
+    long staying = voters.stream().filter(voter -> !replaced.contains(voter)).count();
+    Optional<RaftEndpoint> learner =
+        members.getMembers().stream().filter(member -> !voters.contains(member)).findFirst();
+    if (learner.isPresent()) {
+      promote(members, learner.get(), there);
+    } else if (staying < wanted && there.stream().anyMatch(one -> isStranger(one, members))) {
+      there.stream()
+          .filter(one -> isStranger(one, members))
+          .min(Comparator.comparing(one -> one.getId().toString()))
+          .ifPresent(one -> change(members, one, MembershipChangeMode.ADD_LEARNER));
+    } else if (staying >= wanted && !replaced.isEmpty()) {
+      change(members, replaced.get(0), MembershipChangeMode.REMOVE_MEMBER);
+    }
+  }
+
+  private static boolean isStranger(RaftEndpoint node, RaftGroupMembers members) {
+    return !members.getMembers().contains(node);
+  }
+
+  /** Whether a node of the name that this disk had is there with another one. */
+  private static boolean isReplaced(RaftEndpoint member, Set<RaftEndpoint> there) {
+    String name = ((NodeEndpoint) member).name();
+    return !name.isEmpty()
+        && !there.contains(member)
+        && there.stream().anyMatch(one -> ((NodeEndpoint) one).name().equals(name));
+  }
+
+  /** A learner has its vote when it can use it; one that is replaced never gets it. */
+  private void promote(RaftGroupMembers members, RaftEndpoint learner, Set<RaftEndpoint> there) {
+    if (isReplaced(learner, there)) {
+      change(members, learner, MembershipChangeMode.REMOVE_MEMBER);
+    } else if (there.contains(learner) && isCaughtUp(learner)) {
+      change(members, learner, MembershipChangeMode.ADD_OR_PROMOTE_TO_FOLLOWER);
+    }
+  }
+
+  private boolean isCaughtUp(RaftEndpoint learner) {
+    LeaderState leader = replica.state().leaderState();
+    FollowerState follower = leader == null ? null : leader.getFollowerStateOrNull(learner);
+    return follower != null
+        && follower.matchIndex() > 0
+        && follower.matchIndex() + CAUGHT_UP >= replica.state().log().lastLogOrSnapshotIndex();
+  }
+
+  private void change(RaftGroupMembers members, RaftEndpoint node, MembershipChangeMode how) {
+    isChanging = true;
+    replica
+        .raft()
+        .changeMembership(node, how, members.getLogIndex())
+        .whenComplete(
+            (done, failure) -> {
+              isChanging = false;
+              if (failure == null) {
+                LOG.info("the nodes of the store: change={} node={}", how, node);
+              } else {
+                LOG.debug("no change of the store's nodes: {} {}", how, node, failure);
+              }
+            });
+  }
+}
