@@ -68,7 +68,11 @@ final class Placement {
   }
 
   private void step(RaftGroupMembers members, Set<RaftEndpoint> there) {
-    if (members.getLogIndex() != replica.raft().getEffectiveMembers().getLogIndex()) {
+    boolean isUnderWay =
+        members.getLogIndex() != replica.raft().getEffectiveMembers().getLogIndex()
+            // whoever is about to lead must not be taken out meanwhile
+            || replica.state().leadershipTransferState() != null;
+    if (isUnderWay) {
       return;
     }
     Collection<RaftEndpoint> voters = members.getVotingMembers();
