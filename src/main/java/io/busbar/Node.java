@@ -33,6 +33,7 @@ import io.vertx.core.ThreadingModel;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.eventbus.EventBusOptions;
+import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.spi.cluster.NodeListener;
 import io.vertx.micrometer.Label;
 import io.vertx.micrometer.MicrometerMetricsFactory;
@@ -100,6 +101,11 @@ public final class Node {
     VertxOptions options =
         new VertxOptions()
             .setPreferNativeTransport(true)
+            // nothing is read from the class path: a killed process would leave its cache behind
+            .setFileSystemOptions(
+                new FileSystemOptions()
+                    .setFileCachingEnabled(false)
+                    .setClassPathResolvingEnabled(false))
             // one beside those of the connections, for webhooks and HTTP
             .setEventLoopPoolSize(loops + 1)
             .setMetricsOptions(
