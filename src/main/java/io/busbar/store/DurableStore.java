@@ -458,7 +458,7 @@ public final class DurableStore implements Store {
     }
 
     @Override
-    public Collection<Neighbour> present() {
+    public Collection<NodeEndpoint> present() {
       return List.of();
     }
 

@@ -7,7 +7,6 @@ import io.microraft.impl.state.LeaderState;
 import io.microraft.report.RaftGroupMembers;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -36,7 +35,7 @@ final class Placement {
   private final Replica replica;
   private final Turn turn;
   private final int wanted;
-  private final Supplier<Collection<Neighbour>> present;
+  private final Supplier<Collection<NodeEndpoint>> present;
 
   private boolean isChanging;
 
@@ -46,7 +45,7 @@ final class Placement {
    * @param wanted how many voters there are to be
    * @param present the nodes that are there now, this one too
    */
-  Placement(Replica replica, Turn turn, int wanted, Supplier<Collection<Neighbour>> present) {
+  Placement(Replica replica, Turn turn, int wanted, Supplier<Collection<NodeEndpoint>> present) {
     this.replica = replica;
     this.turn = turn;
     this.wanted = wanted;
@@ -60,9 +59,7 @@ final class Placement {
 
   private void look() {
     if (replica.leads() && !isChanging) {
-      Set<RaftEndpoint> there = new HashSet<>();
-      present.get().forEach(one -> there.add(new NodeEndpoint(one.node())));
-      step(replica.raft().getCommittedMembers(), there);
+      step(replica.raft().getCommittedMembers(), Set.copyOf(present.get()));
     }
     turn.after(LOOK, this::look);
   }

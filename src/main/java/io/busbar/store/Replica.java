@@ -512,8 +512,7 @@ final class Replica implements StateMachine, Transport {
     }
     if (message instanceof InstallSnapshotRequest request) {
       if (isCovered(request)) {
-        covered(request);
-        return null;
+        return covered(request);
       }
       return request.getSnapshotChunk() == null ? announced(request) : received(request);
     }
@@ -568,16 +567,17 @@ final class Replica implements StateMachine, Transport {
    * is committed. What is left out comes again.
    */
   private List<LogEntry> behind(List<LogEntry> entries, long index) {
-    boolean isWaiting =
-        node.state().effectiveGroupMembers() != node.state().committedGroupMembers();
+    RaftState state = node.state();
+    boolean isWaiting = state.effectiveGroupMembers() != state.committedGroupMembers();
+    long change = isWaiting ? state.effectiveGroupMembers().getLogIndex() : Long.MAX_VALUE;
     List<LogEntry> behind = new ArrayList<>();
     for (LogEntry entry : entries) {
-      boolean isChange = entry.getOperation() instanceof RaftGroupOp;
-      boolean isNew = entry.getIndex() > node.state().log().lastLogOrSnapshotIndex();
-      if (isChange && isNew && isWaiting) {
-        break;
+      if (entry.getOperation() instanceof RaftGroupOp && entry.getIndex() > state.commitIndex()) {
+        if (entry.getIndex() > change) {
+          break;
+        }
+        change = entry.getIndex();
       }
-      isWaiting |= isChange && isNew;
       if (entry.getIndex() > index) {
         behind.add(entry);
       }
@@ -645,8 +645,8 @@ final class Replica implements StateMachine, Transport {
   }
 
   /**
-   * Whether all that a snapshot covers is in this log: then so it is by the entry at its end. The
-   * engine would go back to the members as of the snapshot, and forget a change behind it.
+   * Whether all that a snapshot covers is in this log: it is if the entry at its end is. The engine
+   * would go back to the members as of the snapshot, and forget a change behind it.
    */
   private boolean isCovered(InstallSnapshotRequest request) {
     RaftState state = node.state();
@@ -654,17 +654,29 @@ final class Replica implements StateMachine, Transport {
     LogEntry end = index > state.commitIndex() ? state.log().getLogEntry(index) : null;
     return end != null
         && end.getTerm() == request.getSnapshotTerm()
-        && request.isSenderLeader()
-        && request.getTerm() == state.term()
-        && (state.role() == RaftRole.FOLLOWER || state.role() == RaftRole.LEARNER);
+        && request.getTerm() >= state.term();
   }
 
-  /** Says how far this log is the leader's: entries follow. */
-  private void covered(InstallSnapshotRequest request) {
-    if (!request.getSender().equals(node.state().leader())) {
+  /**
+   * Says how far this log is the leader's, so that entries follow; or has the engine follow that
+   * leader first. A part that comes late, from a node that leads no more, is not wanted.
+   */
+  private InstallSnapshotRequest covered(InstallSnapshotRequest request) {
+    RaftState state = node.state();
+    boolean follows =
+        request.getTerm() == state.term()
+            && (state.role() == RaftRole.FOLLOWER || state.role() == RaftRole.LEARNER);
+    if (!request.isSenderLeader()) {
+      return null;
+    }
+    if (!follows) {
+      return announced(with(request, null));
+    }
+    if (!request.getSender().equals(state.leader())) {
       node.leader(request.getSender());
     }
     node.leaderHeartbeatReceived();
+    state.snapshotChunkCollector(null);
     send(
         request.getSender(),
         RaftForm.MODELS
@@ -676,11 +688,14 @@ final class Replica implements StateMachine, Transport {
             .setQuerySequenceNumber(request.getQuerySequenceNumber())
             .setFlowControlSequenceNumber(request.getFlowControlSequenceNumber())
             .build());
+    return null;
   }
 
   /**
-   * A snapshot is about to take the place of this log: what in it is not the leader's goes, the
-   * change of the members that the leader's snapshot does not know, too. The engine would keep it.
+   * A snapshot is about to take the place of this log, whose entry at the snapshot's end is another
+   * one, or is not there: what is not the leader's goes. The engine would keep what is behind the
+   * end, and a change of the members that the snapshot does not know. Entries that may be the
+   * leader's stay: they may have been counted.
    */
   private void dropOthers(InstallSnapshotRequest request) {
     RaftState state = node.state();

@@ -74,7 +74,7 @@ final class Replicas {
     void wakeUp();
 
     /** The nodes that are there now, this one too. */
-    Collection<Neighbour> present();
+    Collection<NodeEndpoint> present();
 
     /** A frame for another node; it may be lost. */
     void send(String node, int kind, int group, byte[] body);

@@ -223,11 +223,8 @@ final class SimNode {
     }
 
     @Override
-    public Collection<Neighbour> present() {
-      return cluster.nodes.stream()
-          .filter(SimNode::isUp)
-          .map(node -> new Neighbour(node.self.id(), "", "", 0))
-          .toList();
+    public Collection<NodeEndpoint> present() {
+      return cluster.nodes.stream().filter(SimNode::isUp).map(node -> node.self).toList();
     }
 
     @Override
