@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  busbar cert server broker.example.org 10.0.0.7",
-      "  busbar cert client press-7 press-8"
+      "  busbar cert client press-7 press-8",
+      "  busbar cert node '*.busbar-nodes.default.svc'"
     })
 final class Cert implements Runnable {
   @Spec private CommandSpec spec;
@@ -46,7 +47,7 @@ final class Cert implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "no certificate named (allowed: ca, server, client)");
+        spec.commandLine(), "no certificate named (allowed: ca, server, client, node)");
   }
 
   @Command(description = "The authority: ca.pem, ca-key.pem.", mixinStandardHelpOptions = true)
@@ -64,6 +65,20 @@ final class Cert implements Runnable {
           List<String> hosts)
       throws IOException {
     say(certificates().server(hosts == null ? thisMachine() : hosts));
+    return 0;
+  }
+
+  @Command(
+      description = "A node's towards other nodes: node.pem, node-key.pem.",
+      mixinStandardHelpOptions = true)
+  int node(
+      @Parameters(
+              arity = "0..*",
+              paramLabel = "HOST",
+              description = "names and addresses it is reached at; without any, this machine's")
+          List<String> hosts)
+      throws IOException {
+    say(certificates().node(hosts == null ? thisMachine() : hosts));
     return 0;
   }
 

@@ -249,6 +249,7 @@ public record Settings(
    * @param busPort the port of the event bus on the same host; 0 takes any free one
    * @param members addresses of nodes to ask, of the form host:port
    * @param dns the name of a headless service whose addresses are the members (Kubernetes), or none
+   * @param replication how the nodes' stores are one; none where durability is memory
    */
   public record Cluster(
       boolean enabled,
@@ -256,10 +257,22 @@ public record Settings(
       Address address,
       int busPort,
       List<String> members,
-      Optional<String> dns) {
+      Optional<String> dns,
+      Optional<Replication> replication) {
     /** Copies the list, so that settings do not change. */
     public Cluster {
       members = List.copyOf(members);
+    }
+
+    /** A cluster whose nodes have stores of their own, if any. */
+    public Cluster(
+        boolean enabled,
+        String name,
+        Address address,
+        int busPort,
+        List<String> members,
+        Optional<String> dns) {
+      this(enabled, name, address, busPort, members, dns, Optional.empty());
     }
 
     /** A cluster of one on loopback. */
@@ -267,5 +280,34 @@ public record Settings(
       return new Cluster(
           false, "busbar", new Address("127.0.0.1", 0), 0, List.of(), Optional.empty());
     }
+
+    /** The same, with one store on all nodes. */
+    public Cluster with(Replication shared) {
+      return new Cluster(enabled, name, address, busPort, members, dns, Optional.of(shared));
+    }
   }
+
+  /**
+   * How the nodes of a cluster keep one store together.
+   *
+   * @param address where this node listens for the others, and they reach it; port 0 takes any free
+   *     one
+   * @param founder the name of the node that begins the store when no node has any of it yet
+   * @param voters how many nodes have a vote: an acknowledgement waits for most of them
+   * @param tls keys, and whom to trust; without, everything is clear text
+   */
+  public record Replication(Address address, String founder, int voters, Optional<PeerTls> tls) {}
+
+  /**
+   * The keys of a node towards others, and whom it trusts. A node's certificate serves in both
+   * directions: where it limits its use, it allows a server's and a client's.
+   *
+   * @param certificate PEM file of this node's certificate and its chain
+   * @param key PEM file of its private key (PKCS#8)
+   * @param authority PEM file of the authorities that a peer's certificate must come from
+   * @param name what a name in a peer's certificate must be, {@code *} standing for anything but a
+   *     dot, for example {@code busbar-*.busbar-nodes.default.svc}; without, the host name or
+   *     address at which this node reaches that peer
+   */
+  public record PeerTls(Path certificate, Path key, Path authority, Optional<String> name) {}
 }

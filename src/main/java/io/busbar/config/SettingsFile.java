@@ -28,6 +28,9 @@ import java.util.regex.Pattern;
 public final class SettingsFile {
   private static final int MAX_LOOPS = 1_024;
   private static final int MAX_PORT = 65_535;
+  private static final int STORE_PORT = 7110;
+  private static final int VOTERS = 3;
+  private static final int MAX_VOTERS = 7;
   private static final long MIN_SEGMENT = 1024 * 1024;
   private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
   private static final List<String> MQTT = List.of("mqtt");
@@ -35,6 +38,7 @@ public final class SettingsFile {
   private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._:%-]{1,255}");
   private static final Pattern MEMBER =
       Pattern.compile("(?:[A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.%]+]):([0-9]{1,5})");
+  private static final Pattern PEER_NAME = Pattern.compile("[A-Za-z0-9._*-]{1,255}");
   private static final Pattern RESPONSE =
       Pattern.compile("(?:[^+#$\\x00]|\\$\\{client\\.(?:authenticationName|sessionName)}){1,1024}");
   private static final Pattern REFERENCE =
@@ -107,6 +111,7 @@ public final class SettingsFile {
     }
     Profile profile = root.choice("profile", Choices.of(Profile.class), Profile.OPEN);
     boolean plaintext = root.flag("allowPlaintextBeyondLoopback", false);
+    Storage storage = storage(root, file, home);
     return new Settings(
         node,
         profile,
@@ -114,14 +119,16 @@ public final class SettingsFile {
         root.section("http")
             .map(http -> address(http.only("host", "port"), "127.0.0.1", 8080))
             .orElse(new Address("127.0.0.1", 8080)),
-        root.section("cluster").map(SettingsFile::cluster).orElseGet(Cluster::single),
+        root.section("cluster")
+            .map(cluster -> cluster(cluster, file, plaintext))
+            .orElseGet(Cluster::single),
         Optional.of(
             root.has("namespace") ? path(root, "namespace", file) : home.resolve("namespace.yaml")),
         false,
         root.whole("loops", 0, MAX_LOOPS, 0),
         limits(root, profile),
         announced(root),
-        storage(root, file, home));
+        storage);
   }
 
   private static Storage storage(Section root, Path file, Path home) {
@@ -242,8 +249,8 @@ public final class SettingsFile {
         subprotocols);
   }
 
-  private static Cluster cluster(Section section) {
-    section.only("name", "host", "port", "busPort", "members", "dns");
+  private static Cluster cluster(Section section, Path file, boolean plaintext) {
+    section.only("name", "host", "port", "busPort", "members", "dns", "store");
     String name = section.text("name").orElse("busbar");
     if (!NODE_NAME.matcher(name).matches()) {
       throw section.error("name", Yaml.quote(name) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -262,13 +269,66 @@ public final class SettingsFile {
     if (dns.isPresent() && !HOST.matcher(dns.get()).matches()) {
       throw section.error("dns", Yaml.quote(dns.get()) + " (allowed: a host name)");
     }
+    Address own = address(section, "127.0.0.1", 5701);
     return new Cluster(
         true,
         name,
-        address(section, "127.0.0.1", 5701),
+        own,
         section.whole("busPort", 0, MAX_PORT, 0),
         members,
-        dns);
+        dns,
+        section.section("store").map(store -> replication(store, own, file, plaintext)));
+  }
+
+  private static Settings.Replication replication(
+      Section section, Address node, Path file, boolean plaintext) {
+    section.only("host", "port", "founder", "voters", "certificate", "key", "authority", "name");
+    String founder = section.requiredText("founder");
+    if (!NODE_NAME.matcher(founder).matches()) {
+      throw section.error(
+          "founder", Yaml.quote(founder) + " (allowed: the name of a node, its setting node)");
+    }
+    int voters = section.whole("voters", 1, MAX_VOTERS, VOTERS);
+    if (voters % 2 == 0) {
+      throw section.error(
+          "voters", voters + " (allowed: 1, 3, 5, 7; one more than an odd number bears no more)");
+    }
+    Address address = address(section, node.host(), STORE_PORT);
+    Optional<Settings.PeerTls> tls = peerTls(section, file);
+    if (tls.isEmpty() && !plaintext && !isLoopback(address.host())) {
+      throw section.error(
+          section.has("host") ? "host" : "certificate",
+          "%s is not a loopback address, and nothing is encrypted (allowed: with certificate, key"
+                  .formatted(Yaml.quote(address.host()))
+              + " and authority; any with allowPlaintextBeyondLoopback: true)");
+    }
+    return new Settings.Replication(address, founder, voters, tls);
+  }
+
+  private static Optional<Settings.PeerTls> peerTls(Section section, Path file) {
+    List<String> keys = List.of("certificate", "key", "authority");
+    if (keys.stream().noneMatch(section::has)) {
+      if (section.has("name")) {
+        throw section.error("name", "given without certificate, key and authority");
+      }
+      return Optional.empty();
+    }
+    for (String key : keys) {
+      if (!section.has(key)) {
+        throw section.missing(key);
+      }
+    }
+    Optional<String> name = section.text("name");
+    if (name.isPresent() && !PEER_NAME.matcher(name.get()).matches()) {
+      throw section.error(
+          "name", Yaml.quote(name.get()) + " (allowed: a host name, * for a part without dots)");
+    }
+    return Optional.of(
+        new Settings.PeerTls(
+            readable(section, "certificate", file),
+            readable(section, "key", file),
+            readable(section, "authority", file),
+            name));
   }
 
   private static Limits limits(Section root, Profile profile) {

@@ -1,6 +1,6 @@
 package io.busbar.store;
 
-import java.nio.file.Path;
+import io.busbar.config.Settings;
 import java.util.Optional;
 
 /**
@@ -21,7 +21,7 @@ import java.util.Optional;
 public record ChannelSettings(
     String host,
     int port,
-    Optional<Tls> tls,
+    Optional<Settings.PeerTls> tls,
     int frameBytes,
     int queueBytes,
     int heartbeatMillis,
@@ -41,22 +41,9 @@ public record ChannelSettings(
   }
 
   /** Usual bounds: frames of 16 MB, 64 MB for each peer, a silent peer is given up after 3 s. */
-  public static ChannelSettings of(String host, int port, Optional<Tls> tls) {
+  public static ChannelSettings of(String host, int port, Optional<Settings.PeerTls> tls) {
     return new ChannelSettings(host, port, tls, 16 << 20, 64 << 20, 1_000, 3_000, 50, 2_000);
   }
-
-  /**
-   * Keys, and whom to trust. A node's certificate serves in both directions: where it limits its
-   * use, it allows a server's and a client's.
-   *
-   * @param certificate PEM file of this node's certificate and its chain
-   * @param key PEM file of its private key (PKCS#8)
-   * @param authority PEM file of the authorities that a peer's certificate must come from
-   * @param name what a name in a peer's certificate must be, {@code *} standing for anything but a
-   *     dot, for example {@code busbar-*.busbar-nodes.default.svc}; without, the host name or
-   *     address at which this node reaches that peer
-   */
-  public record Tls(Path certificate, Path key, Path authority, Optional<String> name) {}
 
   private static void require(boolean holds, String name, int value) {
     if (!holds) {

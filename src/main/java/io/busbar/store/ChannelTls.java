@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.config.Settings;
 import io.netty.util.NetUtil;
 import io.vertx.core.http.ClientAuth;
 import io.vertx.core.net.NetClientOptions;
@@ -64,7 +65,7 @@ final class ChannelTls {
   }
 
   private static void configure(
-      TCPSSLOptions options, ChannelSettings.Tls tls, ChannelSettings settings) {
+      TCPSSLOptions options, Settings.PeerTls tls, ChannelSettings settings) {
     options
         .setSsl(true)
         .setKeyCertOptions(
@@ -85,7 +86,7 @@ final class ChannelTls {
    *
    * @param host where this node reaches that peer, or null if it does not know
    */
-  static String refusal(NetSocket socket, ChannelSettings.Tls tls, String host) {
+  static String refusal(NetSocket socket, Settings.PeerTls tls, String host) {
     try {
       List<Certificate> chain = socket.peerCertificates();
       if (chain == null || chain.isEmpty() || !(chain.get(0) instanceof X509Certificate shown)) {

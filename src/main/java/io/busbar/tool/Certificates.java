@@ -166,6 +166,20 @@ public final class Certificates {
    * @param names host names and IP literals that it is valid for; at least one
    */
   public Identity server(List<String> names) throws IOException {
+    return host("server", names, KeyPurposeId.id_kp_serverAuth);
+  }
+
+  /**
+   * A node's certificate towards other nodes, {@code node.pem}: a server's and a client's.
+   *
+   * @param names host names and IP literals that it is valid for; at least one
+   */
+  public Identity node(List<String> names) throws IOException {
+    return host("node", names, KeyPurposeId.id_kp_serverAuth, KeyPurposeId.id_kp_clientAuth);
+  }
+
+  private Identity host(String file, List<String> names, KeyPurposeId... purposes)
+      throws IOException {
     List<GeneralName> alternatives = new ArrayList<>();
     for (String name : names) {
       boolean address = ADDRESS.matcher(name).matches();
@@ -173,10 +187,10 @@ public final class Certificates {
           new GeneralName(address ? GeneralName.iPAddress : GeneralName.dNSName, name));
     }
     return issued(
-        identity(directory, "server"),
+        identity(directory, file),
         names.get(0),
-        KeyPurposeId.id_kp_serverAuth,
-        Optional.of(new GeneralNames(alternatives.toArray(GeneralName[]::new))));
+        Optional.of(new GeneralNames(alternatives.toArray(GeneralName[]::new))),
+        purposes);
   }
 
   /** A client's certificate, {@code clients/NAME.pem}, whose subject is {@code CN=NAME}. */
@@ -184,11 +198,11 @@ public final class Certificates {
     Path clients = directory.resolve("clients");
     Files.createDirectories(clients);
     return issued(
-        identity(clients, fileName(name)), name, KeyPurposeId.id_kp_clientAuth, Optional.empty());
+        identity(clients, fileName(name)), name, Optional.empty(), KeyPurposeId.id_kp_clientAuth);
   }
 
   private Identity issued(
-      Identity files, String name, KeyPurposeId purpose, Optional<GeneralNames> alternatives)
+      Identity files, String name, Optional<GeneralNames> alternatives, KeyPurposeId... purposes)
       throws IOException {
     if (Files.exists(files.certificate)
         && Files.exists(files.key)
@@ -203,7 +217,7 @@ public final class Certificates {
           builder(issuer, now, VALIDITY, named(name), keys, random)
               .addExtension(Extension.basicConstraints, true, new BasicConstraints(false))
               .addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.digitalSignature))
-              .addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(purpose))
+              .addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(purposes))
               .addExtension(
                   Extension.authorityKeyIdentifier,
                   false,

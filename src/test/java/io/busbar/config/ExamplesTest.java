@@ -36,7 +36,9 @@ class ExamplesTest {
   @BeforeEach
   void certificates() throws IOException {
     for (Path place : List.of(directory, directory.resolve("tls"))) {
-      Certificates.in(place, Instant.now()).server(List.of("localhost"));
+      Certificates certificates = Certificates.in(place, Instant.now());
+      certificates.server(List.of("localhost"));
+      certificates.node(List.of("localhost"));
     }
   }
 

@@ -49,6 +49,13 @@ class SettingsFileTest {
         busPort: 0
         members: ["127.0.0.1:5701", "[::1]:5702", "${env:POD_IP}:5703"]
         dns: busbar-headless.default.svc.cluster.local
+        store:
+          founder: node-0
+          voters: 5
+          certificate: tls/cert.pem
+          key: tls/key.pem
+          authority: tls/cert.pem
+          name: "*.nodes"
       loops: 2
       limits: {packet-bytes: 2048, keep-alive: 60}
       data: state
@@ -111,7 +118,18 @@ class SettingsFileTest {
                 new Address("10.1.2.3", 5702),
                 0,
                 List.of("127.0.0.1:5701", "[::1]:5702", "10.1.2.3:5703"),
-                Optional.of("busbar-headless.default.svc.cluster.local")));
+                Optional.of("busbar-headless.default.svc.cluster.local"),
+                Optional.of(
+                    new Settings.Replication(
+                        new Address("10.1.2.3", 7110),
+                        "node-0",
+                        5,
+                        Optional.of(
+                            new Settings.PeerTls(
+                                certificate.get(),
+                                key.get(),
+                                certificate.get(),
+                                Optional.of("*.nodes")))))));
     assertThat(settings.loops()).isEqualTo(2);
     assertThat(settings.limits().get(Limit.PACKET_BYTES)).isEqualTo(2048);
     assertThat(settings.limits().get(Limit.KEEP_ALIVE)).isEqualTo(60);
@@ -242,15 +260,24 @@ class SettingsFileTest {
         "127.0.0.1:5701| 127.0.0.1| :20: cluster.members[0]: \"127.0.0.1\" (allowed: host:port)",
         "127.0.0.1:5701| a:99999| :20: cluster.members[0]: \"a:99999\" (allowed: host:port)",
         "dns: busbar-headless| dns: a b| :21: cluster.dns: \"a b.default.svc.cluster.local\" (allowed: a host name)",
-        "loops: 2| loops: 1025| :22: loops: 1025 (allowed: 0 to 1024)",
-        "loops: 2| loops: 2.5| :22: loops: 2.5 (allowed: 0 to 1024)",
-        "packet-bytes: 2048| packet-bytes: 1| :23: limits.packet-bytes: 1 (allowed: 1024 to 268435460 bytes)",
-        "keep-alive: 60| keep-alive: 1m| :23: limits.keep-alive: \"1m\" (allowed: 5 to 65535 s)",
-        "data: state| data: ''| :24: data: \"\" (allowed: a path)",
-        "durability: fsync| durability: disk| :25: durability: \"disk\" (allowed: fsync, replicated, memory)",
-        "segmentBytes: 1048576| segmentBytes: 1| :26: store.segmentBytes: 1 (allowed: 1048576 to 1073741824 bytes)",
-        "segmentBytes| segment-bytes| :26: unknown key \"segment-bytes\" (allowed: segmentBytes)",
-        "keep-alive: 60| keepalive: 60| :23: unknown key \"keepalive\" (allowed: max-connections, ",
+        "founder: node-0| voter: 1| :23: unknown key \"voter\" (allowed: host, port, founder, voters,",
+        "founder: node-0| port: 1| :23: cluster.store.founder: missing (required)",
+        "founder: node-0| founder: a b| :23: cluster.store.founder: \"a b\" (allowed: the name of a node",
+        "voters: 5| voters: 4| :24: cluster.store.voters: 4 (allowed: 1, 3, 5, 7",
+        "voters: 5| voters: 9| :24: cluster.store.voters: 9 (allowed: 1 to 7)",
+        "voters: 5| port: -1| :24: cluster.store.port: -1 (allowed: 0 to 65535)",
+        "authority: tls/cert.pem| port: 1| :23: cluster.store.authority: missing (required)",
+        "authority: tls/cert.pem| authority: tls/gone.pem| :27: cluster.store.authority: DIR/etc/tls/gone.pem does not exist or cannot be read",
+        "\"*.nodes\"| a b| :28: cluster.store.name: \"a b\" (allowed: a host name, * for",
+        "loops: 2| loops: 1025| :29: loops: 1025 (allowed: 0 to 1024)",
+        "loops: 2| loops: 2.5| :29: loops: 2.5 (allowed: 0 to 1024)",
+        "packet-bytes: 2048| packet-bytes: 1| :30: limits.packet-bytes: 1 (allowed: 1024 to 268435460 bytes)",
+        "keep-alive: 60| keep-alive: 1m| :30: limits.keep-alive: \"1m\" (allowed: 5 to 65535 s)",
+        "data: state| data: ''| :31: data: \"\" (allowed: a path)",
+        "durability: fsync| durability: disk| :32: durability: \"disk\" (allowed: fsync, replicated, memory)",
+        "segmentBytes: 1048576| segmentBytes: 1| :33: store.segmentBytes: 1 (allowed: 1048576 to 1073741824 bytes)",
+        "segmentBytes| segment-bytes| :33: unknown key \"segment-bytes\" (allowed: segmentBytes)",
+        "keep-alive: 60| keepalive: 60| :30: unknown key \"keepalive\" (allowed: max-connections, ",
       })
   void refused_withLineAndPath(String good, String bad, String problem) throws IOException {
     assertThat(GOOD).contains(good);

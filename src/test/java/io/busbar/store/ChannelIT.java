@@ -3,6 +3,7 @@ package io.busbar.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.busbar.config.Settings;
 import io.busbar.shard.FormException;
 import io.busbar.store.Channel.Count;
 import io.busbar.testing.Await;
@@ -131,7 +132,7 @@ class ChannelIT {
     assertThat(Leaks.found()).isEmpty();
   }
 
-  private static ChannelSettings settings(int port, Optional<ChannelSettings.Tls> tls) {
+  private static ChannelSettings settings(int port, Optional<Settings.PeerTls> tls) {
     return new ChannelSettings("127.0.0.1", port, tls, FRAME_BYTES, QUEUE_BYTES, 100, 300, 10, 100);
   }
 
@@ -146,7 +147,7 @@ class ChannelIT {
     return party(CLUSTER, node, settings(0, Optional.empty()));
   }
 
-  private Party party(String node, ChannelSettings.Tls tls) throws Exception {
+  private Party party(String node, Settings.PeerTls tls) throws Exception {
     return party(CLUSTER, node, settings(0, Optional.of(tls)));
   }
 
@@ -161,7 +162,7 @@ class ChannelIT {
     return body;
   }
 
-  private static ChannelSettings.Tls tls(TestPki.Shown shown, TestPki trusted, String name)
+  private static Settings.PeerTls tls(TestPki.Shown shown, TestPki trusted, String name)
       throws IOException, GeneralSecurityException {
     Path certificate = home.resolve("node-" + files + ".pem");
     Path key = home.resolve("node-" + files + "-key.pem");
@@ -169,7 +170,7 @@ class ChannelIT {
     Files.writeString(certificate, pem("CERTIFICATE", shown.certificate().getEncoded()));
     Files.writeString(key, pem("PRIVATE KEY", shown.key().getEncoded()));
     Path authority = home.resolve(trusted == pki ? "pki" : "other").resolve("ca.pem");
-    return new ChannelSettings.Tls(certificate, key, authority, Optional.ofNullable(name));
+    return new Settings.PeerTls(certificate, key, authority, Optional.ofNullable(name));
   }
 
   private static String pem(String type, byte[] der) {
@@ -183,7 +184,7 @@ class ChannelIT {
     return authority.issue(new X500Name("CN=node"), now.minus(hour), now.plus(hour), names);
   }
 
-  private static ChannelSettings.Tls good(String host) throws Exception {
+  private static Settings.PeerTls good(String host) throws Exception {
     return tls(issued(pki, host), pki, "*.nodes.test");
   }
 
@@ -659,7 +660,7 @@ class ChannelIT {
   void certificatesThatAreNotBelieved() throws Exception {
     Instant now = Instant.now();
     Duration hour = Duration.ofHours(1);
-    Map<String, ChannelSettings.Tls> bad = new HashMap<>();
+    Map<String, Settings.PeerTls> bad = new HashMap<>();
     bad.put("other CA", tls(issued(otherPki, "b.nodes.test"), pki, "*.nodes.test"));
     bad.put(
         "expired",
@@ -675,7 +676,7 @@ class ChannelIT {
                 new X500Name("CN=node"), now.plus(hour), now.plus(hour).plus(hour), "b.nodes.test"),
             pki,
             "*.nodes.test"));
-    for (Map.Entry<String, ChannelSettings.Tls> each : bad.entrySet()) {
+    for (Map.Entry<String, Settings.PeerTls> each : bad.entrySet()) {
       Party a = party("a", good("a.nodes.test"));
       Party b = party("b", each.getValue());
       introduce(a, b);
@@ -709,7 +710,7 @@ class ChannelIT {
   /** Without a pattern: the host at which a peer is reached is what its certificate is for. */
   @Test
   void theHostWithoutAPattern() throws Exception {
-    ChannelSettings.Tls right = tls(issued(pki, "localhost"), pki, null);
+    Settings.PeerTls right = tls(issued(pki, "localhost"), pki, null);
     Party a = party("a", right);
     Party b = party("b", right);
     Party wrong = party("c", tls(issued(pki, "elsewhere"), pki, null));
@@ -758,8 +759,8 @@ class ChannelIT {
     parties.add(b);
     assertThat(b.channel.listen().toCompletionStage().toCompletableFuture())
         .failsWithin(Duration.ofSeconds(20));
-    ChannelSettings.Tls none =
-        new ChannelSettings.Tls(
+    Settings.PeerTls none =
+        new Settings.PeerTls(
             home.resolve("none.pem"), home.resolve("none"), home.resolve("none"), Optional.empty());
     Party c = new Party(CLUSTER, "c", settings(0, Optional.of(none)));
     parties.add(c);

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.config.Settings;
 import io.busbar.testing.TestPki;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -33,16 +34,15 @@ final class ChannelSpeed {
 
   public static void main(String[] arguments) throws Exception {
     Path home = Files.createTempDirectory("channel-bench");
-    Optional<ChannelSettings.Tls> tls = Optional.of(tls(home));
-    for (Optional<ChannelSettings.Tls> cover :
-        List.of(tls, Optional.<ChannelSettings.Tls>empty())) {
+    Optional<Settings.PeerTls> tls = Optional.of(tls(home));
+    for (Optional<Settings.PeerTls> cover : List.of(tls, Optional.<Settings.PeerTls>empty())) {
       for (int bytes : new int[] {1_024, 65_536}) {
         run(cover, bytes);
       }
     }
   }
 
-  private static void run(Optional<ChannelSettings.Tls> tls, int bytes) throws Exception {
+  private static void run(Optional<Settings.PeerTls> tls, int bytes) throws Exception {
     Vertx from = vertx();
     Vertx to = vertx();
     LongAdder taken = new LongAdder();
@@ -96,7 +96,7 @@ final class ChannelSpeed {
     return SocketAddress.inetSocketAddress(channel.port(), "127.0.0.1");
   }
 
-  private static ChannelSettings.Tls tls(Path home) throws IOException, GeneralSecurityException {
+  private static Settings.PeerTls tls(Path home) throws IOException, GeneralSecurityException {
     TestPki pki = TestPki.in(home);
     Instant now = Instant.now();
     TestPki.Shown shown =
@@ -109,7 +109,7 @@ final class ChannelSpeed {
     Path key = home.resolve("node-key.pem");
     Files.writeString(certificate, pem("CERTIFICATE", shown.certificate().getEncoded()));
     Files.writeString(key, pem("PRIVATE KEY", shown.key().getEncoded()));
-    return new ChannelSettings.Tls(
+    return new Settings.PeerTls(
         certificate, key, home.resolve("ca.pem"), Optional.of("*.nodes.test"));
   }
 

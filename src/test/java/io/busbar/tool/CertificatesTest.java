@@ -48,6 +48,19 @@ class CertificatesTest {
   }
 
   @Test
+  void nodeCertificate_isAServersAndAClients() throws Exception {
+    Certificates certificates = Certificates.in(home, NOW);
+    Certificates.Identity node = certificates.node(List.of("busbar-0.busbar-nodes", "10.0.0.7"));
+
+    assertThat(node.certificate()).hasFileName("node.pem");
+    X509Certificate certificate = read(node.certificate());
+    validate(certificate, read(certificates.authority()));
+    assertThat(certificate.getExtendedKeyUsage()).containsExactly(SERVER_AUTH, CLIENT_AUTH);
+    assertThat(certificate.getSubjectAlternativeNames())
+        .containsExactlyInAnyOrder(List.of(2, "busbar-0.busbar-nodes"), List.of(7, "10.0.0.7"));
+  }
+
+  @Test
   void clientCertificate_chainsToTheAuthority_andIsNamedInItsSubject() throws Exception {
     Certificates certificates = Certificates.in(home, NOW);
     X509Certificate certificate = read(certificates.client("vehicle01").certificate());
