@@ -71,11 +71,19 @@ public sealed interface Command {
    *
    * @param packet an MQTT 5 PUBLISH, packet id 0; RETAIN set only if it is to be retained
    * @param publisher the session name that published it, or null: for no-local
+   * @param epoch of the publisher's connection, if its session is stored: a message that comes
+   *     after another connection took the session over has no effect, for the client sends it again
+   *     there. Else 0.
    * @param all whether every session that matches gets it; else only the picks do
    * @param picks members of shared subscriptions that were chosen to have it
    */
-  record Publish(byte[] packet, String publisher, boolean all, List<Pick> picks)
-      implements Command {}
+  record Publish(byte[] packet, String publisher, long epoch, boolean all, List<Pick> picks)
+      implements Command {
+    /** A message of nobody whose session is stored. */
+    public Publish(byte[] packet, String publisher, boolean all, List<Pick> picks) {
+      this(packet, publisher, 0, all, picks);
+    }
+  }
 
   /**
    * A shared subscription's part of a message.
@@ -148,9 +156,19 @@ public sealed interface Command {
    * A node, or an earlier life of it, is gone, and with it all its connections: their sessions go
    * on as if each had ended without a DISCONNECT.
    *
-   * @param node as in {@link Location#node}
+   * @param node as in {@link Location#node}; one that ends in {@link #OF_NAME} stands for all nodes
+   *     that begin so
    */
   record Gone(String node) implements Command {
+    /** Stands between a node's name, and what tells nodes of that name apart. */
+    public static final char OF_NAME = '@';
+
+    /** Whether it is a node's id, or the beginning that stands for it. */
+    boolean isOf(String id) {
+      boolean isBeginning = !node.isEmpty() && node.charAt(node.length() - 1) == OF_NAME;
+      return isBeginning ? id.startsWith(node) : id.equals(node);
+    }
+
     @Override
     public boolean needsRoom() {
       return false;

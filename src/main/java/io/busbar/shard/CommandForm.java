@@ -10,8 +10,8 @@ package io.busbar.shard;
  *   2 close        string session, number epoch, number expiry + 1, flag normal, number sent up to
  *   3 subscribe    string session, number epoch, list of subscription
  *   4 unsubscribe  string session, number epoch, list of string
- *   5 publish      u8 flags (1 all, 2 publisher), [string publisher], bytes packet,
- *                  list of (string share, bytes filter, optional string session)
+ *   5 publish      u8 flags (1 all, 2 publisher, 4 epoch), [string publisher], [number epoch],
+ *                  bytes packet, list of (string share, bytes filter, optional string session)
  *   6 replay       string session, number epoch, string filter, list of bytes, optional bytes next
  *   7 settle       string session, number epoch, list of number done, list of number released
  *   8 receive      string session, number epoch, number packet id, flag taken
@@ -38,6 +38,10 @@ final class CommandForm {
   private static final int CONFIRM = 12;
   private static final int CONFIGURE = 13;
   private static final int GONE = 14;
+
+  private static final int ALL = 1;
+  private static final int PUBLISHER = 2;
+  private static final int EPOCH = 4;
 
   private CommandForm() {}
 
@@ -89,9 +93,13 @@ final class CommandForm {
   }
 
   private static void write(FormWriter out, Command.Publish it) {
-    out.u8((it.all() ? 1 : 0) | (it.publisher() == null ? 0 : 2));
+    int flags = (it.all() ? ALL : 0) | (it.publisher() == null ? 0 : PUBLISHER);
+    out.u8(flags | (it.epoch() == 0 ? 0 : EPOCH));
     if (it.publisher() != null) {
       out.string(it.publisher());
+    }
+    if (it.epoch() != 0) {
+      out.number(it.epoch());
     }
     out.bytes(it.packet()).number(it.picks().size());
     for (Command.Pick pick : it.picks()) {
@@ -145,12 +153,14 @@ final class CommandForm {
 
   private static Command.Publish publish(FormReader in) {
     int flags = in.u8();
-    if (flags > 3) {
+    if (flags > (ALL | PUBLISHER | EPOCH)) {
       throw in.wrong("the flags of a publish are " + flags);
     }
-    String publisher = (flags & 2) == 0 ? null : in.string();
+    String publisher = (flags & PUBLISHER) == 0 ? null : in.string();
+    long epoch = (flags & EPOCH) == 0 ? 0 : in.number();
     byte[] packet = in.bytes();
-    return new Command.Publish(packet, publisher, (flags & 1) != 0, in.list(CommandForm::pick));
+    return new Command.Publish(
+        packet, publisher, epoch, (flags & ALL) != 0, in.list(CommandForm::pick));
   }
 
   private static Command.Pick pick(FormReader in) {

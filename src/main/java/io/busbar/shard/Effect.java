@@ -47,6 +47,12 @@ public sealed interface Effect {
   /** The first stored subscription of a share and filter came, or the last one went. */
   record ShareInterest(String share, byte[] filter, boolean added) implements Effect {}
 
+  /**
+   * A node is taken for gone ({@link Command.Gone#node}): if it is not, its connections have lost
+   * their sessions.
+   */
+  record Left(String node) implements Effect {}
+
   /** Deliveries that will not happen. */
   record Lost(Loss loss, int deliveries) implements Effect {}
 

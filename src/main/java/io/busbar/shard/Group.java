@@ -164,12 +164,17 @@ public final class Group {
 
   /** A session that a command of its connection is about to change, or null for a stale one. */
   private StoredSession current(String name, long epoch) {
-    StoredSession session = sessions.get(name);
-    if (session == null || session.epoch != epoch || session.location == null) {
+    if (!isCurrent(name, epoch)) {
       return null;
     }
+    StoredSession session = sessions.get(name);
     freezer.before(session);
     return session;
+  }
+
+  private boolean isCurrent(String name, long epoch) {
+    StoredSession session = sessions.get(name);
+    return session != null && session.epoch == epoch && session.location != null;
   }
 
   // --- sessions ---
@@ -263,11 +268,12 @@ public final class Group {
   }
 
   private Outcome gone(Command.Gone gone) {
-    for (StoredSession session : sessions.at(gone.node())) {
+    for (StoredSession session : sessions.at(gone)) {
       freezer.before(session);
       // any of them may have been sent
       disconnected(session, Long.MAX_VALUE);
     }
+    moment.tell(new Effect.Left(gone.node()));
     return new Outcome.Done();
   }
 
@@ -413,14 +419,26 @@ public final class Group {
 
   /** Tells an index that knows nothing yet of all filters and shares that there are. */
   public void tellInterest(Consumer<Effect> told) {
+    tell(Set.of(), true, told);
+  }
+
+  /** Tells an index that knows the filters and shares of another group what is different here. */
+  public void tellInterest(Group before, Consumer<Effect> told) {
+    // first what is new: at no moment is there less than both have
+    tell(before.interest.keySet(), true, told);
+    before.tell(interest.keySet(), false, told);
+  }
+
+  private void tell(Set<ByteBuffer> except, boolean added, Consumer<Effect> told) {
     Set<ByteBuffer> known = new HashSet<>();
     for (StoredSession session : sessions.all()) {
       for (StoredSubscription subscription : session.subscriptions.values()) {
-        if (subscription.qos() > 0 && known.add(interestKey(subscription))) {
+        ByteBuffer key = interestKey(subscription);
+        if (subscription.qos() > 0 && !except.contains(key) && known.add(key)) {
           told.accept(
               subscription.share() == null
-                  ? new Effect.Interest(subscription.filter(), true)
-                  : new Effect.ShareInterest(subscription.share(), subscription.filter(), true));
+                  ? new Effect.Interest(subscription.filter(), added)
+                  : new Effect.ShareInterest(subscription.share(), subscription.filter(), added));
         }
       }
     }
@@ -476,6 +494,9 @@ public final class Group {
   }
 
   private Outcome publish(Command.Publish publish) {
+    if (publish.epoch() != 0 && !isCurrent(publish.publisher(), publish.epoch())) {
+      return new Outcome.Stale();
+    }
     byte[] packet = publish.packet();
     Packets.parse(packet, view);
     List<Match> matches = matches(publish);

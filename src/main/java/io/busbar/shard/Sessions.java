@@ -31,11 +31,11 @@ final class Sessions {
     return byName.values();
   }
 
-  /** Those that are connected at a node, in the order of their epochs. */
-  List<StoredSession> at(String node) {
+  /** Those that are connected at nodes that are gone, in the order of their epochs. */
+  List<StoredSession> at(Command.Gone nodes) {
     List<StoredSession> there = new ArrayList<>();
     for (StoredSession session = first; session != null; session = session.after) {
-      if (session.location != null && session.location.node().equals(node)) {
+      if (session.location != null && nodes.isOf(session.location.node())) {
         there.add(session);
       }
     }

@@ -61,19 +61,24 @@ final class Share {
   }
 
   /**
-   * Who gets a message: the one that was chosen if it is a member, else the connected one that was
-   * served longest ago, or null.
+   * Who gets a message: the one that was chosen if it is a member, else, of those that are
+   * connected, the one that was served longest ago, if it can be one that may have more in flight.
+   * Or null.
    */
   StoredSession target(StoredSession chosen) {
     if (chosen != null && members.containsKey(chosen)) {
       return chosen;
     }
+    StoredSession busy = null;
     for (StoredSession member : members.keySet()) {
-      if (member.location != null) {
+      if (member.location != null && member.inbox.size() < member.openWindow()) {
         return member;
       }
+      if (member.location != null && busy == null) {
+        busy = member;
+      }
     }
-    return null;
+    return busy;
   }
 
   /** A member gets a message: the others come before it next time. */

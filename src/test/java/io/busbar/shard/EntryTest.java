@@ -71,6 +71,8 @@ class EntryTest {
                     new Command.Pick("g", utf8("f"), null), new Command.Pick("h", utf8("f"), "t"))),
             "05 02 0173 0170 02 0167 0166 00 0168 0166 01 0174"),
         new Golden<>(
+            new Command.Publish(utf8("p"), "s", 300, true, List.of()), "05 07 0173 ac02 0170 00"),
+        new Golden<>(
             new Command.Replay("s", 7, "a", List.of(utf8("p")), utf8("n")),
             "06 0173 07 0161 01 0170 01 016e"),
         new Golden<>(new Command.Replay("s", 7, "a", List.of(), null), "06 0173 07 0161 00 00"),

@@ -415,6 +415,9 @@ final class GroupModel {
   // --- messages ---
 
   private String publish(Command.Publish publish) {
+    if (publish.epoch() != 0 && isStale(publish.publisher(), publish.epoch())) {
+      return "Stale";
+    }
     var message = Messages.parsed(publish.packet());
     long expiresAt =
         message.expirySeconds() < 0 ? Long.MAX_VALUE : now + message.expirySeconds() * 1_000;
@@ -472,7 +475,18 @@ final class GroupModel {
   private String target(Pool pool, String chosen) {
     return pool.members.contains(chosen)
         ? chosen
-        : pool.members.stream().filter(m -> sessions.get(m).connected).findFirst().orElse(null);
+        : connected(pool)
+            .filter(s -> s.getValue().flight.size() < s.getValue().open())
+            .findFirst()
+            .or(() -> connected(pool).findFirst())
+            .map(Map.Entry::getKey)
+            .orElse(null);
+  }
+
+  private Stream<Map.Entry<String, Session>> connected(Pool pool) {
+    return pool.members.stream()
+        .filter(m -> sessions.get(m).connected)
+        .map(m -> Map.entry(m, sessions.get(m)));
   }
 
   private void give(String key, String member, Item item) {

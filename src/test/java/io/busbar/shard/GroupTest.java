@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.busbar.shard.Bounds.Overflow;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -485,6 +487,89 @@ class GroupTest {
     assertThat(group.inbox("s", again, 0, 9))
         .extracting(Delivery::sent)
         .containsExactly(true, false);
+  }
+
+  @Test
+  void aNodesNameStandsForAllItsLives() {
+    String name = "busbar-1" + Command.Gone.OF_NAME;
+    List<String> nodes = List.of(name + "disk", name + "other", "busbar-10@disk", "busbar-1");
+    for (String node : nodes) {
+      apply(new Command.Open(node, "owner", false, 100, null, new Location(node, 0, 1), 10));
+    }
+    apply(new Command.Gone(name));
+    assertThat(taken(Effect.Left.class)).containsExactly(new Effect.Left(name));
+    Map<String, Boolean> connected = new HashMap<>();
+    for (String node : nodes) {
+      connected.put(node, group.session(node).location != null);
+    }
+    assertThat(connected)
+        .isEqualTo(
+            Map.of(
+                name + "disk",
+                false,
+                name + "other",
+                false,
+                "busbar-10@disk",
+                true,
+                "busbar-1",
+                true));
+  }
+
+  /** The client sends it again where it is now: it must not come twice. */
+  @Test
+  void whatAnEarlierConnectionPublishedHasNoEffectAfterATakeover() {
+    subscribe("s", open("s"), sub("a", 1));
+    long before = open("p");
+    assertThat(apply(published("p", before, "x"))).isEqualTo(new Outcome.Published(1));
+    long after = open("p");
+    assertThat(apply(published("p", before, "y"))).isEqualTo(new Outcome.Stale());
+    assertThat(apply(published("p", after, "y"))).isEqualTo(new Outcome.Published(1));
+    apply(new Command.Gone(HERE.node()));
+    assertThat(apply(published("p", after, "z"))).isEqualTo(new Outcome.Stale());
+    assertThat(group.deliveries()).isEqualTo(2);
+  }
+
+  private static Command published(String publisher, long epoch, String payload) {
+    byte[] packet = Messages.publish("a", payload, 1, false, -1);
+    return new Command.Publish(packet, publisher, epoch, true, List.of());
+  }
+
+  @Test
+  void whatNobodyWasChosenForGoesToAConnectedMemberThatMayHaveMore() {
+    long full = open("full");
+    long free = open("free");
+    subscribe("full", full, sub("a", "g", 1, false, 0));
+    subscribe("free", free, sub("a", "g", 1, false, 0));
+    for (String chosen : List.of("free", "full", "full")) {
+      apply(picked("x", 1, -1, chosen));
+    }
+    apply(new Command.Settle("free", free, new long[] {0}, new long[0]));
+    apply(picked("1", 1, -1, "free"));
+    apply(picked("2", 1, -1, null));
+    assertThat(inbox("free", free)).as("though full was served before it").hasSize(2);
+    apply(picked("3", 1, -1, null));
+    close("free", free, true, 2);
+    assertThat(inbox("full", full)).hasSize(2);
+    apply(new Command.Settle("full", full, new long[] {0, 1}, new long[0]));
+    assertThat(inbox("full", full)).as("then to one that will").containsExactly("3");
+  }
+
+  @Test
+  void anIndexIsToldWhatIsDifferentFromWhatItKnows() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("both", 1), sub("old", 1), sub("c", "old", 1, false, 0));
+    final Group before = group;
+    group = group(Overflow.DROP_OLDEST);
+    subscribe("s", open("s"), sub("both", 1), sub("new", 1), sub("c", "new", 1, false, 0));
+    List<Effect> told = new ArrayList<>();
+    group.tellInterest(before, told::add);
+    assertThat(told)
+        .usingRecursiveFieldByFieldElementComparator()
+        .containsExactlyInAnyOrder(
+            new Effect.Interest("new".getBytes(StandardCharsets.UTF_8), true),
+            new Effect.Interest("old".getBytes(StandardCharsets.UTF_8), false),
+            new Effect.ShareInterest("new", "c".getBytes(StandardCharsets.UTF_8), true),
+            new Effect.ShareInterest("old", "c".getBytes(StandardCharsets.UTF_8), false));
   }
 
   @Test

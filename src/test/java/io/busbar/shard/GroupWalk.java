@@ -153,7 +153,9 @@ public final class GroupWalk {
         picks.add(new Command.Pick(share, filter.getBytes(StandardCharsets.UTF_8), chosen));
       }
     }
-    return new Command.Publish(packet, "s" + choice.next(4), choice.next(8) > 0, picks);
+    String publisher = "s" + choice.next(4);
+    long epoch = choice.next(3) == 0 ? model.epoch(publisher) - choice.next(2) : 0;
+    return new Command.Publish(packet, publisher, epoch, choice.next(8) > 0, picks);
   }
 
   private void step(Command command) {

@@ -44,7 +44,8 @@ final class Samples {
   }
 
   private Command.Publish publish() {
-    return new Command.Publish(bytes(), optional(this::string), flag(), list(this::pick));
+    long epoch = flag() ? number() : 0;
+    return new Command.Publish(bytes(), optional(this::string), epoch, flag(), list(this::pick));
   }
 
   private Bounds bounds() {
