@@ -1,9 +1,11 @@
 package io.busbar;
 
+import io.busbar.store.Channel;
 import io.busbar.store.StoreMeters;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
 import io.micrometer.core.instrument.Timer;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -22,6 +24,11 @@ final class JournalMeters implements StoreMeters {
     syncs = telemetry.timer(Meter.STORE_SYNC);
     telemetry.gauge(Meter.STORE_JOURNAL_BYTES, bytes::getAsLong);
     telemetry.gauge(Meter.STORE_FULL, () -> isFull.getAsBoolean() ? 1 : 0);
+  }
+
+  @Override
+  public void counted(Channel.Count what, long by) {
+    telemetry.adder(Meter.STORE_CHANNEL, what.name().toLowerCase(Locale.ROOT)).add(by);
   }
 
   @Override

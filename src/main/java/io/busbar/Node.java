@@ -51,12 +51,16 @@ public final class Node {
   /** How long a verticle may take to take in what is left, in milliseconds. */
   private static final long STOP_TIMEOUT = 2_000;
 
+  /** How often the verticles are told who is in the cluster, in milliseconds. */
+  private static final long MEMBERS = 1_000;
+
   private final Settings settings;
   private final Vertx vertx;
   private final Telemetry telemetry;
   private final List<Settings.Listener> listeners;
   private final Settings.Address http;
   private final List<String> connections;
+  private final long membersTimer;
 
   private Node(Wiring wiring) {
     this.settings = wiring.settings;
@@ -65,6 +69,7 @@ public final class Node {
     this.listeners = wiring.listeners;
     this.http = wiring.http;
     this.connections = List.copyOf(wiring.connections);
+    this.membersTimer = wiring.membersTimer;
   }
 
   /**
@@ -188,6 +193,7 @@ public final class Node {
    * then everything is closed.
    */
   public Future<Void> stop() {
+    vertx.cancelTimer(membersTimer);
     return Future.join(connections.stream().map(vertx::undeploy).toList())
         .transform(
             gone ->
@@ -215,6 +221,7 @@ public final class Node {
     private final List<String> connections = new CopyOnWriteArrayList<>();
     private volatile List<Settings.Listener> listeners = List.of();
     private Settings.Address http;
+    private long membersTimer = -1;
 
     Wiring(
         Settings settings,
@@ -252,7 +259,9 @@ public final class Node {
               routeQueue,
               outbound);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
-      watchMembers();
+      if (clustered) {
+        watchMembers();
+      }
       Optional<Policy> policy = namespace.map(file -> Policy.compile(file.namespace()));
       String name = namespace.map(file -> file.namespace().name()).orElse("busbar");
       HttpVerticle surface = new HttpVerticle(settings.http(), this::health, registry::scrape);
@@ -340,23 +349,25 @@ public final class Node {
           new NodeListener() {
             @Override
             public void nodeAdded(String node) {
-              tell();
+              tellMembers();
             }
 
             @Override
             public void nodeLeft(String node) {
-              tell();
-            }
-
-            private void tell() {
-              Bus.Members now = new Bus.Members(List.copyOf(manager.getNodes()));
-              vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
-              vertx.eventBus().send(Bus.SESSION, now, Bus.local());
-              for (int i = 0; i < loops; i++) {
-                vertx.eventBus().send(Bus.loop(i), now, Bus.local());
-              }
+              tellMembers();
             }
           });
+      // who began to listen after a change hears of it too
+      membersTimer = vertx.setPeriodic(MEMBERS, t -> tellMembers());
+    }
+
+    private void tellMembers() {
+      Bus.Members now = new Bus.Members(List.copyOf(manager.getNodes()));
+      vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
+      vertx.eventBus().send(Bus.SESSION, now, Bus.local());
+      for (int i = 0; i < loops; i++) {
+        vertx.eventBus().send(Bus.loop(i), now, Bus.local());
+      }
     }
   }
 }

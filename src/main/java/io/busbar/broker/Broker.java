@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Budget;
+import io.busbar.config.Durability;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
@@ -22,6 +23,9 @@ public final class Broker {
   final Telemetry telemetry;
   final String nodeId;
   final int loops;
+
+  /** Whether all nodes have one store: what a node gives to it is there for all of them. */
+  final boolean isStoreShared;
 
   /** Written by the matching verticle alone, read by every loop. */
   final SubscriptionIndex<Destination> index = new SubscriptionIndex<>();
@@ -64,6 +68,8 @@ public final class Broker {
     this.telemetry = telemetry;
     this.nodeId = nodeId;
     this.loops = loops;
+    this.isStoreShared =
+        settings.cluster().enabled() && settings.storage().durability() == Durability.FSYNC;
     this.routedFilters =
         routedFilters.stream().map(f -> f.getBytes(StandardCharsets.UTF_8)).toList();
     this.routeQueue = routeQueue;

@@ -311,6 +311,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
     loop.schedule();
   }
 
+  /** The node was taken for gone, and the stored session for one that is not connected. */
+  void disowned() {
+    if (protocol.isStored()) {
+      end(ReasonCode.SERVER_UNAVAILABLE, "the node was cut off from the others");
+    }
+  }
+
   /** Messages and packets for the device. */
   Outgoing outgoing() {
     return outgoing;

@@ -4,7 +4,6 @@ import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.config.Settings;
-import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.session.Acks;
 import io.busbar.shard.Effect;
@@ -96,6 +95,9 @@ public final class ConnectionVerticle extends VerticleBase {
         connection.onClosed(() -> message.reply(new Bus.Done(), Bus.local()));
         connection.end(evict.reason(), null);
       }
+    } else if (body instanceof Bus.Disowned) {
+      loop.tick();
+      loop.connections().forEach(Connection::disowned);
     } else if (body instanceof Bus.Members members) {
       loop.dispatcher.members(members.nodes());
     } else if (body instanceof Bus.Listen) {
@@ -108,7 +110,7 @@ public final class ConnectionVerticle extends VerticleBase {
 
   private void will(Effect.WillDue will) {
     Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
-    loop.dispatcher.will(will.packet(), new Origin(publisher, MqttVersion.V5, null, will.id()));
+    loop.dispatcher.will(will.packet(), Origin.of(publisher, will.id()));
   }
 
   private void onForward(Message<Buffer> message) {

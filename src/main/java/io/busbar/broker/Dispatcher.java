@@ -95,7 +95,7 @@ final class Dispatcher {
    */
   void dispatch(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     deliver(message, topic, route, origin.connection());
-    List<Command.Pick> picks = route.shares.length == 0 ? NO_PICKS : share(message, topic, route);
+    List<Command.Pick> picks = share(message, topic, route, true);
     boolean isQueued = message.qos() > 0 && (route.stored || !picks.isEmpty());
     if (isQueued || message.retain()) {
       store(message, origin, true, picks, ack);
@@ -138,10 +138,16 @@ final class Dispatcher {
 
   // --- shared subscriptions ---
 
-  private List<Command.Pick> share(Publish message, Topic topic, Route route) {
+  /**
+   * Gives a message to a member of each share.
+   *
+   * @param ofStore whether also of those that stored sessions have, of which one store knows all
+   * @return what is left to the store
+   */
+  private List<Command.Pick> share(Publish message, Topic topic, Route route, boolean ofStore) {
     List<Command.Pick> picks = NO_PICKS;
     for (Share share : route.shares) {
-      Command.Pick pick = share(message, topic, share);
+      Command.Pick pick = ofStore || !share.isStored() ? share(message, topic, share) : null;
       if (pick != null) {
         picks = picks.isEmpty() ? new ArrayList<>(1) : picks;
         picks.add(pick);
@@ -234,8 +240,7 @@ final class Dispatcher {
         pick = share(handedOver, topic, share);
       }
       if (pick != null) {
-        store(
-            handedOver, new Origin(null, MqttVersion.V5, null, effect), false, List.of(pick), null);
+        store(handedOver, Origin.of(null, effect), false, List.of(pick), null);
       }
     } catch (MqttException e) {
       refused(e);
@@ -269,7 +274,8 @@ final class Dispatcher {
     boolean isKnown = origin != null && origin.publisher() != null;
     String session = isKnown ? origin.publisher().clientId() : null;
     Connection publisher = origin == null ? null : origin.connection();
-    Command.Publish publish = new Command.Publish(packet, session, all, picks);
+    long epoch = origin == null ? 0 : origin.epoch();
+    Command.Publish publish = new Command.Publish(packet, session, epoch, all, picks);
     if (ack != null) {
       ack.await();
     }
@@ -311,6 +317,9 @@ final class Dispatcher {
       loop.counters.matched += published.sessions();
       loop.counters.pending += published.sessions();
       answer(publisher, ack);
+    } else if (outcome instanceof Outcome.Stale) {
+      // the device has its session elsewhere, and sends the message again there
+      publisher.end(ReasonCode.SESSION_TAKEN_OVER, Unstored.STALE);
     } else {
       notStored(Loss.QUEUE_FULL, ReasonCode.QUOTA_EXCEEDED, null, publisher, ack);
     }
@@ -383,10 +392,7 @@ final class Dispatcher {
         deliver(handedOver, topic, route, null);
         if (fromNode) {
           loop.counters.forwardsReceived++;
-          List<Command.Pick> picks = share(handedOver, topic, route);
-          if (handedOver.qos() > 0 && (route.stored || !picks.isEmpty())) {
-            store(handedOver, null, true, picks, ack);
-          }
+          handedOver(topic, route, ack);
           for (Link link : route.loops) {
             link.append(handedOver, null, null);
           }
@@ -397,6 +403,17 @@ final class Dispatcher {
       refused(e);
     }
     loop.schedule();
+  }
+
+  /** Another node's message, for what is this node's of the shares and of the store. */
+  private void handedOver(Topic topic, Route route, Acks.Ack ack) {
+    // the other node has given it to a store that both have
+    boolean isOwn = !broker.isStoreShared;
+    List<Command.Pick> picks = share(handedOver, topic, route, isOwn);
+    boolean all = isOwn && route.stored;
+    if (handedOver.qos() > 0 && (all || !picks.isEmpty())) {
+      store(handedOver, null, all, picks, ack);
+    }
   }
 
   private Topic parse(byte[] packets, int at, int end) throws MqttException {

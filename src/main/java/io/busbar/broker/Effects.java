@@ -68,6 +68,10 @@ final class Effects implements Consumer<Effect> {
       settled(lost.deliveries());
     } else if (effect instanceof Effect.Ended ended) {
       ended(ended);
+    } else if (effect instanceof Effect.Left) {
+      for (int loop = 0; loop < broker.loops; loop++) {
+        bus.send(Bus.loop(loop), new Bus.Disowned(), Bus.local());
+      }
     }
   }
 

@@ -107,7 +107,13 @@ public final class MatchingVerticle extends VerticleBase {
       }
       broker.index.remove(subscriber.filter(), former);
     }
-    count(subscriber.filter(), added ? 1 : -1);
+    boolean isKnownToAll =
+        broker.isStoreShared
+            && (destination instanceof Destination.Stored
+                || destination instanceof Destination.Pool);
+    if (!isKnownToAll) {
+      count(subscriber.filter(), added ? 1 : -1);
+    }
     if (destination instanceof Destination.Subscription) {
       broker.localSubscriptions.addAndGet(added ? 1 : -1);
     }

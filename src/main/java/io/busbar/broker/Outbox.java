@@ -42,11 +42,14 @@ final class Outbox {
     /** It is applied or not: nobody may be told either. */
     void unknown();
 
-    /** Tells of the outcome; without one, ends the connection. */
+    /** Tells of the outcome; without one, or if the session is another's, ends the connection. */
     static Waiter orEnd(Connection connection, Consumer<Outcome> then) {
       return new Waiter() {
         @Override
         public void applied(Outcome outcome) {
+          if (outcome instanceof Outcome.Stale) {
+            connection.end(ReasonCode.SESSION_TAKEN_OVER, Unstored.STALE);
+          }
           then.accept(outcome);
         }
 

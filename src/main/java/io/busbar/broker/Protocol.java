@@ -325,7 +325,8 @@ final class Protocol {
     if (stored != null) {
       mailbox = new Mailbox(loop, connection, who.clientId(), stored.epoch());
     }
-    origin = new Origin(who, version, connection);
+    long epoch = stored == null ? 0 : stored.epoch();
+    origin = new Origin(who, version, connection, epoch, 0);
     replay = new Replay(loop, connection, mailbox);
     publishing = new Publishing(this, rights, origin, mailbox);
     subscriptions = new Subscriptions(this, rights, mailbox, replay);
@@ -449,7 +450,7 @@ final class Protocol {
       // at once: whoever takes the session over finds it as it was left
       loop.outbox.send();
     } else if (state == State.OPEN && opening.will() != null && !isNormal) {
-      Origin gone = new Origin(publisher, MqttVersion.V5, null);
+      Origin gone = new Origin(publisher, MqttVersion.V5, null, 0, 0);
       byte[] will = opening.will().packet();
       loop.execute(() -> loop.dispatcher.will(will, gone));
     }
@@ -468,6 +469,11 @@ final class Protocol {
   /** Sends the acknowledgements that have nothing to wait for any more. */
   void sendAcks() {
     publishing.sendAcks();
+  }
+
+  /** Whether its session is stored. */
+  boolean isStored() {
+    return mailbox != null;
   }
 
   MqttVersion version() {

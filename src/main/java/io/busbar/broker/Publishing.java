@@ -185,7 +185,11 @@ final class Publishing {
           new Outbox.Waiter() {
             @Override
             public void applied(Outcome outcome) {
-              arrived(ack);
+              if (outcome instanceof Outcome.Stale) {
+                connection.end(ReasonCode.SESSION_TAKEN_OVER, Unstored.STALE);
+              } else {
+                arrived(ack);
+              }
             }
 
             @Override

@@ -52,13 +52,19 @@ public final class SessionVerticle extends VerticleBase {
   private final Store store;
   private final boolean clustered;
   private final Map<String, Holder> holders = new HashMap<>();
-  private List<String> members;
+  private final List<String> members;
+  private OtherNodes others;
+
+  /** Those that share the store, or null. */
+  private StoreNodes sharing;
+
   private LongAdder busMessages;
   private long lastEpoch;
   private Effects effects;
   private StoreTimes times;
   private Hop hop;
   private long ticks;
+  private boolean isServing;
 
   /** Sessions that were opened too late, and whose end the store has not taken yet. */
   private List<Command> unclosed = new ArrayList<>();
@@ -91,9 +97,16 @@ public final class SessionVerticle extends VerticleBase {
             () -> isOn(home),
             this::sendEffects,
             home::reportException);
+    others = new OtherNodes(vertx, broker.nodeId, members);
     // what follows is on this context, whichever thread the store has
     Promise<Void> started = home.promise();
-    store.start(effect -> hop.execute(() -> effects.accept(effect))).onComplete(started);
+    vertx
+        .eventBus()
+        .<Bus.Local>localConsumer(Bus.SESSION, this::onLocal)
+        .completion()
+        .compose(v -> share())
+        .compose(v -> store.start(vertx, effect -> hop.execute(() -> effects.accept(effect))))
+        .onComplete(started);
     // connections come when the index knows what is stored
     return started
         .future()
@@ -101,6 +114,20 @@ public final class SessionVerticle extends VerticleBase {
         .<Object>compose(v -> serve().mapEmpty())
         // a verticle that does not start is not stopped
         .recover(e -> store.close().transform(closed -> Future.failedFuture(e)));
+  }
+
+  /** Before a shared store starts, which needs the other nodes for it. */
+  private Future<?> share() {
+    if (!store.isShared()) {
+      return Future.succeededFuture();
+    }
+    sharing = new StoreNodes(vertx, store, others);
+    return Future.all(
+        sharing.start(broker.nodeId),
+        vertx
+            .eventBus()
+            .<Buffer>consumer(Bus.nodeReached(broker.nodeId), this::onReached)
+            .completion());
   }
 
   /** Whether this thread is in a turn of a context, or of a duplicate of it. */
@@ -115,22 +142,22 @@ public final class SessionVerticle extends VerticleBase {
     broker.telemetry.adder(Meter.DELIVERIES_MATCHED).add(store.restored());
     broker.pendingDeliveries.add(store.restored());
     ticks = vertx.setPeriodic(TICK, t -> tick());
-    Future<Void> local =
-        vertx.eventBus().<Bus.Local>localConsumer(Bus.SESSION, this::onLocal).completion();
+    isServing = true;
     if (!clustered) {
-      return local;
+      return Future.succeededFuture();
     }
-    return Future.all(
-        local,
-        vertx
-            .eventBus()
-            .<Buffer>consumer(Bus.nodeSession(broker.nodeId), this::onEviction)
-            .completion());
+    return vertx
+        .eventBus()
+        .<Buffer>consumer(Bus.nodeSession(broker.nodeId), this::onEviction)
+        .completion();
   }
 
   @Override
   public Future<?> stop() {
     vertx.cancelTimer(ticks);
+    if (sharing != null) {
+      sharing.stop();
+    }
     return store.close();
   }
 
@@ -211,7 +238,14 @@ public final class SessionVerticle extends VerticleBase {
   private void onLocal(Message<Bus.Local> message) {
     busMessages.increment();
     Bus.Local body = message.body();
-    if (body instanceof Bus.Append batch) {
+    if (body instanceof Bus.Members now) {
+      others.are(now.nodes());
+      if (sharing != null) {
+        sharing.changed();
+      }
+    } else if (!isServing) {
+      message.fail(1, "the store is not open yet");
+    } else if (body instanceof Bus.Append batch) {
       append(message, batch.commands());
     } else if (body instanceof Bus.ReadInbox read) {
       store.inbox(
@@ -232,9 +266,30 @@ public final class SessionVerticle extends VerticleBase {
       if (holder != null && holder.epoch == closed.epoch()) {
         holders.remove(closed.clientId());
       }
-    } else if (body instanceof Bus.Members now) {
-      members = now.nodes();
+    } else if (body instanceof Bus.Spread) {
+      spread(message);
     }
+  }
+
+  /** Replies when the indexes of all nodes know what the store has answered here. */
+  private void spread(Message<Bus.Local> message) {
+    Future.all(others.ask(Bus::nodeReached, Wire.position(store.position())))
+        .onSuccess(all -> message.reply(new Bus.Done(), Bus.local()))
+        .onFailure(e -> message.fail(1, "another node did not answer"));
+  }
+
+  /** Another node wants to know when this one's index knows what has come to a place in the log. */
+  private void onReached(Message<Buffer> message) {
+    busMessages.increment();
+    store.reached(
+        Wire.toPosition(message.body()),
+        () ->
+            hop.execute(
+                () ->
+                    effects
+                        .send()
+                        .onSuccess(v -> message.reply(Wire.verdict(true)))
+                        .onFailure(e -> message.fail(1, "the index did not answer"))));
   }
 
   // --- names ---
@@ -259,10 +314,9 @@ public final class SessionVerticle extends VerticleBase {
     if (before != null) {
       evicted.add(evict(before));
     }
-    for (String node : members) {
-      if (!node.equals(broker.nodeId)) {
-        evicted.add(evictOn(node, new Wire.Eviction(open.clientId(), lastEpoch, broker.nodeId)));
-      }
+    Wire.Eviction eviction = new Wire.Eviction(open.clientId(), lastEpoch, broker.nodeId);
+    for (Future<Buffer> answer : others.ask(Bus::nodeSession, eviction.encode())) {
+      evicted.add(answer.map(verdict -> verdict == null || Wire.isYes(verdict)));
     }
     return Future.all(evicted)
         .transform(
@@ -373,31 +427,6 @@ public final class SessionVerticle extends VerticleBase {
             new Bus.Evict(holder.connection, ReasonCode.SESSION_TAKEN_OVER),
             Bus.local(TIMEOUT))
         .map(true);
-  }
-
-  private Future<Boolean> evictOn(String node, Wire.Eviction eviction) {
-    return vertx
-        .eventBus()
-        .<Buffer>request(Bus.nodeSession(node), eviction.encode(), Bus.remote(TIMEOUT))
-        .map(reply -> Wire.isYes(reply.body()))
-        .recover(
-            e -> {
-              if (!members.contains(node)) {
-                return Future.succeededFuture(true);
-              }
-              // it is there and did not answer: once more, before this opening is given up
-              Promise<Boolean> again = Promise.promise();
-              vertx.setTimer(
-                  500,
-                  t ->
-                      vertx
-                          .eventBus()
-                          .<Buffer>request(
-                              Bus.nodeSession(node), eviction.encode(), Bus.remote(TIMEOUT))
-                          .map(reply -> Wire.isYes(reply.body()))
-                          .onComplete(again));
-              return again.future();
-            });
   }
 
   /** Another node wants a name. */

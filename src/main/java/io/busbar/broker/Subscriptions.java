@@ -274,21 +274,26 @@ final class Subscriptions {
           suback(packetId, asked.codes, asked.why);
           replay(asked);
         };
-    if (asked.replaced.isEmpty()) {
-      request(new Bus.Subscribe(asked.added), answer);
-      return;
-    }
-    // SUBACK when the old ones are gone, too: they may be of another QoS [MQTT-3.8.4-3]
-    int[] changes = {2};
+    int[] changes = {1};
     Runnable one =
         () -> {
           if (--changes[0] == 0) {
             answer.run();
           }
         };
-    request(new Bus.Subscribe(asked.added), one);
-    // after the new ones, on the same address: at no moment is there none
-    request(new Bus.Unsubscribe(asked.replaced), one);
+    // SUBACK when the old ones are gone, too: they may be of another QoS [MQTT-3.8.4-3]
+    changes[0] += asked.replaced.isEmpty() ? 0 : 1;
+    // other nodes give the store what is for a session if they know that one wants it
+    boolean isShared = mailbox != null && loop.broker.isStoreShared;
+    changes[0] += isShared ? 1 : 0;
+    request(Bus.MATCHING, new Bus.Subscribe(asked.added), one);
+    if (!asked.replaced.isEmpty()) {
+      // after the new ones, on the same address: at no moment is there none
+      request(Bus.MATCHING, new Bus.Unsubscribe(asked.replaced), one);
+    }
+    if (isShared) {
+      request(Bus.SESSION, new Bus.Spread(), one);
+    }
   }
 
   private void replay(Asked asked) {
@@ -340,7 +345,9 @@ final class Subscriptions {
       return;
     }
     Runnable remove =
-        () -> request(new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
+        () ->
+            request(
+                Bus.MATCHING, new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
     if (mailbox == null) {
       remove.run();
       return;
@@ -376,11 +383,11 @@ final class Subscriptions {
         });
   }
 
-  /** Has the matching verticle change the index, then answers the device. */
-  private void request(Bus.Local change, Runnable answer) {
+  /** Asks a verticle, then answers the device. */
+  private void request(String address, Bus.Local change, Runnable answer) {
     wait(1);
     loop.bus
-        .request(Bus.MATCHING, change, Bus.local(TIMEOUT))
+        .request(address, change, Bus.local(TIMEOUT))
         .onComplete(reply -> loop.execute(() -> changed(reply.failed(), answer)));
   }
 

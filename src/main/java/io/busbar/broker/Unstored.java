@@ -9,6 +9,9 @@ final class Unstored {
   /** For those whose outcome stays unknown: neither a yes nor a no. */
   static final String UNKNOWN = "the store did not answer";
 
+  /** For a connection whose session another one has. */
+  static final String STALE = "another connection took the session";
+
   private Unstored() {}
 
   /** The code of a CONNACK, and of a connection that ends for it. */

@@ -34,6 +34,7 @@ import java.util.List;
  *   session           Append                     Appended               SessionVerticle
  *   session           ReadRetained               RetainedPage           SessionVerticle
  *   session           ReadInbox                  Inbox                  SessionVerticle
+ *   session           Spread                     Done                   SessionVerticle
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
  *   session           Members                    -                      SessionVerticle
@@ -41,12 +42,15 @@ import java.util.List;
  *   loop.N            Listen                     Listening              ConnectionVerticle
  *   loop.N            Members                    -                      ConnectionVerticle
  *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
+ *   loop.N            Disowned                   -                      ConnectionVerticle
  *   routing           Routed                     -                      RoutingVerticle
  *
  *   node address      message                    reply                  taken by
  *   node.ID.loop.N    Wire: run of PUBLISH       empty: credit          ConnectionVerticle
  *   node.ID.matching  Wire: interest             Wire: applied          MatchingVerticle
  *   node.ID.session   Wire: eviction             Wire: verdict          SessionVerticle
+ *   node.ID.store     empty                      Wire: introduction     SessionVerticle
+ *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
  * </pre>
  */
 public final class Bus {
@@ -84,6 +88,16 @@ public final class Bus {
   /** Node: evictions by other nodes. */
   public static String nodeSession(String node) {
     return "node." + node + ".session";
+  }
+
+  /** Node: who it is in the store that all nodes share. */
+  public static String nodeStore(String node) {
+    return "node." + node + ".store";
+  }
+
+  /** Node: whether its index knows what the store has come to somewhere else. */
+  public static String nodeReached(String node) {
+    return "node." + node + ".reached";
   }
 
   /** Lets local messages pass by reference; once per Vert.x instance. */
@@ -204,6 +218,9 @@ public final class Bus {
   /** Some of them. */
   public record Inbox(InboxPage page) implements Local {}
 
+  /** Asks that the indexes of all nodes know what the store they share has answered up to now. */
+  public record Spread() implements Local {}
+
   /** Stored sessions that are connected on a loop have new deliveries. */
   public record Bells(List<Effect.Bell> bells) implements Local {}
 
@@ -212,6 +229,9 @@ public final class Bus {
 
   /** Messages of shared subscriptions that need another member. */
   public record Repicks(List<Effect.Repick> repicks) implements Local {}
+
+  /** The node was taken for gone: its connections have lost their stored sessions. */
+  public record Disowned() implements Local {}
 
   /** A connection ended; ignored if the name has passed to a later epoch. */
   public record Closed(String clientId, long epoch) implements Local {}

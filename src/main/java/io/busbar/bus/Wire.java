@@ -15,6 +15,8 @@ import java.util.List;
  *              count times (u8 added, u16 length, filter)
  *   evict      u8 version=1, string session name, i64 epoch, string node
  *   verdict    u8 version=1, u8 yes
+ *   introduce  u8 version=1, string node, string cluster, string host, u16 port
+ *   position   u8 version=1, i64 position
  * </pre>
  */
 public final class Wire {
@@ -123,6 +125,42 @@ public final class Wire {
       Cursor cursor = new Cursor(in);
       return new Eviction(cursor.string(), cursor.i64(), cursor.string());
     }
+  }
+
+  /**
+   * Who a node is in the store that all nodes share.
+   *
+   * @param node as the store's groups know it
+   * @param cluster the id of the store that it has a part of, empty while it has none
+   * @param host where it listens for what the groups tell each other; and
+   * @param port 0 while it has no part
+   */
+  public record Introduction(String node, String cluster, String host, int port) {
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION);
+      string(out, node);
+      string(out, cluster);
+      string(out, host);
+      return out.appendUnsignedShort(port);
+    }
+
+    /** Reads the form on the wire. */
+    public static Introduction decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      return new Introduction(cursor.string(), cursor.string(), cursor.string(), cursor.u16());
+    }
+  }
+
+  /** A place in the store's log. */
+  public static Buffer position(long position) {
+    return Buffer.buffer().appendByte(VERSION).appendLong(position);
+  }
+
+  /** Reads a place in the store's log. */
+  public static long toPosition(Buffer in) {
+    return new Cursor(in).i64();
   }
 
   /** A yes or no. */

@@ -164,7 +164,7 @@ public sealed interface Command {
     public static final char OF_NAME = '@';
 
     /** Whether it is a node's id, or the beginning that stands for it. */
-    boolean isOf(String id) {
+    public boolean isOf(String id) {
       boolean isBeginning = !node.isEmpty() && node.charAt(node.length() - 1) == OF_NAME;
       return isBeginning ? id.startsWith(node) : id.equals(node);
     }

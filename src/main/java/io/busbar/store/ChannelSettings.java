@@ -29,6 +29,7 @@ public record ChannelSettings(
     int retryLeastMillis,
     int retryMostMillis) {
   private static final int MAX_FRAME_BYTES = 1 << 30;
+  private static final int FRAME_BYTES = 16 << 20;
 
   /** Refuses what cannot work. */
   public ChannelSettings {
@@ -40,9 +41,17 @@ public record ChannelSettings(
     require(retryMostMillis >= retryLeastMillis, "retryMostMillis", retryMostMillis);
   }
 
-  /** Usual bounds: frames of 16 MB, 64 MB for each peer, a silent peer is given up after 3 s. */
-  public static ChannelSettings of(String host, int port, Optional<Settings.PeerTls> tls) {
-    return new ChannelSettings(host, port, tls, 16 << 20, 64 << 20, 1_000, 3_000, 50, 2_000);
+  /**
+   * Usual bounds: frames of 16 MB, or more if they must be, four such for each peer; a silent peer
+   * is given up after 3 s, one that is lost is looked for at least twice a second.
+   *
+   * @param leastFrameBytes what a frame must be able to carry
+   */
+  public static ChannelSettings of(
+      String host, int port, Optional<Settings.PeerTls> tls, int leastFrameBytes) {
+    int frameBytes = Math.max(FRAME_BYTES, leastFrameBytes);
+    int queueBytes = (int) Math.min(Integer.MAX_VALUE, 4L * frameBytes);
+    return new ChannelSettings(host, port, tls, frameBytes, queueBytes, 1_000, 3_000, 50, 500);
   }
 
   private static void require(boolean holds, String name, int value) {

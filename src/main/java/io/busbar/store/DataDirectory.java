@@ -196,13 +196,26 @@ public final class DataDirectory implements AutoCloseable {
       refuseOther(path, identity, cluster);
       return;
     }
-    Identity joined = identity.in(cluster);
+    write(identity.in(cluster));
+  }
+
+  private void write(Identity next) throws DataDirectoryException {
     try {
-      IdentityFile.write(disk, joined);
+      IdentityFile.write(disk, next);
     } catch (IOException e) {
       throw new DataDirectoryException("data directory " + path + " cannot be written: " + e, e);
     }
-    identity = joined;
+    identity = next;
+  }
+
+  /**
+   * Makes it the directory of another disk of the node, which has nothing of the cluster yet; on
+   * the disk when this returns.
+   *
+   * @throws DataDirectoryException if it cannot be written
+   */
+  void renew() throws DataDirectoryException {
+    write(identity.renewed());
   }
 
   /** Who it is. */

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.bus.Wire;
 import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
@@ -8,15 +9,18 @@ import io.busbar.shard.FormException;
 import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Location;
+import io.busbar.shard.Machine;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.time.InstantSource;
+import java.nio.ByteBuffer;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
+import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -27,8 +31,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The store of a node with a disk: what it has answered is on it. A Raft group holds it all; on a
- * single node that is a group of one.
+ * The store of a node with a disk: what it has answered is on the disks of most voters. A Raft
+ * group holds it all; on a single node that is a group of one.
  *
  * <p>All of it runs in one thread ({@link TurnThread}); the outer methods hand in there.
  */
@@ -37,13 +41,6 @@ public final class DurableStore implements Store {
 
   /** The group that holds all sessions. */
   private static final int GROUP = 0;
-
-  private static final int GROUPS = 1;
-  private static final int SHARDS = 1_024;
-  private static final String FOLDER = "store";
-
-  /** After so many entries the group's log begins anew, at the latest. */
-  private static final int SNAPSHOT_ENTRIES = 100_000;
 
   /** What a command costs besides its message. */
   private static final int OVERHEAD = 64;
@@ -54,40 +51,57 @@ public final class DurableStore implements Store {
   /** A sync that takes longer is worth a line. */
   private static final long SLOW_SYNC = TimeUnit.SECONDS.toNanos(1);
 
+  /** How soon it is looked again whether it may serve. */
+  private static final long LOOK_AGAIN = TimeUnit.MILLISECONDS.toNanos(50);
+
   /** What is kept free: segments of the journal, for what makes room. */
   private static final int FREE_SEGMENTS = 3;
 
   private final String name;
-  private final Path path;
-  private final long segmentBytes;
+  private final Settings.Storage storage;
   private final Bounds bounds;
   private final StoreMeters meters;
   private final Consumer<Throwable> fatal;
-  private final boolean acceptsLoss;
   private final Set<Safeguard> without;
   private final UnaryOperator<Disk> disks;
+
+  /** The other nodes, or null: then the store is this node's alone. */
+  private final Ensemble others;
+
   private final Promise<Void> started = Promise.promise();
   private final Promise<Void> closed = Promise.promise();
   private final TurnThread thread;
+  private final PriorityQueue<Awaited> awaited = new PriorityQueue<>(Awaited.BY_POSITION);
+  private Vertx vertx;
   private Consumer<Effect> effects;
-  private DataDirectory directory;
-  private Disk disk;
+  private StoreOpening opening;
   private Replicas replicas;
   private boolean isServing;
   private boolean isTicking;
   private long looked = Long.MIN_VALUE;
+
+  /** What must have come here before it serves. */
+  private long owed;
+
   private volatile Turn turn;
   private volatile boolean isFull;
   private volatile long journalBytes;
+  private volatile long position;
   private volatile int sessions;
   private volatile int retained;
   private volatile int restored;
+
+  /** Who waits for a place in the log. */
+  private record Awaited(long position, Runnable then) {
+    static final Comparator<Awaited> BY_POSITION = Comparator.comparingLong(Awaited::position);
+  }
 
   /**
    * A store that is not opened yet.
    *
    * @param name of the node
    * @param storage where and how
+   * @param others the nodes that have the store together with this one, or null
    * @param fatal ends the process: what is in memory and what is on disk may differ
    * @param without empty but in tests
    * @param disks the identity but in tests
@@ -95,15 +109,15 @@ public final class DurableStore implements Store {
   DurableStore(
       String name,
       Settings.Storage storage,
+      Ensemble others,
       Bounds bounds,
       StoreMeters meters,
       Consumer<Throwable> fatal,
       Set<Safeguard> without,
       UnaryOperator<Disk> disks) {
     this.name = name;
-    this.path = storage.directory();
-    this.segmentBytes = storage.segmentBytes();
-    this.acceptsLoss = storage.acceptsLoss();
+    this.storage = storage;
+    this.others = others;
     this.bounds = bounds;
     this.meters = meters;
     this.fatal = fatal;
@@ -115,7 +129,8 @@ public final class DurableStore implements Store {
   // --- from the session verticle ---
 
   @Override
-  public Future<Void> start(Consumer<Effect> told) {
+  public Future<Void> start(Vertx ofNode, Consumer<Effect> told) {
+    vertx = ofNode;
     effects = told;
     thread.start();
     return started.future();
@@ -124,12 +139,60 @@ public final class DurableStore implements Store {
   @Override
   public Future<Void> close() {
     thread.close();
+    if (others != null) {
+      others.stopWaiting();
+    }
     return closed.future();
   }
 
   @Override
+  public boolean isShared() {
+    return others != null;
+  }
+
+  @Override
+  public Wire.Introduction introduction() {
+    return others.introduction();
+  }
+
+  @Override
+  public void met(Collection<Wire.Introduction> nodes, boolean areAll) {
+    others.met(nodes, areAll);
+  }
+
+  @Override
+  public long position() {
+    return position;
+  }
+
+  @Override
+  public void reached(long place, Runnable then) {
+    Turn now;
+    synchronized (awaited) {
+      now = turn;
+      if (now == null) {
+        owed = Math.max(owed, place);
+      }
+    }
+    if (now == null) {
+      then.run();
+    } else {
+      now.execute(() -> reachedNow(place, then));
+    }
+  }
+
+  private void reachedNow(long place, Runnable then) {
+    if (isServing) {
+      awaited.add(new Awaited(place, then));
+    } else {
+      owed = Math.max(owed, place);
+      then.run();
+    }
+  }
+
+  @Override
   public String node() {
-    return directory.identity().node().id();
+    return opening.identity().node().id();
   }
 
   @Override
@@ -163,12 +226,24 @@ public final class DurableStore implements Store {
 
   @Override
   public void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then) {
-    turn.execute(
+    Runnable read =
         () ->
             then.accept(
                 group()
                     .retained()
-                    .read(filter, after, PAGE_MESSAGES, PAGE_BYTES, System.currentTimeMillis())));
+                    .read(filter, after, PAGE_MESSAGES, PAGE_BYTES, System.currentTimeMillis()));
+    if (others == null || after != null) {
+      turn.execute(read);
+      return;
+    }
+    // what other nodes have answered may not have come here: what this one appends comes after it
+    append(
+        List.of(new Command.Tick()),
+        appended -> {
+          if (appended instanceof Appended.Outcomes) {
+            read.run();
+          }
+        });
   }
 
   @Override
@@ -187,7 +262,22 @@ public final class DurableStore implements Store {
             replicas.append(
                 GROUP, List.of(new Command.Tick()), OVERHEAD, done -> isTicking = false);
           }
+          if (others != null && replicas.replica(GROUP).leads()) {
+            dropGone();
+          }
         });
+  }
+
+  /** The connections of nodes that have been away for long are taken to have ended. */
+  private void dropGone() {
+    List<String> members =
+        replicas.replica(GROUP).raft().getCommittedMembers().getMembers().stream()
+            .map(member -> member.getId().toString())
+            .toList();
+    for (String node : others.gone(members, System.nanoTime())) {
+      LOG.warn("a node is taken for gone, its connections have ended: node={}", node);
+      replicas.append(GROUP, List.of(new Command.Gone(node)), OVERHEAD, done -> {});
+    }
   }
 
   @Override
@@ -240,6 +330,7 @@ public final class DurableStore implements Store {
 
     @Override
     public void turned() {
+      tellReached();
       count();
       look();
     }
@@ -251,105 +342,57 @@ public final class DurableStore implements Store {
         if (replicas != null) {
           replicas.journal().close();
         }
-        if (directory != null) {
-          directory.close();
+        if (opening != null) {
+          opening.close();
         }
-        closed.complete();
       } catch (IOException e) {
         closed.fail(e);
+      }
+      if (others == null) {
+        closed.tryComplete();
+      } else {
+        others.close(closed::tryComplete);
       }
     }
   }
 
   private void open() throws IOException {
     long begun = System.nanoTime();
-    DataDirectory.Setup setup = new DataDirectory.Setup(name, "", SHARDS, GROUPS);
-    directory = DataDirectory.open(path, setup, InstantSource.system());
-    Identity identity = directory.identity();
-    // before it is opened: that begins a new one
-    refuseLost(identity);
-    replicas = replicas(identity);
+    opening = new StoreOpening(name, storage, without, disks);
+    replicas = others == null ? opening.alone(new World()) : opening.together(others, new World());
     Journal journal = replicas.journal();
     tell(journal.recovery(), System.nanoTime() - begun);
-    turn = replicas.turn();
+    synchronized (awaited) {
+      turn = replicas.turn();
+    }
+    if (others != null) {
+      others.join(vertx, opening.identity().cluster(), this::receive);
+    }
     meters.journal(() -> journalBytes, () -> isFull);
-    // whoever was connected here is not any more
-    List<Command> first =
-        List.of(new Command.Configure(bounds), new Command.Gone(identity.node().id()));
+    // whoever was connected here is not any more, whatever disk the node had then
+    String here = name.isEmpty() ? node() : name + Command.Gone.OF_NAME;
+    List<Command> first = List.of(new Command.Configure(bounds), new Command.Gone(here));
     replicas.append(GROUP, first, OVERHEAD, this::begin);
   }
 
-  /** The groups, from what is on the disk, or from what an operator accepts to be left with. */
-  private Replicas replicas(Identity identity) throws IOException {
-    try {
-      return groups(identity);
-    } catch (IOException | FormException e) {
-      if (!acceptsLoss) {
-        throw new DataDirectoryException(
-            "data directory %s: %s: restore it from a backup, or give up what it cannot read:"
-                    .formatted(path, e.getMessage())
-                + " busbar start --accept-loss",
-            e);
-      }
-      long position = e instanceof DamagedJournalException damaged ? damaged.position() : 0;
-      return salvaged(identity, position, e);
-    }
-  }
-
-  private Replicas salvaged(Identity identity, long position, Exception why) throws IOException {
-    Path aside = Salvage.before(path.resolve(FOLDER), position);
-    LOG.warn(
-        "loss accepted: cause={} kept={} all of it is still in {}",
-        why.getMessage(),
-        position == 0 ? "nothing" : "what stands before position " + position,
-        aside);
-    try {
-      return groups(identity);
-    } catch (IOException | FormException e) {
-      if (position == 0) {
-        throw e;
-      }
-      // what stands there begins with a checkpoint that is gone
-      return salvaged(identity, 0, e);
-    }
-  }
-
-  private Replicas groups(Identity identity) throws IOException {
-    disk = disks.apply(directory.folder(FOLDER));
-    NodeEndpoint self = identity.node();
-    return new Replicas(
-        new Replicas.Site(
-            self,
-            identity.starts(),
-            List.of(self),
-            1,
-            identity.groups(),
-            disk,
-            segmentBytes,
-            SNAPSHOT_ENTRIES,
-            without),
-        new World());
-  }
-
-  /** A directory that served before has a journal. */
-  private void refuseLost(Identity identity) throws IOException {
-    boolean isLost =
-        !identity.cluster().isEmpty() && Segment.all(directory.folder(FOLDER)).isEmpty();
-    if (isLost && acceptsLoss) {
-      LOG.warn("loss accepted: data directory {} has lost its journal", path);
-    } else if (isLost) {
-      throw new DataDirectoryException(
-          "data directory %s has lost its journal: folder %s holds none: restore it from a backup,"
-                  .formatted(path, FOLDER)
-              + " or give up what was stored: busbar start --accept-loss");
-    }
+  /** What another node sent; on the channel's loop. */
+  private void receive(String from, int kind, int group, ByteBuffer body) {
+    turn.execute(
+        () -> {
+          try {
+            replicas.receive(from, kind, group, body);
+          } catch (FormException e) {
+            meters.counted(Channel.Count.REFUSED_GARBAGE, 1);
+            LOG.error("a frame of another node is refused: node={} because={}", from, e.toString());
+          }
+        });
   }
 
   private void tell(Journal.Recovery found, long nanos) {
     if (found.records() > 0) {
       LOG.info(
           "store opened: directory={} records={} bytes={} ms={}",
-          path,
+          storage.directory(),
           found.records(),
           found.bytes(),
           TimeUnit.NANOSECONDS.toMillis(nanos));
@@ -368,26 +411,37 @@ public final class DurableStore implements Store {
       fail(new TimeoutException("the store's group takes no entries"));
       return;
     }
+    Replica replica = replicas.replica(GROUP);
+    int voters = replica.raft().getCommittedMembers().getVotingMembers().size();
+    boolean isEarly = others != null && (voters < others.majority() || replica.applied() < owed);
+    if (isEarly) {
+      // fewer copies than were promised, or a change that other nodes count on is not here
+      replicas.turn().after(LOOK_AGAIN, () -> begin(appended));
+      return;
+    }
     try {
-      if (directory.identity().cluster().isEmpty()) {
-        // from now on a journal must be there
-        directory.join(directory.identity().disk().toString());
-      }
+      opening.served();
     } catch (IOException e) {
       fail(e);
       return;
     }
-    Group group = group();
-    group.tellInterest(effects);
-    int handedOn = 0;
-    for (Effect.Pending pending : group.pending()) {
-      handedOn += pending instanceof Effect.Repick ? 1 : 0;
-      effects.accept(pending);
-    }
-    restored = group.deliveries() + handedOn;
-    count();
+    group().tellInterest(effects);
     isServing = true;
+    if (replica.leads()) {
+      tellPending();
+    }
+    restored = others == null ? group().deliveries() + handedOn() : 0;
+    count();
     started.tryComplete();
+  }
+
+  private int handedOn() {
+    return (int) group().pending().stream().filter(one -> one instanceof Effect.Repick).count();
+  }
+
+  /** Nobody may have carried out what is pending: the node that led is gone. */
+  private void tellPending() {
+    group().pending().forEach(effects);
   }
 
   private void fail(Exception why) {
@@ -401,6 +455,12 @@ public final class DurableStore implements Store {
     journalBytes = replicas.journal().bytes();
   }
 
+  private void tellReached() {
+    while (!awaited.isEmpty() && awaited.peek().position <= replicas.replica(GROUP).applied()) {
+      awaited.remove().then.run();
+    }
+  }
+
   /** A disk that is nearly full takes only what makes room. */
   private void look() {
     long now = System.nanoTime();
@@ -410,24 +470,24 @@ public final class DurableStore implements Store {
     looked = now;
     long usable;
     try {
-      usable = disk.usable();
+      usable = opening.disk().usable();
     } catch (IOException e) {
       fatal.accept(e);
       return;
     }
-    long enough = FREE_SEGMENTS * segmentBytes;
-    boolean isNow = turn.isFull() || usable < (isFull ? enough + segmentBytes : enough);
+    long enough = FREE_SEGMENTS * storage.segmentBytes();
+    boolean isNow = turn.isFull() || usable < (isFull ? enough + storage.segmentBytes() : enough);
     if (isNow != isFull) {
       isFull = isNow;
       if (isNow) {
         LOG.warn(
             "the disk of {} is full: {} bytes are left of the {} that must be; what needs room is"
                 + " refused until there is more",
-            path,
+            storage.directory(),
             usable,
             enough);
       } else {
-        LOG.info("the disk of {} has room again: {} bytes", path, usable);
+        LOG.info("the disk of {} has room again: {} bytes", storage.directory(), usable);
       }
     }
   }
@@ -459,12 +519,12 @@ public final class DurableStore implements Store {
 
     @Override
     public Collection<NodeEndpoint> present() {
-      return List.of();
+      return others == null ? List.of(opening.identity().node()) : others.present();
     }
 
     @Override
     public void send(String node, int kind, int group, byte[] body) {
-      throw new IllegalStateException("a single node has nobody to send to: " + node);
+      others.send(node, kind, group, body);
     }
 
     @Override
@@ -482,6 +542,8 @@ public final class DurableStore implements Store {
         return ended.location() != null && isHere(ended.location());
       } else if (effect instanceof Effect.Interest || effect instanceof Effect.ShareInterest) {
         return true;
+      } else if (effect instanceof Effect.Left left) {
+        return new Command.Gone(left.node()).isOf(node());
       }
       return isLeader;
     }
@@ -492,17 +554,25 @@ public final class DurableStore implements Store {
 
     @Override
     public void applied(int group, long index, byte[] entry) {
-      // told by its effects and outcomes
+      position = index;
     }
 
     @Override
     public void leads(int group, boolean isLeader) {
-      LOG.debug("{} the store's group", isLeader ? "leads" : "does not lead any more");
+      LOG.info("{} the store's group", isLeader ? "leads" : "does not lead any more");
+      if (isLeader && isServing) {
+        tellPending();
+      }
     }
 
     @Override
-    public void replaced(int group) {
-      throw new IllegalStateException("a single node has nobody to get a state from");
+    public void replaced(int group, Machine before) {
+      position = replicas.replica(group).applied();
+      if (isServing) {
+        group().tellInterest(before.group(), effects);
+        // what came for its connections meanwhile was not told
+        effects.accept(new Effect.Left(node()));
+      }
     }
 
     @Override
@@ -513,7 +583,7 @@ public final class DurableStore implements Store {
         lastSlow = now;
         LOG.warn(
             "the disk of {} took {} ms for one sync: acknowledgements wait for it",
-            path,
+            storage.directory(),
             TimeUnit.NANOSECONDS.toMillis(nanos));
       }
     }

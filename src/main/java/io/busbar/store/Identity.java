@@ -64,6 +64,11 @@ public record Identity(
     return new Identity(disk, name, joined, created, shards, groups, starts);
   }
 
+  /** The same node with another disk, started for the first time. */
+  Identity renewed() {
+    return new Identity(UUID.randomUUID(), name, cluster, created, shards, groups, 1);
+  }
+
   /** As lines that a person can read. */
   String text() {
     String lines =

@@ -8,6 +8,7 @@ import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -35,7 +36,7 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public Future<Void> start(Consumer<Effect> told) {
+  public Future<Void> start(Vertx vertx, Consumer<Effect> told) {
     effects = told;
     return Future.succeededFuture();
   }

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.shard.Command;
 import io.microraft.RaftEndpoint;
 
 /**
@@ -12,8 +13,6 @@ import io.microraft.RaftEndpoint;
 public record NodeEndpoint(String id) implements RaftEndpoint {
   static final int MAX_LENGTH = 255;
 
-  private static final char BEHIND_NAME = '@';
-
   /** Refuses an id that has no form on the wire. */
   public NodeEndpoint {
     if (id.isEmpty() || id.length() > MAX_LENGTH || !id.chars().allMatch(NodeEndpoint::isAllowed)) {
@@ -25,12 +24,12 @@ public record NodeEndpoint(String id) implements RaftEndpoint {
 
   /** The node of a name, which may be empty, that has a disk. */
   static NodeEndpoint of(String name, String disk) {
-    return new NodeEndpoint(name.isEmpty() ? disk : name + BEHIND_NAME + disk);
+    return new NodeEndpoint(name.isEmpty() ? disk : name + Command.Gone.OF_NAME + disk);
   }
 
   /** The node's name, or nothing. */
   String name() {
-    return id.substring(0, Math.max(0, id.indexOf(BEHIND_NAME)));
+    return id.substring(0, Math.max(0, id.indexOf(Command.Gone.OF_NAME)));
   }
 
   static boolean isAllowed(int character) {

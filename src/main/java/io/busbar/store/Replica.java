@@ -121,7 +121,7 @@ final class Replica implements StateMachine, Transport {
     void leads(boolean isLeader);
 
     /** Another machine took the place of the one before: the leader sent its state. */
-    void replaced();
+    void replaced(Machine before);
 
     /** The journal may be needed from further on than before. */
     void reclaim();
@@ -468,10 +468,11 @@ final class Replica implements StateMachine, Transport {
       return;
     }
     try {
+      Machine before = machine;
       machine = checkpoints.restore(index);
       applied = index;
       bytesSinceSnapshot = 0;
-      told.replaced();
+      told.replaced(before);
     } catch (IOException | RuntimeException e) {
       told.fatal(e);
     }

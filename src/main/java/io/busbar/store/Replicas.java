@@ -3,6 +3,7 @@ package io.busbar.store;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.FormException;
+import io.busbar.shard.Machine;
 import io.busbar.shard.Result;
 import io.microraft.RaftEndpoint;
 import io.microraft.model.message.RaftMessage;
@@ -88,8 +89,8 @@ final class Replicas {
     /** This node begins to lead a group, or does no more. */
     void leads(int group, boolean isLeader);
 
-    /** A group's state came whole from another node. */
-    void replaced(int group);
+    /** A group's state came whole from another node, and took the place of the one before. */
+    void replaced(int group, Machine before);
 
     /** A sync took so long. */
     void synced(long nanos);
@@ -338,9 +339,9 @@ final class Replicas {
     }
 
     @Override
-    public void replaced() {
+    public void replaced(Machine before) {
       turn.execute(this::tellEarly);
-      world.replaced(group);
+      world.replaced(group, before);
     }
 
     @Override

@@ -1,10 +1,13 @@
 package io.busbar.store;
 
+import io.busbar.bus.Wire;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -23,12 +26,14 @@ public interface Store {
   int PAGE_BYTES = 256 * 1024;
 
   /**
-   * Opens what is kept and begins to serve; before, nothing else may be called.
+   * Opens what is kept and begins to serve; before it has begun, nothing else may be called but
+   * what a {@linkplain #isShared shared} one has for its nodes.
    *
+   * @param vertx for connections to the stores of other nodes
    * @param effects is told what entries want done, those of other nodes included
    * @return fails if what is kept cannot be used
    */
-  Future<Void> start(Consumer<Effect> effects);
+  Future<Void> start(Vertx vertx, Consumer<Effect> effects);
 
   /**
    * Ends; what was not answered by then never is. Completes when nothing is open or called back any
@@ -64,6 +69,38 @@ public interface Store {
    */
   void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then);
 
+  /** Whether all nodes have one store: what one keeps is kept for all. */
+  default boolean isShared() {
+    return false;
+  }
+
+  /** Who this node is in a shared store, or null while it does not know; from any thread. */
+  default Wire.Introduction introduction() {
+    return null;
+  }
+
+  /**
+   * The other nodes that are there now, as they introduced themselves.
+   *
+   * @param areAll whether no other is there that has not
+   */
+  default void met(Collection<Wire.Introduction> others, boolean areAll) {
+    throw new IllegalStateException("a store of one node");
+  }
+
+  /** A place in the log of a shared store behind all that was answered here; from any thread. */
+  default long position() {
+    throw new IllegalStateException("a store of one node");
+  }
+
+  /**
+   * Calls back when a shared store has told of all effects up to a place; at once if it does not
+   * serve yet: then it will not before it has come there.
+   */
+  default void reached(long position, Runnable then) {
+    throw new IllegalStateException("a store of one node");
+  }
+
   /** What this node is called in the {@link io.busbar.shard.Location}s of its connections. */
   String node();
 
@@ -76,6 +113,9 @@ public interface Store {
   /** Retained messages; from any thread, at little cost. */
   int retainedMessages();
 
-  /** Deliveries that were there already, or were to be handed on, when it was started. */
+  /**
+   * Deliveries that were there already, or were to be handed on, when it was started; 0 if it is
+   * shared, for another node has counted them.
+   */
   int restored();
 }

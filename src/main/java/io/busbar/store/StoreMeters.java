@@ -13,6 +13,9 @@ public interface StoreMeters {
    */
   void journal(LongSupplier bytes, BooleanSupplier isFull);
 
+  /** Something happened on the channel to other nodes, so many times, or so many bytes. */
+  default void counted(Channel.Count what, long by) {}
+
   /** One sync of the journal, which is known by now, took so long. */
   void synced(long nanos);
 }

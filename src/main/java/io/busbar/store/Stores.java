@@ -17,6 +17,9 @@ public final class Stores {
   /** An error of input or output, as sysexits has it. */
   private static final int EXIT_CODE = 74;
 
+  /** What an entry may have besides its largest packet. */
+  private static final int ENTRY_BYTES = 1 << 20;
+
   private Stores() {}
 
   /**
@@ -42,8 +45,33 @@ public final class Stores {
                   + " memory)");
       case FSYNC ->
           new DurableStore(
-              settings.nodeName(), storage, bounds, meters, Stores::halt, without, disks);
+              settings.nodeName(),
+              storage,
+              others(settings, meters),
+              bounds,
+              meters,
+              Stores::halt,
+              without,
+              disks);
     };
+  }
+
+  /** The nodes that have the store together with this one, or null. */
+  private static Ensemble others(Settings settings, StoreMeters meters) {
+    Settings.Cluster cluster = settings.cluster();
+    if (!cluster.enabled()) {
+      return null;
+    }
+    Settings.Replication replication =
+        cluster
+            .replication()
+            .orElseThrow(
+                () ->
+                    new ConfigException(
+                        "cluster.store: missing (required with durability: fsync: the nodes have"
+                            + " one store; else durability: memory)"));
+    long frame = settings.limits().get(Limit.PACKET_BYTES) + ENTRY_BYTES;
+    return new Ensemble(replication, settings.nodeName(), (int) frame, meters);
   }
 
   /** Memory and disk may differ: whoever starts next reads what is on the disk. */

@@ -54,6 +54,11 @@ public enum Meter {
       "busbar.store.full",
       Kind.GAUGE,
       "1 while the store has no room for more; only where there is a journal"),
+  STORE_CHANNEL(
+      "busbar.store.channel",
+      Kind.COUNTER,
+      "what happened on the connections between the nodes' stores: frames, bytes, what was dropped or refused",
+      "what"),
   NODES("busbar.nodes", Kind.GAUGE, "nodes in the cluster, this one included"),
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),

@@ -47,6 +47,12 @@ class WireTest {
             new Wire.Eviction("dev", 0xffL << 32, "n1").encode(),
             "01 0003 646576 000000ff00000000 0002 6e31",
             Wire.Eviction::decode),
+        new Form(
+            "introduce",
+            new Wire.Introduction("n@d", "c", "::1", 7_110).encode(),
+            "01 0003 6e4064 0001 63 0003 3a3a31 1bc6",
+            Wire.Introduction::decode),
+        new Form("position", Wire.position(258), "01 0000000000000102", Wire::toPosition),
         new Form("verdict yes", Wire.verdict(true), "01 01", Wire::isYes),
         new Form("verdict no", Wire.verdict(false), "01 00", Wire::isYes));
   }

@@ -36,7 +36,7 @@ final class OpenNode {
 
   /**
    * Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes, its
-   * data directory, {@link Promise}.
+   * data directory, {@link Promise}. The node of the first address is the founder, node-1.
    */
   public static void main(String[] args) throws Exception {
     System.setProperty("hazelcast.logging.type", "slf4j"); // as Main does
@@ -51,7 +51,13 @@ final class OpenNode {
                 new Settings.Address("127.0.0.1", peerPort),
                 0,
                 members,
-                Optional.empty());
+                Optional.empty(),
+                Optional.of(
+                    new Settings.Replication(
+                        new Settings.Address("127.0.0.1", 0),
+                        "node-1",
+                        Math.min(3, members.size()),
+                        Optional.empty())));
     Settings settings =
         new Settings(
             args[0],

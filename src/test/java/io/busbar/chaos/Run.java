@@ -112,6 +112,8 @@ final class Run implements AutoCloseable {
     long began = System.nanoTime();
     for (Target target : targets) {
       target.start();
+    }
+    for (Target target : targets) {
       target.awaitReady(START_SECONDS);
     }
     on(

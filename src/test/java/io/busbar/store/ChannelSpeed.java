@@ -46,7 +46,7 @@ final class ChannelSpeed {
     Vertx from = vertx();
     Vertx to = vertx();
     LongAdder taken = new LongAdder();
-    ChannelSettings settings = ChannelSettings.of("127.0.0.1", 0, tls);
+    ChannelSettings settings = ChannelSettings.of("127.0.0.1", 0, tls, 0);
     Channel a = new Channel(from, settings, "bench", "a", new Random(1), (what, by) -> {});
     Channel b =
         new Channel(to, settings, "bench", "b", new Random(2), (what, by) -> {})

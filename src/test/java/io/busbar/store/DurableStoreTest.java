@@ -65,6 +65,7 @@ class DurableStoreTest {
         new DurableStore(
             "node-1",
             acceptsLoss ? storage.acceptingLoss() : storage,
+            null,
             Bounds.INITIAL,
             NO_METERS,
             cause -> {
@@ -73,7 +74,7 @@ class DurableStoreTest {
             Set.of(),
             UnaryOperator.identity());
     try {
-      await(store.start(effect -> {}));
+      await(store.start(null, effect -> {}));
     } catch (ExecutionException e) {
       await(store.close());
       throw e;

@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import io.busbar.shard.Effect;
+import io.busbar.shard.Machine;
 import io.busbar.testing.SimDisk;
 import io.microraft.impl.RaftNodeImpl;
 import io.microraft.impl.state.RaftState;
@@ -253,7 +254,7 @@ final class SimNode {
     }
 
     @Override
-    public void replaced(int group) {
+    public void replaced(int group, Machine before) {
       // its index is not looked at here
     }
 

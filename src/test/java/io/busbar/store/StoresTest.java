@@ -65,7 +65,7 @@ class StoresTest {
   void memoryAnswersABatchWithinTheCall_effectsFirst() {
     Store store = open(Durability.MEMORY);
     List<Object> told = new ArrayList<>();
-    assertThat(store.start(told::add).succeeded()).isTrue();
+    assertThat(store.start(null, told::add).succeeded()).isTrue();
     Location location = new Location("node", 0, 1);
     List<Command> batch =
         List.of(

@@ -12,6 +12,7 @@ import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -83,12 +84,12 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
-  public Future<Void> start(Consumer<Effect> effects) {
+  public Future<Void> start(Vertx vertx, Consumer<Effect> effects) {
     Promise<Void> started = Promise.promise();
     thread.execute(
         () -> {
           meters.journal(bytes::get, () -> mood == Mood.FULL);
-          kept.start(effects).onComplete(started);
+          kept.start(vertx, effects).onComplete(started);
         });
     return started.future();
   }
