@@ -492,6 +492,15 @@ final class Dispatcher {
 
   /** Forgets streams to nodes that left. */
   void members(List<String> nodes) {
-    nodeLinks.keySet().removeIf(node -> !nodes.contains(node.id()));
+    nodeLinks
+        .entrySet()
+        .removeIf(
+            link -> {
+              boolean hasLeft = !nodes.contains(link.getKey().id());
+              if (hasLeft) {
+                link.getValue().left();
+              }
+              return hasLeft;
+            });
   }
 }

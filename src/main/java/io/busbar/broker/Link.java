@@ -10,11 +10,13 @@ import io.busbar.session.Acks;
 import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.eventbus.ReplyFailure;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The stream of messages from one event loop to another, of this node or of another one. What a
@@ -35,6 +37,9 @@ final class Link {
   private List<Waiting> waiting = new ArrayList<>(0);
   private List<Bus.Directed> directed = new ArrayList<>(0);
   private int bytes;
+
+  /** Batches that are on their way. */
+  private final Set<Promise<Object>> underWay = new HashSet<>();
 
   /** A publisher's acknowledgement that waits for this stream. */
   private record Waiting(Connection publisher, Acks.Ack ack) {}
@@ -101,38 +106,46 @@ final class Link {
     bytes = 0;
     waiting = new ArrayList<>(0);
     directed = new ArrayList<>(0);
-    Future<?> taken =
-        remote
-            ? loop.bus.request(address, Wire.forward(packets), Bus.remote(TIMEOUT))
-            : loop.bus.request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT));
+    Promise<Object> taken = Promise.promise();
     if (remote) {
       loop.counters.forwardsSent += sent;
+      loop.bus
+          .<Object>request(address, Wire.forward(packets), Bus.remote(TIMEOUT))
+          .onComplete(taken::tryComplete, taken::tryFail);
+    } else {
+      loop.bus
+          .<Object>request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT))
+          .onComplete(taken::tryComplete, taken::tryFail);
     }
-    taken.onComplete(
-        outcome ->
-            loop.execute(
-                () -> {
-                  boolean isNotKept = isReply(outcome.cause(), Wire.NOT_KEPT);
-                  // the other node has counted what it did not keep
-                  if (outcome.failed() && !isNotKept) {
-                    loop.counters.lost(Loss.NODE_LOST, sent);
-                    loop.limitedLog.warn(
-                        "messages were not taken: address={} messages={} cause={}",
-                        address,
-                        sent,
-                        outcome.cause().getMessage());
-                  }
-                  credit.give(size);
-                  if (isNotKept) {
-                    unknown(acks, "another node's store did not take it");
-                  } else if (outcome.cause() instanceof ReplyException e
-                      && e.failureType() == ReplyFailure.TIMEOUT) {
-                    unknown(acks, "another node did not answer");
-                  } else {
-                    // taken, or the node is gone and its subscribers with it
-                    taken(acks);
-                  }
-                }));
+    underWay.add(taken);
+    taken
+        .future()
+        .onComplete(
+            outcome ->
+                loop.execute(
+                    () -> {
+                      underWay.remove(taken);
+                      boolean isNotKept = isReply(outcome.cause(), Wire.NOT_KEPT);
+                      // the other node has counted what it did not keep
+                      if (outcome.failed() && !isNotKept) {
+                        loop.counters.lost(Loss.NODE_LOST, sent);
+                        loop.limitedLog.warn(
+                            "messages were not taken: address={} messages={} cause={}",
+                            address,
+                            sent,
+                            outcome.cause().getMessage());
+                      }
+                      credit.give(size);
+                      if (isNotKept) {
+                        unknown(acks, "another node's store did not take it");
+                      } else if (outcome.cause() instanceof ReplyException e
+                          && e.failureType() == ReplyFailure.TIMEOUT) {
+                        unknown(acks, "another node did not answer");
+                      } else {
+                        // taken, or the node is gone and its subscribers with it
+                        taken(acks);
+                      }
+                    }));
   }
 
   private static boolean isReply(Throwable cause, int failureCode) {
@@ -157,6 +170,11 @@ final class Link {
         one.publisher.sendAcks();
       }
     }
+  }
+
+  /** The other node has left: whoever waits for it does so no more. */
+  void left() {
+    List.copyOf(underWay).forEach(batch -> batch.tryFail("the node has left"));
   }
 
   /** Each second: a stream without credit for long lets its publishers on, but for QoS 0. */

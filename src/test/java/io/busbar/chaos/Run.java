@@ -163,12 +163,19 @@ final class Run implements AutoCloseable {
       elapse(random.nextInt(LONGEST_START_MILLIS));
       kill(struck);
     }
+    if (struck.size() < targets.size()) {
+      // the others serve meanwhile
+      awaitAnswers();
+      outageMillis.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - killed));
+    }
     for (Target target : struck) {
       target.awaitReady(START_SECONDS);
     }
     restartMillis.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - killed));
-    awaitAnswers();
-    outageMillis.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - killed));
+    if (struck.size() == targets.size()) {
+      awaitAnswers();
+      outageMillis.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - killed));
+    }
   }
 
   private void kill(List<Target> struck) throws IOException {
