@@ -12,17 +12,20 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which nodes hold a group. Its leader lets in those that are there until there are as many voters
- * as wanted; a node whose disk was replaced takes the place that its former disk had. One step at a
- * time: the next one follows when the one before is committed. Runs in the {@link Turn}.
+ * Which nodes hold a group: all that are there, and as many of them vote as are wanted. The leader
+ * lets them in; a node whose disk was replaced is let in with the new one, and the former is taken
+ * out. One step at a time: the next one follows when the one before is committed. Runs in the
+ * {@link Turn}.
  *
- * <p>A node is let in as a learner and votes when it has nearly all of the log, so that a vote of
- * its that is needed does not wait for a long transfer. A former disk is taken out after the new
- * one votes, so that there are never fewer copies than before.
+ * <p>A node is let in as a learner. It votes, if its vote is wanted, when it has nearly all of the
+ * log, so that a vote of its that is needed does not wait for a long transfer. A former disk that
+ * votes is taken out after another node votes in its place, so that there are never fewer copies
+ * than before.
  */
 final class Placement {
   private static final Logger LOG = LoggerFactory.getLogger(Placement.class);
@@ -76,22 +79,28 @@ final class Placement {
     List<RaftEndpoint> replaced =
         members.getMembers().stream().filter(member -> isReplaced(member, there)).toList();
     long staying = voters.stream().filter(voter -> !replaced.contains(voter)).count();
-    Optional<RaftEndpoint> learner =
-        members.getMembers().stream().filter(member -> !voters.contains(member)).findFirst();
-    if (learner.isPresent()) {
-      promote(members, learner.get(), there);
-    } else if (staying < wanted && there.stream().anyMatch(one -> isStranger(one, members))) {
-      there.stream()
-          .filter(one -> isStranger(one, members))
-          .min(Comparator.comparing(one -> one.getId().toString()))
-          .ifPresent(one -> change(members, one, MembershipChangeMode.ADD_LEARNER));
+    List<RaftEndpoint> learners =
+        members.getMembers().stream().filter(member -> !voters.contains(member)).toList();
+    Optional<RaftEndpoint> gone = learners.stream().filter(replaced::contains).findFirst();
+    Optional<RaftEndpoint> ready =
+        first(learners.stream().filter(one -> there.contains(one) && isCaughtUp(one)));
+    Optional<RaftEndpoint> stranger =
+        first(there.stream().filter(one -> !members.getMembers().contains(one)));
+    // one at a time gets the log
+    boolean isBusy = learners.stream().anyMatch(one -> there.contains(one) && !isCaughtUp(one));
+    if (gone.isPresent()) {
+      change(members, gone.get(), MembershipChangeMode.REMOVE_MEMBER);
+    } else if (staying < wanted && ready.isPresent()) {
+      change(members, ready.get(), MembershipChangeMode.ADD_OR_PROMOTE_TO_FOLLOWER);
     } else if (staying >= wanted && !replaced.isEmpty()) {
       change(members, replaced.get(0), MembershipChangeMode.REMOVE_MEMBER);
+    } else if (stranger.isPresent() && !isBusy) {
+      change(members, stranger.get(), MembershipChangeMode.ADD_LEARNER);
     }
   }
 
-  private static boolean isStranger(RaftEndpoint node, RaftGroupMembers members) {
-    return !members.getMembers().contains(node);
+  private static Optional<RaftEndpoint> first(Stream<RaftEndpoint> nodes) {
+    return nodes.min(Comparator.comparing(one -> one.getId().toString()));
   }
 
   /** Whether a node of the name that this disk had is there with another one. */
@@ -100,15 +109,6 @@ final class Placement {
     return !name.isEmpty()
         && !there.contains(member)
         && there.stream().anyMatch(one -> ((NodeEndpoint) one).name().equals(name));
-  }
-
-  /** A learner has its vote when it can use it; one that is replaced never gets it. */
-  private void promote(RaftGroupMembers members, RaftEndpoint learner, Set<RaftEndpoint> there) {
-    if (isReplaced(learner, there)) {
-      change(members, learner, MembershipChangeMode.REMOVE_MEMBER);
-    } else if (there.contains(learner) && isCaughtUp(learner)) {
-      change(members, learner, MembershipChangeMode.ADD_OR_PROMOTE_TO_FOLLOWER);
-    }
   }
 
   private boolean isCaughtUp(RaftEndpoint learner) {

@@ -71,6 +71,15 @@ class KillIT {
     assertThat(outcome.figures.get("kills")).isEqualTo(4);
   }
 
+  @Test
+  void whatWasAcknowledgedSurvivesKillsOfOneOfThreeNodes() throws IOException {
+    Outcome outcome =
+        run("busbar", "--nodes", "3", "--kills", "4", "--drain-every", "2", "--rate", "2000");
+    assertThat(outcome.code).as(outcome.out).isZero();
+    assertThat(outcome.figures.get("kills")).isEqualTo(4);
+    assertThat(outcome.figures.get("delivered")).isPositive();
+  }
+
   /** So the loss of power is one: what is acknowledged before it is on the disk is lost. */
   @Test
   void acknowledgementsThatComeEarlyAreFound() throws IOException {

@@ -28,6 +28,9 @@ final class SimCluster {
   /** Whether one node founds the groups and lets the others in. */
   final boolean grows;
 
+  /** How many of them vote then. */
+  final int wanted;
+
   /** Directed links that carry nothing, as "from>to". */
   final Set<String> cut = new HashSet<>();
 
@@ -65,6 +68,7 @@ final class SimCluster {
     this.random = new Random(seed);
     this.groups = groups;
     this.grows = grows;
+    this.wanted = !grows ? 1 : seed % 2 == 0 ? size : Math.min(3, size);
     this.snapshotEntries =
         random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
     this.without = without;

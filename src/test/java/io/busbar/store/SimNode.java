@@ -121,7 +121,7 @@ final class SimNode {
                   self,
                   incarnation,
                   cluster.founders,
-                  cluster.grows ? cluster.nodes.size() : 1,
+                  cluster.wanted,
                   cluster.groups,
                   disk,
                   16 << 10,

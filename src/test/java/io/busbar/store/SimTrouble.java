@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import io.microraft.RaftRole;
+import io.microraft.report.RaftGroupMembers;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
@@ -230,8 +231,8 @@ final class SimTrouble {
   }
 
   /**
-   * Whether every group is held by all nodes, and by no disk that is gone, as its leader has had
-   * committed: so another disk may go and nothing is lost.
+   * Whether every group is held by all nodes, and by no disk that is gone, and as many of them vote
+   * as are wanted, as its leader has had committed: so another disk may go and nothing is lost.
    */
   boolean isWhole() {
     Set<String> all = new HashSet<>();
@@ -241,14 +242,11 @@ final class SimTrouble {
       if (leader == null || !leader.replica(group).leads()) {
         return false;
       }
-      Set<String> voters = new HashSet<>();
-      leader
-          .replica(group)
-          .raft()
-          .getCommittedMembers()
-          .getVotingMembers()
-          .forEach(voter -> voters.add(voter.getId().toString()));
-      if (!voters.equals(all)) {
+      RaftGroupMembers members = leader.replica(group).raft().getCommittedMembers();
+      Set<String> holders = new HashSet<>();
+      members.getMembers().forEach(member -> holders.add(member.getId().toString()));
+      int voters = cluster.grows ? cluster.wanted : cluster.nodes.size();
+      if (!holders.equals(all) || members.getVotingMembers().size() != voters) {
         return false;
       }
     }
