@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.Timer;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 
 /** The meters of a store with files: there once the store has a journal. Thread-safe. */
@@ -24,6 +25,12 @@ final class JournalMeters implements StoreMeters {
     syncs = telemetry.timer(Meter.STORE_SYNC);
     telemetry.gauge(Meter.STORE_JOURNAL_BYTES, bytes::getAsLong);
     telemetry.gauge(Meter.STORE_FULL, () -> isFull.getAsBoolean() ? 1 : 0);
+  }
+
+  @Override
+  public void shared(IntSupplier voters, BooleanSupplier leads) {
+    telemetry.gauge(Meter.STORE_VOTERS, voters::getAsInt);
+    telemetry.gauge(Meter.STORE_LEADS, () -> leads.getAsBoolean() ? 1 : 0);
   }
 
   @Override

@@ -12,6 +12,8 @@ import io.busbar.shard.Location;
 import io.busbar.shard.Machine;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
+import io.microraft.RaftEndpoint;
+import io.microraft.impl.state.RaftGroupMembersState;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -87,6 +89,9 @@ public final class DurableStore implements Store {
   private volatile boolean isFull;
   private volatile long journalBytes;
   private volatile long position;
+  private volatile List<String> voters = List.of();
+  private long membersAt = -1;
+  private volatile boolean isLeader;
   private volatile int sessions;
   private volatile int retained;
   private volatile int restored;
@@ -270,10 +275,7 @@ public final class DurableStore implements Store {
 
   /** The connections of nodes that have been away for long are taken to have ended. */
   private void dropGone() {
-    List<String> members =
-        replicas.replica(GROUP).raft().getCommittedMembers().getMembers().stream()
-            .map(member -> member.getId().toString())
-            .toList();
+    List<String> members = ids(replicas.replica(GROUP).raft().getCommittedMembers().getMembers());
     for (String node : others.gone(members, System.nanoTime())) {
       LOG.warn("a node is taken for gone, its connections have ended: node={}", node);
       replicas.append(GROUP, List.of(new Command.Gone(node)), OVERHEAD, done -> {});
@@ -293,6 +295,11 @@ public final class DurableStore implements Store {
   @Override
   public int restored() {
     return restored;
+  }
+
+  /** Which nodes vote, as far as this one knows; from any thread. */
+  List<String> voters() {
+    return voters;
   }
 
   private Group group() {
@@ -369,6 +376,9 @@ public final class DurableStore implements Store {
       others.join(vertx, opening.identity().cluster(), this::receive);
     }
     meters.journal(() -> journalBytes, () -> isFull);
+    if (others != null) {
+      meters.shared(() -> voters.size(), () -> isLeader);
+    }
     // whoever was connected here is not any more, whatever disk the node had then
     String here = name.isEmpty() ? node() : name + Command.Gone.OF_NAME;
     List<Command> first = List.of(new Command.Configure(bounds), new Command.Gone(here));
@@ -412,8 +422,8 @@ public final class DurableStore implements Store {
       return;
     }
     Replica replica = replicas.replica(GROUP);
-    int voters = replica.raft().getCommittedMembers().getVotingMembers().size();
-    boolean isEarly = others != null && (voters < others.majority() || replica.applied() < owed);
+    int decide = replica.raft().getCommittedMembers().getVotingMembers().size();
+    boolean isEarly = others != null && (decide < others.majority() || replica.applied() < owed);
     if (isEarly) {
       // fewer copies than were promised, or a change that other nodes count on is not here
       replicas.turn().after(LOOK_AGAIN, () -> begin(appended));
@@ -435,6 +445,10 @@ public final class DurableStore implements Store {
     started.tryComplete();
   }
 
+  private static List<String> ids(Collection<RaftEndpoint> members) {
+    return members.stream().map(member -> member.getId().toString()).toList();
+  }
+
   private int handedOn() {
     return (int) group().pending().stream().filter(one -> one instanceof Effect.Repick).count();
   }
@@ -453,6 +467,12 @@ public final class DurableStore implements Store {
     sessions = group().sessions();
     retained = group().retained().size();
     journalBytes = replicas.journal().bytes();
+    isLeader = replicas.replica(GROUP).leads();
+    RaftGroupMembersState members = replicas.replica(GROUP).state().committedGroupMembers();
+    if (members.getLogIndex() != membersAt) {
+      membersAt = members.getLogIndex();
+      voters = ids(members.getVotingMembers());
+    }
   }
 
   private void tellReached() {

@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 
 /** What a store with files has measured; told from any thread. */
@@ -12,6 +13,14 @@ public interface StoreMeters {
    * @param isFull whether batches that need room are refused, asked for likewise
    */
   void journal(LongSupplier bytes, BooleanSupplier isFull);
+
+  /**
+   * There is a store that several nodes have; once per store.
+   *
+   * @param voters how many nodes vote in it, asked for as above
+   * @param leads whether this node leads, asked for likewise
+   */
+  default void shared(IntSupplier voters, BooleanSupplier leads) {}
 
   /** Something happened on the channel to other nodes, so many times, or so many bytes. */
   default void counted(Channel.Count what, long by) {}

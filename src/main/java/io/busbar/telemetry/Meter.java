@@ -54,6 +54,14 @@ public enum Meter {
       "busbar.store.full",
       Kind.GAUGE,
       "1 while the store has no room for more; only where there is a journal"),
+  STORE_VOTERS(
+      "busbar.store.voters",
+      Kind.GAUGE,
+      "nodes that decide in the store, as far as this one knows; only where nodes share one"),
+  STORE_LEADS(
+      "busbar.store.leads",
+      Kind.GAUGE,
+      "1 while this node leads the store; only where nodes share one"),
   STORE_CHANNEL(
       "busbar.store.channel",
       Kind.COUNTER,

@@ -39,6 +39,7 @@ class ExamplesTest {
       Certificates certificates = Certificates.in(place, Instant.now());
       certificates.server(List.of("localhost"));
       certificates.node(List.of("localhost"));
+      Files.copy(certificates.authority(), place.resolve("node-ca.pem"));
     }
   }
 
