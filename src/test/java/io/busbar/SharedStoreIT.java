@@ -162,6 +162,24 @@ class SharedStoreIT {
     }
   }
 
+  /** What the store brings is not forwarded, too; what it does not have is. */
+  @Test
+  void aStoredSessionGetsEachMessageOnce_atEachQos() throws Exception {
+    Mqtt5BlockingClient subscriber = stored(0, "each-qos");
+    subscriber.subscribeWith().topicFilter("each/#").qos(MqttQos.EXACTLY_ONCE).send();
+    Mqtt5BlockingClient publisher = transientAt(1, "each-qos-pub");
+    double before = NODE.get(1).telemetry().total(Meter.FORWARDS_SENT);
+    try (Mqtt5BlockingClient.Mqtt5Publishes messages =
+        subscriber.publishes(MqttGlobalPublishFilter.ALL)) {
+      for (MqttQos qos : MqttQos.values()) {
+        publisher.publishWith().topic("each/x").qos(qos).payload(bytes(qos.name())).send();
+        assertThat(text(messages)).isEqualTo(qos.name());
+      }
+      assertThat(messages.receive(200, TimeUnit.MILLISECONDS)).isEmpty();
+    }
+    assertThat(NODE.get(1).telemetry().total(Meter.FORWARDS_SENT)).isEqualTo(before + 1);
+  }
+
   @Test
   void aSessionIsTakenOverFromAnotherNode() throws Exception {
     Mqtt5BlockingClient older = stored(0, "wanted");

@@ -79,8 +79,9 @@ sealed interface Destination {
    * Another node that has subscriptions of a filter.
    *
    * @param loops how many event loops it has
+   * @param onlyQos0 whether its subscribers get QoS 1 and 2 from the store that both share
    */
-  record RemoteNode(String id, int loops) implements Destination {
+  record RemoteNode(String id, int loops, boolean onlyQos0) implements Destination {
     @Override
     public boolean equals(Object other) {
       return this == other;

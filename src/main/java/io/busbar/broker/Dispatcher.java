@@ -42,7 +42,7 @@ final class Dispatcher {
   private final int[] stripes = new int[SubscriptionIndex.DEPTHS];
   private final Route.Builder builder;
   private final Link[] loopLinks;
-  private final Map<Destination.RemoteNode, Link> nodeLinks = new HashMap<>();
+  private final Map<String, Link> nodeLinks = new HashMap<>();
   private List<Bus.RoutedMessage> routed = new ArrayList<>();
 
   Dispatcher(Loop loop) {
@@ -106,6 +106,11 @@ final class Dispatcher {
     for (Link link : route.nodes) {
       link.append(message, origin.connection(), ack);
     }
+    if (message.qos() == 0) {
+      for (Link link : route.nodesOfQos0) {
+        link.append(message, origin.connection(), null);
+      }
+    }
     if (route.routed) {
       routed(message, origin);
     }
@@ -141,13 +146,14 @@ final class Dispatcher {
   /**
    * Gives a message to a member of each share.
    *
-   * @param ofStore whether also of those that stored sessions have, of which one store knows all
+   * @param ofStore whether at QoS 1 and 2 also of those of which the store knows all members
    * @return what is left to the store
    */
   private List<Command.Pick> share(Publish message, Topic topic, Route route, boolean ofStore) {
     List<Command.Pick> picks = NO_PICKS;
     for (Share share : route.shares) {
-      Command.Pick pick = ofStore || !share.isStored() ? share(message, topic, share) : null;
+      Command.Pick pick =
+          ofStore || !share.isStored() || message.qos() == 0 ? share(message, topic, share) : null;
       if (pick != null) {
         picks = picks.isEmpty() ? new ArrayList<>(1) : picks;
         picks.add(pick);
@@ -468,7 +474,7 @@ final class Dispatcher {
 
   Link linkToNode(Destination.RemoteNode node) {
     return nodeLinks.computeIfAbsent(
-        node, n -> new Link(loop, Bus.nodeLoop(n.id(), loop.id % n.loops()), true));
+        node.id(), id -> new Link(loop, Bus.nodeLoop(id, loop.id % node.loops()), true));
   }
 
   /** What gathers for many subscribers goes into their buffers. */
@@ -496,7 +502,7 @@ final class Dispatcher {
         .entrySet()
         .removeIf(
             link -> {
-              boolean hasLeft = !nodes.contains(link.getKey().id());
+              boolean hasLeft = !nodes.contains(link.getKey());
               if (hasLeft) {
                 link.getValue().left();
               }

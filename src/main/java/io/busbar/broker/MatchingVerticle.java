@@ -32,7 +32,22 @@ public final class MatchingVerticle extends VerticleBase {
   private final Set<String> members;
 
   /** How many subscriptions of this node each filter has; kept in a cluster only. */
-  private final Map<String, Integer> own = new HashMap<>();
+  private final Map<Wanted, Integer> own = new HashMap<>();
+
+  /** What a node has subscribers of ({@link Wire.Change}). */
+  private record Wanted(String filter, boolean onlyQos0) {
+    static Wanted of(Wire.Change change) {
+      return new Wanted(new String(change.filter(), StandardCharsets.UTF_8), change.onlyQos0());
+    }
+
+    byte[] bytes() {
+      return filter.getBytes(StandardCharsets.UTF_8);
+    }
+
+    Wire.Change change(boolean added) {
+      return new Wire.Change(bytes(), onlyQos0, added);
+    }
+  }
 
   /** What this node put into the index, by itself. */
   private final Map<Destination, Destination> known = new HashMap<>();
@@ -107,13 +122,7 @@ public final class MatchingVerticle extends VerticleBase {
       }
       broker.index.remove(subscriber.filter(), former);
     }
-    boolean isKnownToAll =
-        broker.isStoreShared
-            && (destination instanceof Destination.Stored
-                || destination instanceof Destination.Pool);
-    if (!isKnownToAll) {
-      count(subscriber.filter(), added ? 1 : -1);
-    }
+    count(destination, subscriber.filter(), added ? 1 : -1);
     if (destination instanceof Destination.Subscription) {
       broker.localSubscriptions.addAndGet(added ? 1 : -1);
     }
@@ -131,21 +140,29 @@ public final class MatchingVerticle extends VerticleBase {
     Future.all(known).onSuccess(all -> message.reply(new Bus.Done(), Bus.local()));
   }
 
-  private void count(byte[] filter, int change) {
-    if (!clustered) {
+  private void count(Destination destination, byte[] filter, int change) {
+    boolean isOfStore =
+        destination instanceof Destination.Stored || destination instanceof Destination.Pool;
+    if (!clustered || (broker.isStoreShared && isOfStore)) {
+      // all nodes know what is in a store that they share
       return;
     }
-    String name = new String(filter, StandardCharsets.UTF_8);
-    int before = own.getOrDefault(name, 0);
+    boolean onlyQos0 =
+        broker.isStoreShared
+            && destination instanceof Destination.Subscription subscription
+            && subscription.session() != null
+            && subscription.qos() > 0;
+    Wanted wanted = new Wanted(new String(filter, StandardCharsets.UTF_8), onlyQos0);
+    int before = own.getOrDefault(wanted, 0);
     int after = before + change;
     if (after == 0) {
-      own.remove(name);
+      own.remove(wanted);
     } else {
-      own.put(name, after);
+      own.put(wanted, after);
     }
     if (before == 0 || after == 0) {
       number++;
-      Wire.Change told = new Wire.Change(filter, after > 0);
+      Wire.Change told = wanted.change(after > 0);
       peers.values().forEach(peer -> peer.changed(told));
     }
   }
@@ -184,9 +201,7 @@ public final class MatchingVerticle extends VerticleBase {
   }
 
   private List<Wire.Change> allFilters() {
-    return own.keySet().stream()
-        .map(filter -> new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), true))
-        .toList();
+    return own.keySet().stream().map(wanted -> wanted.change(true)).toList();
   }
 
   private void onInterest(Message<Buffer> message) {
@@ -218,8 +233,9 @@ public final class MatchingVerticle extends VerticleBase {
   private final class Author {
     private final String id;
     private Destination.RemoteNode destination;
-    private Set<String> filters = new HashSet<>();
-    private Set<String> building = new HashSet<>();
+    private Destination.RemoteNode destinationOfQos0;
+    private Set<Wanted> filters = new HashSet<>();
+    private Set<Wanted> building = new HashSet<>();
     private long number;
     private boolean whole;
 
@@ -229,7 +245,8 @@ public final class MatchingVerticle extends VerticleBase {
 
     boolean apply(Wire.Interest interest) {
       if (destination == null) {
-        destination = new Destination.RemoteNode(id, interest.loops());
+        destination = new Destination.RemoteNode(id, interest.loops(), false);
+        destinationOfQos0 = new Destination.RemoteNode(id, interest.loops(), true);
       }
       Wire.Kind kind = interest.kind();
       if (kind == Wire.Kind.CHANGES) {
@@ -237,9 +254,9 @@ public final class MatchingVerticle extends VerticleBase {
           return false;
         }
         for (Wire.Change change : interest.changes()) {
-          String name = new String(change.filter(), StandardCharsets.UTF_8);
-          if (change.added() ? filters.add(name) : filters.remove(name)) {
-            put(change.filter(), change.added());
+          Wanted wanted = Wanted.of(change);
+          if (change.added() ? filters.add(wanted) : filters.remove(wanted)) {
+            put(wanted, change.added());
           }
         }
         number = interest.number();
@@ -249,14 +266,14 @@ public final class MatchingVerticle extends VerticleBase {
         building = new HashSet<>();
       }
       for (Wire.Change change : interest.changes()) {
-        building.add(new String(change.filter(), StandardCharsets.UTF_8));
+        building.add(Wanted.of(change));
       }
       if (kind == Wire.Kind.SNAPSHOT_LAST || kind == Wire.Kind.SNAPSHOT_WHOLE) {
-        Set<String> before = filters;
+        Set<Wanted> before = filters;
         filters = building;
         building = new HashSet<>();
-        filters.stream().filter(f -> !before.contains(f)).forEach(f -> put(bytes(f), true));
-        before.stream().filter(f -> !filters.contains(f)).forEach(f -> put(bytes(f), false));
+        filters.stream().filter(f -> !before.contains(f)).forEach(f -> put(f, true));
+        before.stream().filter(f -> !filters.contains(f)).forEach(f -> put(f, false));
         number = interest.number();
         whole = true;
         LOG.info("interest of a node is known: node={} filters={}", id, filters.size());
@@ -265,21 +282,18 @@ public final class MatchingVerticle extends VerticleBase {
     }
 
     void forget() {
-      filters.forEach(f -> put(bytes(f), false));
+      filters.forEach(f -> put(f, false));
       filters = new HashSet<>();
       LOG.info("interest of a node is forgotten: node={}", id);
     }
 
-    private void put(byte[] filter, boolean added) {
+    private void put(Wanted wanted, boolean added) {
+      Destination.RemoteNode node = wanted.onlyQos0() ? destinationOfQos0 : destination;
       if (added) {
-        broker.index.add(filter, destination);
+        broker.index.add(wanted.bytes(), node);
       } else {
-        broker.index.remove(filter, destination);
+        broker.index.remove(wanted.bytes(), node);
       }
-    }
-
-    private byte[] bytes(String filter) {
-      return filter.getBytes(StandardCharsets.UTF_8);
     }
   }
 }

@@ -48,6 +48,9 @@ final class Route {
   /** Other nodes. */
   final Link[] nodes;
 
+  /** Other nodes that want nothing of it but at QoS 0. */
+  final Link[] nodesOfQos0;
+
   /** Whether a webhook gets it. */
   final boolean routed;
 
@@ -60,6 +63,7 @@ final class Route {
     this.stored = from.stored;
     this.loops = from.loops.toArray(NO_LINKS);
     this.nodes = from.nodes.toArray(NO_LINKS);
+    this.nodesOfQos0 = without(from.nodesOfQos0, from.nodes);
     this.routed = routed;
     this.waits = stored || nodes.length > 0 || Arrays.stream(shares).anyMatch(Share::isStored);
     if (targets.length > 1) {
@@ -69,6 +73,12 @@ final class Route {
       this.apart = NO_TARGETS;
       this.groups = NO_GROUPS;
     }
+  }
+
+  private static Link[] without(List<Link> links, List<Link> others) {
+    return links.isEmpty()
+        ? NO_LINKS
+        : links.stream().filter(link -> !others.contains(link)).toArray(Link[]::new);
   }
 
   private static Connection[][] groups(Target[] targets) {
@@ -100,6 +110,7 @@ final class Route {
         && !stored
         && loops.length == 0
         && nodes.length == 0
+        && nodesOfQos0.length == 0
         && !routed;
   }
 
@@ -186,6 +197,7 @@ final class Route {
     private Map<Share.Key, Share> shares = Map.of();
     private List<Link> loops = List.of();
     private List<Link> nodes = List.of();
+    private List<Link> nodesOfQos0 = List.of();
     private boolean stored;
     private int found;
     private Destination first;
@@ -212,6 +224,7 @@ final class Route {
       shares = new LinkedHashMap<>(0);
       loops = new ArrayList<>(0);
       nodes = new ArrayList<>(0);
+      nodesOfQos0 = new ArrayList<>(0);
       gather(first);
     }
 
@@ -230,7 +243,7 @@ final class Route {
           }
         }
       } else if (destination instanceof Destination.RemoteNode node) {
-        addOnce(nodes, loop.dispatcher.linkToNode(node));
+        addOnce(node.onlyQos0() ? nodesOfQos0 : nodes, loop.dispatcher.linkToNode(node));
       } else if (destination instanceof Destination.Pool pool) {
         share(pool.share(), pool.filter()).keeps();
       } else {
@@ -272,6 +285,7 @@ final class Route {
       shares = Map.of();
       loops = List.of();
       nodes = List.of();
+      nodesOfQos0 = List.of();
       stored = false;
       return route;
     }

@@ -12,7 +12,7 @@ import java.util.List;
  * <pre>
  *   forward    u8 version=1, run of MQTT 5 PUBLISH packets with packet id 0
  *   interest   u8 version=1, u8 kind, string author, u16 loops, i64 number, u32 count,
- *              count times (u8 added, u16 length, filter)
+ *              count times (u8 flags (1 added, 2 only at QoS 0), u16 length, filter)
  *   evict      u8 version=1, string session name, i64 epoch, string node
  *   verdict    u8 version=1, u8 yes
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port
@@ -21,6 +21,9 @@ import java.util.List;
  */
 public final class Wire {
   private static final byte VERSION = 1;
+
+  private static final int ADDED = 1;
+  private static final int ONLY_QOS_0 = 2;
 
   /** The failure code of a forward that the store of the other node did not take. */
   public static final int NOT_KEPT = 2;
@@ -62,8 +65,13 @@ public final class Wire {
     }
   }
 
-  /** A filter that a node has subscribers of, or none any more. */
-  public record Change(byte[] filter, boolean added) {}
+  /**
+   * A filter that a node has subscribers of, or none any more.
+   *
+   * @param onlyQos0 subscribers who get at QoS 1 and 2 what the store that all nodes share has:
+   *     they are counted apart from the others
+   */
+  public record Change(byte[] filter, boolean onlyQos0, boolean added) {}
 
   /**
    * What filters a node has subscribers of.
@@ -80,7 +88,7 @@ public final class Wire {
       string(out, author);
       out.appendUnsignedShort(loops).appendLong(number).appendInt(changes.size());
       for (Change change : changes) {
-        out.appendByte((byte) (change.added ? 1 : 0))
+        out.appendByte((byte) ((change.added ? ADDED : 0) | (change.onlyQos0 ? ONLY_QOS_0 : 0)))
             .appendUnsignedShort(change.filter.length)
             .appendBytes(change.filter);
       }
@@ -101,8 +109,9 @@ public final class Wire {
       int count = cursor.i32();
       List<Change> changes = new ArrayList<>(Math.min(count, 65_536));
       for (int i = 0; i < count; i++) {
-        boolean added = cursor.u8() == 1;
-        changes.add(new Change(cursor.bytes(), added));
+        int flags = cursor.u8();
+        boolean onlyQos0 = (flags & ONLY_QOS_0) != 0;
+        changes.add(new Change(cursor.bytes(), onlyQos0, (flags & ADDED) != 0));
       }
       return new Interest(kind, author, loops, number, changes);
     }

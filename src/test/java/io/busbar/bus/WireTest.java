@@ -18,13 +18,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The golden bytes are the contract with nodes of another version: they change with a version. */
 class WireTest {
+  private static final Wire.Change STORED =
+      new Wire.Change("s".getBytes(StandardCharsets.UTF_8), true, true);
+
   private static final Wire.Interest INTEREST =
       new Wire.Interest(
           Wire.Kind.SNAPSHOT_LAST,
           "node-ü",
           2,
           0x0102_0304_0506_0708L,
-          List.of(change("a/+", true), change("#", false)));
+          List.of(change("a/+", true), change("#", false), STORED));
 
   /** A form with its golden bytes. */
   record Form(String name, Buffer bytes, String golden, Function<Buffer, ?> decode) {
@@ -39,8 +42,8 @@ class WireTest {
         new Form(
             "interest",
             INTEREST.encode(),
-            "01 03 0007 6e6f64652dc3bc 0002 0102030405060708 00000002"
-                + " 01 0003 612f2b 00 0001 23",
+            "01 03 0007 6e6f64652dc3bc 0002 0102030405060708 00000003"
+                + " 01 0003 612f2b 00 0001 23 03 0001 73",
             Wire.Interest::decode),
         new Form(
             "evict",
@@ -58,7 +61,7 @@ class WireTest {
   }
 
   private static Wire.Change change(String filter, boolean added) {
-    return new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), added);
+    return new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), false, added);
   }
 
   @ParameterizedTest
@@ -161,6 +164,6 @@ class WireTest {
   }
 
   private static Wire.Change filter(int length) {
-    return new Wire.Change(new byte[length], length % 2 == 0);
+    return new Wire.Change(new byte[length], length % 3 == 0, length % 2 == 0);
   }
 }
