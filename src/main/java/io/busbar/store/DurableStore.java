@@ -579,7 +579,9 @@ public final class DurableStore implements Store {
 
     @Override
     public void leads(int group, boolean isLeader) {
-      LOG.info("{} the store's group", isLeader ? "leads" : "does not lead any more");
+      if (others != null) {
+        LOG.info("this node {} the store", isLeader ? "leads" : "does not lead any more");
+      }
       if (isLeader && isServing) {
         tellPending();
       }
