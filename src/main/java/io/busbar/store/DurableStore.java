@@ -53,6 +53,9 @@ public final class DurableStore implements Store {
   /** A sync that takes longer is worth a line. */
   private static final long SLOW_SYNC = TimeUnit.SECONDS.toNanos(1);
 
+  /** How often is told that it does not serve yet. */
+  private static final long TELL = TimeUnit.SECONDS.toNanos(10);
+
   /** How soon it is looked again whether it may serve. */
   private static final long LOOK_AGAIN = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -383,6 +386,18 @@ public final class DurableStore implements Store {
     String here = name.isEmpty() ? node() : name + Command.Gone.OF_NAME;
     List<Command> first = List.of(new Command.Configure(bounds), new Command.Gone(here));
     replicas.append(GROUP, first, OVERHEAD, this::begin);
+    replicas.turn().after(TELL, this::tellWaiting);
+  }
+
+  private void tellWaiting() {
+    if (!isServing) {
+      LOG.info(
+          "the store does not serve yet: leader={} voters={} there={}",
+          replicas.replica(GROUP).leader(),
+          voters,
+          replicas.present());
+      replicas.turn().after(TELL, this::tellWaiting);
+    }
   }
 
   /** What another node sent; on the channel's loop. */

@@ -177,7 +177,7 @@ final class Ensemble {
    * Where this node comes in; waits for others as long as that takes.
    *
    * @param hasJournal whether its disk has what it knew of the store
-   * @throws IOException if it is closed meanwhile
+   * @throws IOException if it is closed meanwhile, or another node has its name
    */
   synchronized Place place(Identity identity, boolean hasJournal) throws IOException {
     self = identity.node();
@@ -198,8 +198,16 @@ final class Ensemble {
     throw new IOException("the store was closed before it had found the others");
   }
 
-  private Optional<Place> choose(Identity identity, boolean hasJournal) {
+  private Optional<Place> choose(Identity identity, boolean hasJournal) throws IOException {
     String own = identity.cluster();
+    for (Wire.Introduction one : met) {
+      NodeEndpoint other = new NodeEndpoint(one.node());
+      if (other.name().equals(self.name()) && !other.equals(self)) {
+        throw new IOException(
+            "another node is called %s: give each node a name of its own (setting node)"
+                .formatted(self.name()));
+      }
+    }
     if (hasJournal) {
       // who else is a member is in the journal
       return Optional.of(new Place(own, List.of(NodeEndpoint.of("", own))));

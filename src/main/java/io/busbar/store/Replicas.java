@@ -136,6 +136,11 @@ final class Replicas {
     return turn;
   }
 
+  /** The nodes that are there now, this one too. */
+  Collection<NodeEndpoint> present() {
+    return world.present();
+  }
+
   Journal journal() {
     return journal;
   }

@@ -67,13 +67,17 @@ class EnsembleTest {
     final Future<Void> started;
 
     Peer(String name) {
+      this(name, data.resolve(name));
+    }
+
+    Peer(String name, Path folder) {
       this.name = name;
       Settings.Replication replication =
           new Settings.Replication(new Settings.Address("127.0.0.1", 0), "a", 3, Optional.empty());
       store =
           new DurableStore(
               name,
-              Settings.Storage.in(data.resolve(name)),
+              Settings.Storage.in(folder),
               new Ensemble(replication, name, 0, NO_METERS),
               Bounds.INITIAL,
               NO_METERS,
@@ -205,6 +209,20 @@ class EnsembleTest {
     assertThat(one.opens("s")).isFalse();
     await(founder.started);
     assertThat(founder.opens("s")).isTrue();
+  }
+
+  @Test
+  void twoNodesOfOneNameAreRefused() throws Exception {
+    three();
+    Path elsewhere = data.resolve("elsewhere");
+    Peer twin = new Peer("b", elsewhere);
+    Throwable refused =
+        twin.started
+            .toCompletionStage()
+            .handle((done, e) -> e)
+            .toCompletableFuture()
+            .get(20, TimeUnit.SECONDS);
+    assertThat(refused).hasMessageContaining("another node is called b");
   }
 
   @Test
