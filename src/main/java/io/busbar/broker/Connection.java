@@ -311,11 +311,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     loop.schedule();
   }
 
-  /** The node was taken for gone, and the stored session for one that is not connected. */
+  /** The node was taken for gone, or does not know what goes on: the device has to come again. */
   void disowned() {
-    if (protocol.isStored()) {
-      end(ReasonCode.SERVER_UNAVAILABLE, "the node was cut off from the others");
-    }
+    end(ReasonCode.SERVER_UNAVAILABLE, "the node was cut off from the others");
   }
 
   /** Messages and packets for the device. */

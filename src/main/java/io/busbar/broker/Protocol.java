@@ -471,11 +471,6 @@ final class Protocol {
     publishing.sendAcks();
   }
 
-  /** Whether its session is stored. */
-  boolean isStored() {
-    return mailbox != null;
-  }
-
   MqttVersion version() {
     return version;
   }

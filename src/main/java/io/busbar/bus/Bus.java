@@ -230,7 +230,7 @@ public final class Bus {
   /** Messages of shared subscriptions that need another member. */
   public record Repicks(List<Effect.Repick> repicks) implements Local {}
 
-  /** The node was taken for gone: its connections have lost their stored sessions. */
+  /** The node was taken for gone by others, or is cut off from most of them. */
   public record Disowned() implements Local {}
 
   /** A connection ended; ignored if the name has passed to a later epoch. */

@@ -53,6 +53,11 @@ public final class DurableStore implements Store {
   /** A sync that takes longer is worth a line. */
   private static final long SLOW_SYNC = TimeUnit.SECONDS.toNanos(1);
 
+  /** So long it may not see most of the nodes, then it begins anew. */
+  private static final long CUT_OFF = TimeUnit.SECONDS.toNanos(15);
+
+  private static final long NEVER = Long.MIN_VALUE;
+
   /** How often is told that it does not serve yet. */
   private static final long TELL = TimeUnit.SECONDS.toNanos(10);
 
@@ -94,6 +99,7 @@ public final class DurableStore implements Store {
   private volatile long position;
   private volatile List<String> voters = List.of();
   private long membersAt = -1;
+  private long cutOffSince = NEVER;
   private volatile boolean isLeader;
   private volatile int sessions;
   private volatile int retained;
@@ -166,6 +172,40 @@ public final class DurableStore implements Store {
   @Override
   public void met(Collection<Wire.Introduction> nodes, boolean areAll) {
     others.met(nodes, areAll);
+    Turn now = turn;
+    if (now != null) {
+      now.execute(this::watchMajority);
+    }
+  }
+
+  /**
+   * A node that does not see most voters cannot know what goes on without it: its connections end
+   * at once. If that lasts, it has to begin anew, for the others go on as if it were gone.
+   */
+  private void watchMajority() {
+    if (!isServing || voters.isEmpty()) {
+      return;
+    }
+    List<String> there = others.present().stream().map(NodeEndpoint::id).toList();
+    boolean seesMost = 2 * voters.stream().filter(there::contains).count() > voters.size();
+    long now = System.nanoTime();
+    if (seesMost) {
+      if (cutOffSince != NEVER) {
+        LOG.info("sees most nodes of the store again: there={}", there);
+      }
+      cutOffSince = NEVER;
+    } else if (cutOffSince == NEVER) {
+      cutOffSince = now;
+      LOG.error(
+          "cut off from most nodes of the store, all connections end: there={} voters={}",
+          there,
+          voters);
+      effects.accept(new Effect.Left(node()));
+    } else if (now - cutOffSince > CUT_OFF) {
+      fatal.accept(
+          new CutOffException(
+              "cut off from most nodes of the store: there=%s voters=%s".formatted(there, voters)));
+    }
   }
 
   @Override
@@ -270,7 +310,8 @@ public final class DurableStore implements Store {
             replicas.append(
                 GROUP, List.of(new Command.Tick()), OVERHEAD, done -> isTicking = false);
           }
-          if (others != null && replicas.replica(GROUP).leads()) {
+          if (others != null) {
+            watchMajority();
             dropGone();
           }
         });
@@ -278,6 +319,9 @@ public final class DurableStore implements Store {
 
   /** The connections of nodes that have been away for long are taken to have ended. */
   private void dropGone() {
+    if (!replicas.replica(GROUP).leads()) {
+      return;
+    }
     List<String> members = ids(replicas.replica(GROUP).raft().getCommittedMembers().getMembers());
     for (String node : others.gone(members, System.nanoTime())) {
       LOG.warn("a node is taken for gone, its connections have ended: node={}", node);

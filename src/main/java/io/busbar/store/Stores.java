@@ -17,6 +17,9 @@ public final class Stores {
   /** An error of input or output, as sysexits has it. */
   private static final int EXIT_CODE = 74;
 
+  /** A failure that is gone when it is tried again, as sysexits has it. */
+  private static final int TRY_AGAIN_CODE = 75;
+
   /** What an entry may have besides its largest packet. */
   private static final int ENTRY_BYTES = 1 << 20;
 
@@ -77,7 +80,7 @@ public final class Stores {
   /** Memory and disk may differ: whoever starts next reads what is on the disk. */
   private static void halt(Throwable cause) {
     LOG.error("the store cannot go on, this process ends; start it again", cause);
-    Runtime.getRuntime().halt(EXIT_CODE);
+    Runtime.getRuntime().halt(cause instanceof CutOffException ? TRY_AGAIN_CODE : EXIT_CODE);
   }
 
   /** What stored sessions and retained messages are bounded by. */

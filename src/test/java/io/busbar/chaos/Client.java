@@ -21,8 +21,8 @@ abstract class Client {
   private static final int RECEIVE_MAXIMUM = 200;
   private static final int RETRY_MILLIS = 50;
   private static final long CONNECT_NANOS = TimeUnit.SECONDS.toNanos(5);
-  private static final long PING_NANOS = TimeUnit.SECONDS.toNanos(5);
-  private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(30);
+  private static final long PING_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(6);
   private static final int OUT_BYTES = 512 * 1024;
 
   final Loop loop;

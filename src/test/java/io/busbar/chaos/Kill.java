@@ -107,6 +107,15 @@ final class Kill implements Callable<Integer> {
   private double rate;
 
   @Option(
+      names = "--pause",
+      paramLabel = "MILLIS",
+      defaultValue = "0",
+      description =
+          "after each kill a node is also stopped (SIGSTOP) for up to so long, and goes on; 0: none"
+              + " is (0)")
+  private int pause;
+
+  @Option(
       names = "--calm",
       paramLabel = "MILLIS",
       defaultValue = "1500",
@@ -155,6 +164,7 @@ final class Kill implements Callable<Integer> {
             atLeast("--publishers", publishers, 1),
             atLeast("--window", window, 1),
             rate,
+            atLeast("--pause", pause, 0),
             atLeast("--calm", calm, 1),
             seed == null ? System.nanoTime() : seed,
             atLeast("--patience", patience, 1));

@@ -14,6 +14,8 @@ import java.util.Optional;
  * @param publishers half of them at QoS 1, half at QoS 2
  * @param window unsettled messages of a publisher
  * @param rate messages a second of all publishers at most, 0 for no limit
+ * @param pause milliseconds that a node is stopped at most after each kill, and goes on then; 0 for
+ *     never
  * @param calm milliseconds, longest from the first answers after a kill to the next
  * @param seed of what is random, but for what the machine makes of it
  * @param patience seconds without any progress after which there will be none
@@ -29,6 +31,7 @@ record Plan(
     int publishers,
     int window,
     double rate,
+    int pause,
     int calm,
     long seed,
     int patience) {}

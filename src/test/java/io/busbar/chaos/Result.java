@@ -13,6 +13,7 @@ import java.util.Map;
  * What came of a run.
  *
  * @param kills SIGKILLs, where all nodes at once are one
+ * @param pauses SIGSTOPs
  * @param restartMillis from each kill until the process lets clients in again
  * @param outageMillis from each kill until every publisher had an answer again after that
  * @param refused messages answered with an error
@@ -26,6 +27,7 @@ record Result(
     Oracle.Verdict verdict,
     int kills,
     int killsOfAll,
+    int pauses,
     List<Long> restartMillis,
     List<Long> outageMillis,
     long refused,
@@ -41,8 +43,15 @@ record Result(
 
   void print(PrintWriter out) {
     out.printf(
-        "%s: %d node(s), %d kills (%d of all nodes), power %s, seed %d, %.1f s%n",
-        plan.target(), plan.nodes(), kills, killsOfAll, power(), plan.seed(), millis / 1000.0);
+        "%s: %d node(s), %d kills (%d of all nodes), %d pauses, power %s, seed %d, %.1f s%n",
+        plan.target(),
+        plan.nodes(),
+        kills,
+        killsOfAll,
+        pauses,
+        power(),
+        plan.seed(),
+        millis / 1000.0);
     out.printf("| subscriber | QoS | published | acked | delivered | lost | duplicated |");
     out.printf(" in excess | reordered |%n|---|---:|---:|---:|---:|---:|---:|---:|---:|%n");
     for (Oracle.Row row : verdict.rows()) {
@@ -96,6 +105,7 @@ record Result(
       json.writeNumberField("seed", plan.seed());
       json.writeNumberField("kills", kills);
       json.writeNumberField("kills_of_all", killsOfAll);
+      json.writeNumberField("pauses", pauses);
       json.writeNumberField("millis", millis);
       json.writeBooleanField("clean", isClean());
       numbers(json, "restart_millis", restartMillis);

@@ -41,6 +41,7 @@ final class Run implements AutoCloseable {
   private final List<Long> outageMillis = new ArrayList<>();
   private int kills;
   private int killsOfAll;
+  private int pauses;
   private int unsettled;
 
   Run(Plan plan, Path folder) throws IOException {
@@ -136,6 +137,10 @@ final class Run implements AutoCloseable {
       while (kills < end) {
         strike();
         calm();
+        if (plan.pause() > 0) {
+          pause();
+          calm();
+        }
       }
       drain();
     } while (kills < plan.kills());
@@ -176,6 +181,17 @@ final class Run implements AutoCloseable {
       awaitAnswers();
       outageMillis.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - killed));
     }
+  }
+
+  /** Stops a node for a while, as a machine does that has no time for it; then it goes on. */
+  private void pause() throws IOException {
+    Target target = targets.get(random.nextInt(targets.size()));
+    pauses++;
+    target.signal("STOP");
+    elapse(random.nextInt(plan.pause()));
+    target.signal("CONT");
+    target.awaitBack(START_SECONDS);
+    awaitAnswers();
   }
 
   private void kill(List<Target> struck) throws IOException {
@@ -252,6 +268,7 @@ final class Run implements AutoCloseable {
         Oracle.judge(sent, listeners, sessionsLost, foreign),
         kills,
         killsOfAll,
+        pauses,
         restartMillis,
         outageMillis,
         sent.stream().mapToLong(Sent::refusals).sum(),

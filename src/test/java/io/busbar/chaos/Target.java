@@ -21,6 +21,9 @@ final class Target {
   private static final long PROBE_EVERY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
   private static final int END_SECONDS = 30;
 
+  /** What a node ends with that the others have gone on without. */
+  private static final int CUT_OFF = 75;
+
   private final String name;
   private final String command;
   private final InetSocketAddress address;
@@ -81,6 +84,38 @@ final class Target {
     children.forEach(child -> child.onExit().orTimeout(END_SECONDS, TimeUnit.SECONDS).join());
     if (power.isPresent()) {
       power.get().cut(data);
+    }
+  }
+
+  /** Sends it a signal by name. */
+  void signal(String name) throws IOException {
+    try {
+      Process sent =
+          new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).inheritIO().start();
+      if (sent.waitFor() != 0) {
+        throw new KillException(this.name + " does not take the signal " + name);
+      }
+    } catch (InterruptedException e) {
+      throw new KillException("interrupted", e);
+    }
+  }
+
+  /**
+   * Waits until it lets clients in after a pause. It may have given itself up, being replaced
+   * meanwhile: then it is started again, as a supervisor does.
+   */
+  void awaitBack(int seconds) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+    while (!letsIn()) {
+      if (!process.isAlive() && process.exitValue() == CUT_OFF) {
+        start();
+      } else if (!process.isAlive()) {
+        throw new KillException("%s ended with %d%s".formatted(name, process.exitValue(), said()));
+      }
+      if (System.nanoTime() > deadline) {
+        throw new KillException("%s is not back after %d s%s".formatted(name, seconds, said()));
+      }
+      LockSupport.parkNanos(PROBE_EVERY_NANOS);
     }
   }
 

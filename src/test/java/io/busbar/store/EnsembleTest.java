@@ -338,6 +338,18 @@ class EnsembleTest {
   }
 
   @Test
+  void aNodeThatDoesNotSeeMostOfThemDisownsItsConnections() throws Exception {
+    List<Peer> peers = three();
+    peers.get(0).stop();
+    assertThat(peers.get(2).opens("s")).as("two of three go on").isFalse();
+    peers.get(1).stop();
+    Await.until(
+        "it is told",
+        () -> peers.get(2).told.stream().anyMatch(effect -> effect instanceof Effect.Left),
+        () -> peers.get(2).told);
+  }
+
+  @Test
   void aNodeThatIsTakenForGoneHearsOfIt() throws Exception {
     List<Peer> peers = three();
     peers.get(0).append(new Command.Gone(peers.get(1).store.node()));
