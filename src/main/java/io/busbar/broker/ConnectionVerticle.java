@@ -115,11 +115,11 @@ public final class ConnectionVerticle extends VerticleBase {
 
   private void onForward(Message<Buffer> message) {
     loop.counters.busMessages++;
-    byte[] body = message.body().getBytes();
+    Wire.Forward forward = Wire.Forward.decode(message.body());
     loop.tick();
     Acks.Ack ack = new Acks.Ack(outcome -> taken(message, outcome));
     ack.await();
-    loop.dispatcher.handedOver(body, Wire.FORWARD_AT, true, ack);
+    loop.dispatcher.handedOver(forward, ack);
     ack.arrived();
   }
 

@@ -76,6 +76,25 @@ sealed interface Destination {
   }
 
   /**
+   * Another node that has members of a shared subscription.
+   *
+   * @param loops how many event loops it has
+   * @param weight how many members
+   */
+  record RemoteMembers(String node, int loops, String share, byte[] filter, int weight)
+      implements Destination {
+    @Override
+    public boolean equals(Object other) {
+      return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(this);
+    }
+  }
+
+  /**
    * Another node that has subscriptions of a filter.
    *
    * @param loops how many event loops it has

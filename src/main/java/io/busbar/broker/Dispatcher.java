@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.bus.Wire;
 import io.busbar.match.SubscriptionIndex;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.MqttException;
@@ -95,7 +96,8 @@ final class Dispatcher {
    */
   void dispatch(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     deliver(message, topic, route, origin.connection());
-    List<Command.Pick> picks = share(message, topic, route, true);
+    List<Command.Pick> picks =
+        route.shares.length == 0 ? NO_PICKS : share(message, topic, route, origin, ack);
     boolean isQueued = message.qos() > 0 && (route.stored || !picks.isEmpty());
     if (isQueued || message.retain()) {
       store(message, origin, true, picks, ack);
@@ -146,14 +148,14 @@ final class Dispatcher {
   /**
    * Gives a message to a member of each share.
    *
-   * @param ofStore whether at QoS 1 and 2 also of those of which the store knows all members
    * @return what is left to the store
    */
-  private List<Command.Pick> share(Publish message, Topic topic, Route route, boolean ofStore) {
+  private List<Command.Pick> share(
+      Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     List<Command.Pick> picks = NO_PICKS;
     for (Share share : route.shares) {
-      Command.Pick pick =
-          ofStore || !share.isStored() || message.qos() == 0 ? share(message, topic, share) : null;
+      Destination member = share.pick(loop.id, false);
+      Command.Pick pick = give(message, topic, share, member, origin.connection(), ack);
       if (pick != null) {
         picks = picks.isEmpty() ? new ArrayList<>(1) : picks;
         picks.add(pick);
@@ -162,10 +164,24 @@ final class Dispatcher {
     return picks;
   }
 
-  /** Gives a message to a member, or says what the store has to do with it. */
-  private Command.Pick share(Publish message, Topic topic, Share share) {
-    Destination.Subscription member = share.pick(loop.id);
-    if (member == null) {
+  /**
+   * Gives a message to a member, or says what the store has to do with it.
+   *
+   * @param chosen a member here, a node that has some, or null
+   * @param ack what waits until another node has the message, or null
+   */
+  private Command.Pick give(
+      Publish message,
+      Topic topic,
+      Share share,
+      Destination chosen,
+      Connection publisher,
+      Acks.Ack ack) {
+    if (chosen instanceof Destination.RemoteMembers there) {
+      linkToNode(there.node(), there.loops()).direct(message, 0, share.key, publisher, ack);
+      return null;
+    }
+    if (!(chosen instanceof Destination.Subscription member)) {
       if (share.isStored() && message.qos() > 0) {
         return new Command.Pick(share.key.name(), share.key.filter(), null);
       }
@@ -178,7 +194,7 @@ final class Dispatcher {
     if (member.loop() == loop.id) {
       deliver(message, topic, member, share.key);
     } else {
-      linkToLoop(member.loop()).direct(message, member.connection().key(), share.key);
+      linkToLoop(member.loop()).direct(message, member.connection().key(), share.key, null, null);
     }
     return null;
   }
@@ -234,26 +250,55 @@ final class Dispatcher {
    * @param effect the store's pending effect that this carries out, or 0
    */
   private void repick(Share.Key key, byte[] packet, long effect) {
+    Acks.Ack ack = null;
+    if (effect != 0) {
+      // if it goes back to the store, in one entry with that: both are lost, or neither
+      Command confirm = new Command.Confirm(new long[] {effect});
+      ack = new Acks.Ack(outcome -> loop.outbox.addUntilTaken(confirm));
+      ack.await();
+    }
     try {
       Topic topic = parse(packet, 0, packet.length);
-      Share share = find(route(topic), key);
-      Command.Pick pick = null;
-      if (share == null) {
-        // the last member is gone: nobody is left to hand it on to
-        loop.counters.matched++;
-        loop.counters.lost(Loss.SESSION_ENDED, 1);
-      } else {
-        pick = share(handedOver, topic, share);
-      }
-      if (pick != null) {
-        store(handedOver, Origin.of(null, effect), false, List.of(pick), null);
-      }
+      repick(key, topic, effect, ack);
     } catch (MqttException e) {
       refused(e);
     }
-    if (effect != 0) {
-      // in one entry with what goes back to the store: both are lost, or neither
-      loop.outbox.addUntilTaken(new Command.Confirm(new long[] {effect}));
+    if (ack != null) {
+      ack.arrived();
+    }
+  }
+
+  private void repick(Share.Key key, Topic topic, long effect, Acks.Ack ack) {
+    Share share = find(route(topic), key);
+    if (share == null) {
+      // the last member is gone: nobody is left to hand it on to
+      loop.counters.matched++;
+      loop.counters.lost(Loss.SESSION_ENDED, 1);
+      return;
+    }
+    Destination chosen = share.pick(loop.id, false);
+    Command.Pick pick = give(handedOver, topic, share, chosen, null, ack);
+    if (pick != null) {
+      store(handedOver, Origin.of(null, effect), false, List.of(pick), null);
+    }
+  }
+
+  /** A message that another node chose this one for, as it has members of the share. */
+  private void shared(Wire.Shared one, Acks.Ack ack) throws MqttException {
+    loop.counters.forwardsReceived++;
+    Topic topic = parse(one.packet(), 0, one.packet().length);
+    Share.Key key = new Share.Key(one.share(), one.filter());
+    Share share = find(route(topic), key);
+    Destination member = share == null ? null : share.pick(loop.id, true);
+    boolean isKept = share != null && share.isStored() && handedOver.qos() > 0;
+    if (member == null && !isKept) {
+      // they have left meanwhile: others may be members
+      repick(key, topic, 0, ack);
+      return;
+    }
+    Command.Pick pick = give(handedOver, topic, share, member, null, ack);
+    if (pick != null) {
+      store(handedOver, null, false, List.of(pick), ack);
     }
   }
 
@@ -371,7 +416,7 @@ final class Dispatcher {
 
   /** Messages from another loop. */
   void handedOver(Bus.Handover handover) {
-    handedOver(handover.packets(), 0, false, null);
+    handedOver(handover.packets(), 0, handover.packets().length, false, null);
     for (Bus.Directed directed : handover.directed()) {
       try {
         directed(directed);
@@ -382,23 +427,41 @@ final class Dispatcher {
   }
 
   /**
+   * Messages from another node.
+   *
+   * @param ack what waits until the store has those that it is to keep
+   */
+  void handedOver(Wire.Forward forward, Acks.Ack ack) {
+    handedOver(forward.bytes(), forward.start(), forward.end(), true, ack);
+    for (Wire.Shared one : forward.shared()) {
+      try {
+        shared(one, ack);
+      } catch (MqttException e) {
+        refused(e);
+      }
+    }
+  }
+
+  /**
    * Messages from another loop or node.
    *
-   * @param packets a run of MQTT 5 PUBLISH packets
+   * @param packets a run of MQTT 5 PUBLISH packets, a part of them
    * @param fromNode whether they come from another node and so concern the other loops too
    * @param ack what waits until the store has those that it is to keep, or null
    */
-  void handedOver(byte[] packets, int offset, boolean fromNode, Acks.Ack ack) {
+  private void handedOver(byte[] packets, int start, int limit, boolean fromNode, Acks.Ack ack) {
     try {
-      int at = offset;
-      while (at < packets.length) {
-        int end = at + Decoder.packetLength(packets, at, packets.length);
+      int at = start;
+      while (at < limit) {
+        int end = at + Decoder.packetLength(packets, at, limit);
         Topic topic = parse(packets, at, end);
         Route route = route(topic);
         deliver(handedOver, topic, route, null);
         if (fromNode) {
           loop.counters.forwardsReceived++;
-          handedOver(topic, route, ack);
+          if (handedOver.qos() > 0 && route.stored && !broker.isStoreShared) {
+            store(handedOver, null, true, NO_PICKS, ack);
+          }
           for (Link link : route.loops) {
             link.append(handedOver, null, null);
           }
@@ -409,17 +472,6 @@ final class Dispatcher {
       refused(e);
     }
     loop.schedule();
-  }
-
-  /** Another node's message, for what is this node's of the shares and of the store. */
-  private void handedOver(Topic topic, Route route, Acks.Ack ack) {
-    // the other node has given it to a store that both have
-    boolean isOwn = !broker.isStoreShared;
-    List<Command.Pick> picks = share(handedOver, topic, route, isOwn);
-    boolean all = isOwn && route.stored;
-    if (handedOver.qos() > 0 && (all || !picks.isEmpty())) {
-      store(handedOver, null, all, picks, ack);
-    }
   }
 
   private Topic parse(byte[] packets, int at, int end) throws MqttException {
@@ -472,9 +524,10 @@ final class Dispatcher {
     return loopLinks[to];
   }
 
-  Link linkToNode(Destination.RemoteNode node) {
+  /** The stream to a node that has so many event loops. */
+  Link linkToNode(String node, int loops) {
     return nodeLinks.computeIfAbsent(
-        node.id(), id -> new Link(loop, Bus.nodeLoop(id, loop.id % node.loops()), true));
+        node, id -> new Link(loop, Bus.nodeLoop(id, loop.id % loops), true));
   }
 
   /** What gathers for many subscribers goes into their buffers. */

@@ -11,6 +11,7 @@ import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.vertx.core.Promise;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.eventbus.ReplyFailure;
 import java.util.ArrayList;
@@ -64,21 +65,33 @@ final class Link {
     }
     int before = batch.readableBytes();
     publish.write(batch, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
+    await(publisher, ack);
+    added(batch.readableBytes() - before, publisher);
+  }
+
+  private void await(Connection publisher, Acks.Ack ack) {
     if (ack != null) {
       ack.await();
       waiting.add(new Waiting(publisher, ack));
     }
-    added(batch.readableBytes() - before, publisher);
   }
 
-  /** Adds a message for one connection of the other loop, a member of a shared subscription. */
-  void direct(Publish publish, long connection, Share.Key share) {
+  /**
+   * Adds a message for a member of a shared subscription.
+   *
+   * @param connection the member; not looked at by another node, which chooses one itself
+   * @param publisher who is paused when credit runs out, or null
+   * @param ack what waits until another node has the message, or null
+   */
+  void direct(
+      Publish publish, long connection, Share.Key share, Connection publisher, Acks.Ack ack) {
     ByteBuf one = Unpooled.buffer(publish.packetLength() + 8);
     publish.write(one, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
     byte[] packet = new byte[one.readableBytes()];
     one.readBytes(packet);
     directed.add(new Bus.Directed(packet, connection, share.name(), share.filter()));
-    added(packet.length, null);
+    await(publisher, ack);
+    added(packet.length, publisher);
   }
 
   private void added(int size, Connection publisher) {
@@ -110,7 +123,7 @@ final class Link {
     if (remote) {
       loop.counters.forwardsSent += sent;
       loop.bus
-          .<Object>request(address, Wire.forward(packets), Bus.remote(TIMEOUT))
+          .<Object>request(address, forward(packets, one), Bus.remote(TIMEOUT))
           .onComplete(taken::tryComplete, taken::tryFail);
     } else {
       loop.bus
@@ -148,6 +161,14 @@ final class Link {
                     }));
   }
 
+  private static Buffer forward(byte[] packets, List<Bus.Directed> directed) {
+    List<Wire.Shared> shared =
+        directed.stream()
+            .map(one -> new Wire.Shared(one.share(), one.filter(), one.packet()))
+            .toList();
+    return new Wire.Forward(packets, 0, packets.length, shared).encode();
+  }
+
   private static boolean isReply(Throwable cause, int failureCode) {
     return cause instanceof ReplyException e
         && e.failureType() == ReplyFailure.RECIPIENT_FAILURE
@@ -166,7 +187,7 @@ final class Link {
 
   private static void taken(List<Waiting> acks) {
     for (Waiting one : acks) {
-      if (one.ack.arrived()) {
+      if (one.ack.arrived() && one.publisher != null) {
         one.publisher.sendAcks();
       }
     }

@@ -31,21 +31,23 @@ public final class MatchingVerticle extends VerticleBase {
   private final boolean clustered;
   private final Set<String> members;
 
-  /** How many subscriptions of this node each filter has; kept in a cluster only. */
+  /** How many subscriptions of this node there are of each; kept in a cluster only. */
   private final Map<Wanted, Integer> own = new HashMap<>();
 
   /** What a node has subscribers of ({@link Wire.Change}). */
-  private record Wanted(String filter, boolean onlyQos0) {
+  private record Wanted(String filter, String share, boolean onlyQos0) {
     static Wanted of(Wire.Change change) {
-      return new Wanted(new String(change.filter(), StandardCharsets.UTF_8), change.onlyQos0());
+      String filter = new String(change.filter(), StandardCharsets.UTF_8);
+      return new Wanted(filter, change.share(), change.onlyQos0());
     }
 
     byte[] bytes() {
       return filter.getBytes(StandardCharsets.UTF_8);
     }
 
-    Wire.Change change(boolean added) {
-      return new Wire.Change(bytes(), onlyQos0, added);
+    Wire.Change change(int weight) {
+      return new Wire.Change(
+          bytes(), share, onlyQos0, share == null ? Math.min(1, weight) : weight);
     }
   }
 
@@ -147,12 +149,20 @@ public final class MatchingVerticle extends VerticleBase {
       // all nodes know what is in a store that they share
       return;
     }
-    boolean onlyQos0 =
-        broker.isStoreShared
-            && destination instanceof Destination.Subscription subscription
-            && subscription.session() != null
-            && subscription.qos() > 0;
-    Wanted wanted = new Wanted(new String(filter, StandardCharsets.UTF_8), onlyQos0);
+    String share = null;
+    boolean onlyQos0 = false;
+    if (destination instanceof Destination.Subscription subscription) {
+      share = subscription.share();
+      // a share's member is chosen for what it gets, at each QoS
+      onlyQos0 =
+          broker.isStoreShared
+              && share == null
+              && subscription.session() != null
+              && subscription.qos() > 0;
+    } else if (destination instanceof Destination.Pool pool) {
+      share = pool.share();
+    }
+    Wanted wanted = new Wanted(new String(filter, StandardCharsets.UTF_8), share, onlyQos0);
     int before = own.getOrDefault(wanted, 0);
     int after = before + change;
     if (after == 0) {
@@ -160,9 +170,9 @@ public final class MatchingVerticle extends VerticleBase {
     } else {
       own.put(wanted, after);
     }
-    if (before == 0 || after == 0) {
+    if (before == 0 || after == 0 || share != null) {
       number++;
-      Wire.Change told = wanted.change(after > 0);
+      Wire.Change told = wanted.change(after);
       peers.values().forEach(peer -> peer.changed(told));
     }
   }
@@ -201,7 +211,9 @@ public final class MatchingVerticle extends VerticleBase {
   }
 
   private List<Wire.Change> allFilters() {
-    return own.keySet().stream().map(wanted -> wanted.change(true)).toList();
+    List<Wire.Change> all = new ArrayList<>();
+    own.forEach((wanted, count) -> all.add(wanted.change(count)));
+    return all;
   }
 
   private void onInterest(Message<Buffer> message) {
@@ -232,10 +244,11 @@ public final class MatchingVerticle extends VerticleBase {
   /** What another node has subscribers of, as far as it has told. */
   private final class Author {
     private final String id;
-    private Destination.RemoteNode destination;
-    private Destination.RemoteNode destinationOfQos0;
-    private Set<Wanted> filters = new HashSet<>();
-    private Set<Wanted> building = new HashSet<>();
+    private int loops;
+    private Map<Wanted, Destination> wanted = new HashMap<>();
+    private Map<Wanted, Integer> building = new HashMap<>();
+    private Destination.RemoteNode all;
+    private Destination.RemoteNode ofQos0;
     private long number;
     private boolean whole;
 
@@ -244,9 +257,10 @@ public final class MatchingVerticle extends VerticleBase {
     }
 
     boolean apply(Wire.Interest interest) {
-      if (destination == null) {
-        destination = new Destination.RemoteNode(id, interest.loops(), false);
-        destinationOfQos0 = new Destination.RemoteNode(id, interest.loops(), true);
+      if (all == null) {
+        loops = interest.loops();
+        all = new Destination.RemoteNode(id, loops, false);
+        ofQos0 = new Destination.RemoteNode(id, loops, true);
       }
       Wire.Kind kind = interest.kind();
       if (kind == Wire.Kind.CHANGES) {
@@ -254,46 +268,58 @@ public final class MatchingVerticle extends VerticleBase {
           return false;
         }
         for (Wire.Change change : interest.changes()) {
-          Wanted wanted = Wanted.of(change);
-          if (change.added() ? filters.add(wanted) : filters.remove(wanted)) {
-            put(wanted, change.added());
-          }
+          put(Wanted.of(change), change.weight());
         }
         number = interest.number();
         return true;
       }
       if (kind == Wire.Kind.SNAPSHOT_FIRST || kind == Wire.Kind.SNAPSHOT_WHOLE) {
-        building = new HashSet<>();
+        building = new HashMap<>();
       }
       for (Wire.Change change : interest.changes()) {
-        building.add(Wanted.of(change));
+        building.put(Wanted.of(change), change.weight());
       }
       if (kind == Wire.Kind.SNAPSHOT_LAST || kind == Wire.Kind.SNAPSHOT_WHOLE) {
-        Set<Wanted> before = filters;
-        filters = building;
-        building = new HashSet<>();
-        filters.stream().filter(f -> !before.contains(f)).forEach(f -> put(f, true));
-        before.stream().filter(f -> !filters.contains(f)).forEach(f -> put(f, false));
+        Set<Wanted> gone = new HashSet<>(wanted.keySet());
+        gone.removeAll(building.keySet());
+        building.forEach(this::put);
+        gone.forEach(one -> put(one, 0));
+        building = new HashMap<>();
         number = interest.number();
         whole = true;
-        LOG.info("interest of a node is known: node={} filters={}", id, filters.size());
+        LOG.info("interest of a node is known: node={} filters={}", id, wanted.size());
       }
       return true;
     }
 
     void forget() {
-      filters.forEach(f -> put(f, false));
-      filters = new HashSet<>();
+      List.copyOf(wanted.keySet()).forEach(one -> put(one, 0));
       LOG.info("interest of a node is forgotten: node={}", id);
     }
 
-    private void put(Wanted wanted, boolean added) {
-      Destination.RemoteNode node = wanted.onlyQos0() ? destinationOfQos0 : destination;
-      if (added) {
-        broker.index.add(wanted.bytes(), node);
-      } else {
-        broker.index.remove(wanted.bytes(), node);
+    /** What it has of something now; the new place in the index comes before the old one goes. */
+    private void put(Wanted of, int weight) {
+      Destination before = wanted.get(of);
+      Destination now = weight == 0 ? null : destination(of, weight);
+      if (now != null && now.equals(before)) {
+        return;
       }
+      if (now != null) {
+        broker.index.add(of.bytes(), now);
+        wanted.put(of, now);
+      } else {
+        wanted.remove(of);
+      }
+      if (before != null) {
+        broker.index.remove(of.bytes(), before);
+      }
+    }
+
+    private Destination destination(Wanted of, int weight) {
+      if (of.share() != null) {
+        return new Destination.RemoteMembers(id, loops, of.share(), of.bytes(), weight);
+      }
+      return of.onlyQos0() ? ofQos0 : all;
     }
   }
 }

@@ -65,7 +65,10 @@ final class Route {
     this.nodes = from.nodes.toArray(NO_LINKS);
     this.nodesOfQos0 = without(from.nodesOfQos0, from.nodes);
     this.routed = routed;
-    this.waits = stored || nodes.length > 0 || Arrays.stream(shares).anyMatch(Share::isStored);
+    this.waits =
+        stored
+            || nodes.length > 0
+            || Arrays.stream(shares).anyMatch(share -> share.isStored() || share.isRemote());
     if (targets.length > 1) {
       this.apart = Arrays.stream(targets).filter(Target::isApart).toArray(Target[]::new);
       this.groups = groups(targets);
@@ -243,7 +246,11 @@ final class Route {
           }
         }
       } else if (destination instanceof Destination.RemoteNode node) {
-        addOnce(node.onlyQos0() ? nodesOfQos0 : nodes, loop.dispatcher.linkToNode(node));
+        addOnce(
+            node.onlyQos0() ? nodesOfQos0 : nodes,
+            loop.dispatcher.linkToNode(node.id(), node.loops()));
+      } else if (destination instanceof Destination.RemoteMembers members) {
+        share(members.share(), members.filter()).add(members);
       } else if (destination instanceof Destination.Pool pool) {
         share(pool.share(), pool.filter()).keeps();
       } else {

@@ -26,7 +26,11 @@ final class Share {
 
   private boolean keeps;
 
+  /** A node with more members counts as this many: each stands for a place. */
+  private static final int MOST_PLACES = 64;
+
   private final List<Destination.Subscription> members = new ArrayList<>(4);
+  private final List<Destination.RemoteMembers> others = new ArrayList<>(0);
   private int turn;
 
   /** A share whose first message goes to the member of this number, counted around. */
@@ -44,16 +48,35 @@ final class Share {
     members.add(member);
   }
 
+  /** Members at another node. */
+  void add(Destination.RemoteMembers members) {
+    for (int i = Math.min(members.weight(), MOST_PLACES); i > 0; i--) {
+      others.add(members);
+    }
+  }
+
+  /** Whether another node has members. */
+  boolean isRemote() {
+    return !others.isEmpty();
+  }
+
   /** Whether a stored session is a member. */
   boolean isStored() {
     return keeps;
   }
 
-  /** The member whose turn it is, or null if none is connected. */
-  Destination.Subscription pick(int loop) {
+  /**
+   * Whose turn it is, a member here or another node that has some; null if none is connected.
+   *
+   * @param onlyHere whether other nodes are left out
+   */
+  Destination pick(int loop, boolean onlyHere) {
     Destination.Subscription busy = null;
-    for (int i = 0, size = members.size(); i < size; i++) {
+    for (int i = 0, size = members.size() + (onlyHere ? 0 : others.size()); i < size; i++) {
       turn = turn + 1 < size ? turn + 1 : (turn + 1) % size;
+      if (turn >= members.size()) {
+        return others.get(turn - members.size());
+      }
       Destination.Subscription member = members.get(turn);
       if (member.loop() != loop) {
         return member;

@@ -11,8 +11,11 @@ import java.util.List;
  *
  * <pre>
  *   forward    u8 version=1, run of MQTT 5 PUBLISH packets with packet id 0
+ *   forward    u8 version=2, u32 length, such a run, then to the end: (string share,
+ *              u16 length, filter, u32 length, one such packet)
  *   interest   u8 version=1, u8 kind, string author, u16 loops, i64 number, u32 count,
- *              count times (u8 flags (1 added, 2 only at QoS 0), u16 length, filter)
+ *              count times (u8 flags (1 added, 2 only at QoS 0, 4 share), u16 length, filter,
+ *              [string share, u16 weight])
  *   evict      u8 version=1, string session name, i64 epoch, string node
  *   verdict    u8 version=1, u8 yes
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port
@@ -24,18 +27,61 @@ public final class Wire {
 
   private static final int ADDED = 1;
   private static final int ONLY_QOS_0 = 2;
+  private static final int SHARE = 4;
+  private static final int MOST_WEIGHT = 0xffff;
 
   /** The failure code of a forward that the store of the other node did not take. */
   public static final int NOT_KEPT = 2;
 
-  /** Where the packets of a forward begin. */
-  public static final int FORWARD_AT = 1;
+  private static final byte FORWARD_VERSION = 2;
 
   private Wire() {}
 
-  /** A run of messages for another node. */
-  public static Buffer forward(byte[] packets) {
-    return Buffer.buffer(packets.length + 1).appendByte(VERSION).appendBytes(packets);
+  /** A message of a shared subscription, one packet, for a member of it that a node has. */
+  public record Shared(String share, byte[] filter, byte[] packet) {}
+
+  /**
+   * Messages for another node.
+   *
+   * @param bytes the run is a part of them
+   * @param start of the run: MQTT 5 PUBLISH packets for all that match; and
+   * @param end of it
+   * @param shared those for members of shares
+   */
+  public record Forward(byte[] bytes, int start, int end, List<Shared> shared) {
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      int length = end - start;
+      if (shared.isEmpty()) {
+        return Buffer.buffer(length + 1).appendByte(VERSION).appendBytes(bytes, start, length);
+      }
+      Buffer out = Buffer.buffer(length + 128).appendByte(FORWARD_VERSION);
+      out.appendUnsignedInt(length).appendBytes(bytes, start, length);
+      for (Shared one : shared) {
+        string(out, one.share);
+        out.appendUnsignedShort(one.filter.length).appendBytes(one.filter);
+        out.appendInt(one.packet.length).appendBytes(one.packet);
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire; the packets themselves are not looked at. */
+    public static Forward decode(Buffer in) {
+      byte[] bytes = in.getBytes();
+      if (bytes[0] == VERSION) {
+        return new Forward(bytes, 1, bytes.length, List.of());
+      }
+      Cursor cursor = new Cursor(in, FORWARD_VERSION);
+      int length = cursor.i32();
+      int start = cursor.at;
+      cursor.at += length;
+      List<Shared> shared = new ArrayList<>();
+      while (cursor.at < bytes.length) {
+        shared.add(new Shared(cursor.string(), cursor.bytes(), cursor.bytes(cursor.i32())));
+      }
+      return new Forward(bytes, start, start + length, shared);
+    }
   }
 
   /** What a message about interest is. */
@@ -68,10 +114,13 @@ public final class Wire {
   /**
    * A filter that a node has subscribers of, or none any more.
    *
+   * @param share the share that they are members of, or null
    * @param onlyQos0 subscribers who get at QoS 1 and 2 what the store that all nodes share has:
    *     they are counted apart from the others
+   * @param weight 0 for none any more; else, of a share, how many members it has there, and 1 of
+   *     all others
    */
-  public record Change(byte[] filter, boolean onlyQos0, boolean added) {}
+  public record Change(byte[] filter, String share, boolean onlyQos0, int weight) {}
 
   /**
    * What filters a node has subscribers of.
@@ -88,9 +137,14 @@ public final class Wire {
       string(out, author);
       out.appendUnsignedShort(loops).appendLong(number).appendInt(changes.size());
       for (Change change : changes) {
-        out.appendByte((byte) ((change.added ? ADDED : 0) | (change.onlyQos0 ? ONLY_QOS_0 : 0)))
+        int flags = (change.weight > 0 ? ADDED : 0) | (change.onlyQos0 ? ONLY_QOS_0 : 0);
+        out.appendByte((byte) (flags | (change.share == null ? 0 : SHARE)))
             .appendUnsignedShort(change.filter.length)
             .appendBytes(change.filter);
+        if (change.share != null) {
+          string(out, change.share);
+          out.appendUnsignedShort(Math.min(change.weight, MOST_WEIGHT));
+        }
       }
       return out;
     }
@@ -110,8 +164,11 @@ public final class Wire {
       List<Change> changes = new ArrayList<>(Math.min(count, 65_536));
       for (int i = 0; i < count; i++) {
         int flags = cursor.u8();
-        boolean onlyQos0 = (flags & ONLY_QOS_0) != 0;
-        changes.add(new Change(cursor.bytes(), onlyQos0, (flags & ADDED) != 0));
+        byte[] filter = cursor.bytes();
+        boolean isShare = (flags & SHARE) != 0;
+        String share = isShare ? cursor.string() : null;
+        int weight = isShare ? cursor.u16() : flags & ADDED;
+        changes.add(new Change(filter, share, (flags & ONLY_QOS_0) != 0, weight));
       }
       return new Interest(kind, author, loops, number, changes);
     }
@@ -193,9 +250,14 @@ public final class Wire {
     private int at = 1;
 
     Cursor(Buffer in) {
+      this(in, VERSION);
+    }
+
+    Cursor(Buffer in, byte version) {
       this.in = in;
-      if (in.getByte(0) != VERSION) {
-        throw new IllegalArgumentException("wire version " + in.getByte(0) + " (known: 1)");
+      if (in.getByte(0) != version) {
+        throw new IllegalArgumentException(
+            "wire version %d (known: %d)".formatted(in.getByte(0), version));
       }
     }
 
@@ -219,7 +281,10 @@ public final class Wire {
     }
 
     byte[] bytes() {
-      int length = u16();
+      return bytes(u16());
+    }
+
+    byte[] bytes(int length) {
       at += length;
       return in.getBytes(at - length, at);
     }

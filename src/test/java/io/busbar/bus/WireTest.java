@@ -19,7 +19,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** The golden bytes are the contract with nodes of another version: they change with a version. */
 class WireTest {
   private static final Wire.Change STORED =
-      new Wire.Change("s".getBytes(StandardCharsets.UTF_8), true, true);
+      new Wire.Change("s".getBytes(StandardCharsets.UTF_8), null, true, 1);
+
+  private static final Wire.Change MEMBERS =
+      new Wire.Change("s".getBytes(StandardCharsets.UTF_8), "g", false, 300);
 
   private static final Wire.Interest INTEREST =
       new Wire.Interest(
@@ -27,7 +30,7 @@ class WireTest {
           "node-ü",
           2,
           0x0102_0304_0506_0708L,
-          List.of(change("a/+", true), change("#", false), STORED));
+          List.of(change("a/+", true), change("#", false), STORED, MEMBERS));
 
   /** A form with its golden bytes. */
   record Form(String name, Buffer bytes, String golden, Function<Buffer, ?> decode) {
@@ -42,8 +45,8 @@ class WireTest {
         new Form(
             "interest",
             INTEREST.encode(),
-            "01 03 0007 6e6f64652dc3bc 0002 0102030405060708 00000003"
-                + " 01 0003 612f2b 00 0001 23 03 0001 73",
+            "01 03 0007 6e6f64652dc3bc 0002 0102030405060708 00000004"
+                + " 01 0003 612f2b 00 0001 23 03 0001 73 05 0001 73 0001 67 012c",
             Wire.Interest::decode),
         new Form(
             "evict",
@@ -61,7 +64,7 @@ class WireTest {
   }
 
   private static Wire.Change change(String filter, boolean added) {
-    return new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), false, added);
+    return new Wire.Change(filter.getBytes(StandardCharsets.UTF_8), null, false, added ? 1 : 0);
   }
 
   @ParameterizedTest
@@ -73,10 +76,29 @@ class WireTest {
 
   @Test
   void goldenForward() {
-    Buffer forward = Wire.forward(new byte[] {0x30, 0x02, 0x00, 0x00});
-
+    byte[] run = {0x30, 0x02, 0x00, 0x00};
+    Buffer forward = new Wire.Forward(run, 0, 4, List.of()).encode();
     assertThat(forward.getBytes()).containsExactly(1, 0x30, 2, 0, 0);
-    assertThat(forward.getByte(Wire.FORWARD_AT)).isEqualTo((byte) 0x30);
+    Wire.Forward read = Wire.Forward.decode(forward);
+    assertThat(Arrays.copyOfRange(read.bytes(), read.start(), read.end())).isEqualTo(run);
+    assertThat(read.shared()).isEmpty();
+  }
+
+  @Test
+  void goldenForwardToMembersOfShares() {
+    byte[] run = {0x30, 0x02, 0x00, 0x00};
+    Wire.Shared one = new Wire.Shared("g", new byte[] {'a', '/', '+'}, new byte[] {0x30, 0});
+    Buffer forward = new Wire.Forward(run, 0, 4, List.of(one, one)).encode();
+    String shared = "0001 67 0003 612f2b 00000002 3000";
+    assertThat(HexFormat.of().formatHex(forward.getBytes()))
+        .isEqualTo(("02 00000004 30020000" + shared + shared).replace(" ", ""));
+    Wire.Forward read = Wire.Forward.decode(forward);
+    assertThat(Arrays.copyOfRange(read.bytes(), read.start(), read.end())).isEqualTo(run);
+    assertThat(read.shared())
+        .usingRecursiveFieldByFieldElementComparator()
+        .containsExactly(one, one);
+    assertThatThrownBy(() -> Wire.Forward.decode(forward.getBuffer(0, forward.length() - 1)))
+        .isInstanceOf(RuntimeException.class);
   }
 
   @ParameterizedTest
@@ -122,8 +144,8 @@ class WireTest {
   void unknownKindAndWildCounts() {
     Buffer kind = INTEREST.encode().setByte(1, (byte) 5);
     assertThatIllegalArgumentException().isThrownBy(() -> Wire.Interest.decode(kind));
-    int countAt = INTEREST.encode().length() - 10 - 4;
-    for (int count : new int[] {3, 1 << 30, Integer.MAX_VALUE, -1}) {
+    int countAt = INTEREST.encode().length() - 23 - 4;
+    for (int count : new int[] {5, 1 << 30, Integer.MAX_VALUE, -1}) {
       Buffer more = INTEREST.encode().setInt(countAt, count);
       assertThatThrownBy(() -> Wire.Interest.decode(more)).isInstanceOf(RuntimeException.class);
     }
@@ -152,7 +174,7 @@ class WireTest {
       for (int k = 0; k < changes.size(); k++) {
         Wire.Change change = read.changes().get(k);
         assertThat(Arrays.equals(change.filter(), changes.get(k).filter())).isTrue();
-        assertThat(change.added()).isEqualTo(changes.get(k).added());
+        assertThat(change.weight()).isEqualTo(changes.get(k).weight());
       }
 
       Wire.Eviction eviction =
@@ -164,6 +186,7 @@ class WireTest {
   }
 
   private static Wire.Change filter(int length) {
-    return new Wire.Change(new byte[length], length % 3 == 0, length % 2 == 0);
+    String share = length % 5 == 0 ? "g" + length : null;
+    return new Wire.Change(new byte[length], share, length % 3 == 0, length % 2);
   }
 }

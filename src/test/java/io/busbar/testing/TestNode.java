@@ -18,6 +18,8 @@ import io.busbar.telemetry.Meter;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +28,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
@@ -35,9 +38,10 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * A node of its own for a test class, open to anyone, on free ports. After each test it closes the
- * clients that were opened here and checks what must hold then: nothing is connected, subscribed or
- * pending, the ledger adds up, no buffer was leaked.
+ * A node of its own for a test class, open to anyone, on free ports; or several that are one
+ * cluster, to which clients are dealt in turn. After each test it closes the clients that were
+ * opened here and checks what must hold then: nothing is connected, subscribed or pending, the
+ * ledger adds up, no buffer was leaked. What is measured is the sum over the nodes.
  */
 public final class TestNode implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
   private static final long START_SECONDS = 60;
@@ -52,9 +56,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   private final List<RawClient> clients = Collections.synchronizedList(new ArrayList<>());
   private BiFunction<Settings, StoreMeters, Store> stores = Stores::open;
   private boolean isDurable;
+  private int count = 1;
   private Path data;
-  private Settings settings;
-  private Node node;
+  private final List<Settings> settings = new ArrayList<>();
+  private final List<Node> nodes = new ArrayList<>();
+  private int turn;
 
   private TestNode(Source source) {
     this.source = source;
@@ -83,10 +89,88 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
     return this;
   }
 
-  /** Stops the node and starts another one with the same settings, and so the same store. */
+  /** Several nodes with one store on their disks. */
+  public TestNode nodes(int number) {
+    count = number;
+    return durable();
+  }
+
+  /** Stops the nodes and starts others with the same settings, and so the same store. */
   public void restart() throws Exception {
-    await(node.stop());
-    node = await(Node.start(settings, methods, stores));
+    stop();
+    start();
+  }
+
+  private void start() throws Exception {
+    List<Future<Node>> starting = new ArrayList<>();
+    for (Settings one : settings) {
+      starting.add(Node.start(one, methods, stores));
+    }
+    for (Future<Node> one : starting) {
+      nodes.add(await(one));
+    }
+  }
+
+  private void stop() throws Exception {
+    List<Future<Void>> stopping = nodes.stream().map(Node::stop).toList();
+    for (Future<Void> one : stopping) {
+      await(one);
+    }
+    nodes.clear();
+  }
+
+  /** The same settings for several nodes, each with its own name, address and directory. */
+  private void settings(Settings of) throws IOException {
+    if (isDurable) {
+      data = Files.createTempDirectory("busbar-data");
+    }
+    List<Integer> ports = freePorts(count);
+    List<String> members = ports.stream().map(port -> "127.0.0.1:" + port).toList();
+    String cluster = of.nodeName() + "-" + UUID.randomUUID();
+    for (int i = 0; i < count; i++) {
+      String name = count == 1 ? of.nodeName() : of.nodeName() + "-" + i;
+      Settings.Cluster member =
+          count == 1 ? of.cluster() : cluster(cluster, of.nodeName() + "-0", ports.get(i), members);
+      Settings.Storage storage =
+          isDurable
+              ? new Settings.Storage(
+                  data.resolve(name), Durability.FSYNC, Settings.Storage.SEGMENT_BYTES)
+              : of.storage();
+      settings.add(
+          new Settings(
+              name,
+              of.profile(),
+              of.listeners(),
+              of.http(),
+              member,
+              of.namespaceFile(),
+              of.accessForAll(),
+              of.loops(),
+              of.limits(),
+              of.announced(),
+              storage));
+    }
+  }
+
+  private static Settings.Cluster cluster(
+      String name, String founder, int port, List<String> members) {
+    return new Settings.Cluster(
+            true, name, new Settings.Address("127.0.0.1", port), 0, members, Optional.empty())
+        .with(
+            new Settings.Replication(
+                new Settings.Address("127.0.0.1", 0), founder, members.size(), Optional.empty()));
+  }
+
+  private static List<Integer> freePorts(int number) throws IOException {
+    List<ServerSocket> sockets = new ArrayList<>();
+    for (int i = 0; i < number; i++) {
+      sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+    }
+    List<Integer> ports = sockets.stream().map(ServerSocket::getLocalPort).toList();
+    for (ServerSocket socket : sockets) {
+      socket.close();
+    }
+    return ports;
   }
 
   /** A node with some limits of its own. */
@@ -159,13 +243,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   @Override
   public void beforeAll(ExtensionContext context) throws Exception {
     Leaks.watch();
-    settings = source.settings();
-    if (isDurable) {
-      data = Files.createTempDirectory("busbar-data");
-      long segment = Settings.Storage.SEGMENT_BYTES;
-      settings = settings.with(new Settings.Storage(data, Durability.FSYNC, segment));
-    }
-    node = await(Node.start(settings, methods, stores));
+    settings(source.settings());
+    start();
   }
 
   @Override
@@ -185,9 +264,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   @Override
   public void afterAll(ExtensionContext context) throws Exception {
-    if (node != null) {
-      await(node.stop());
-    }
+    stop();
     if (data != null) {
       try (Stream<Path> files = Files.walk(data)) {
         for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
@@ -208,22 +285,26 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** The value of a gauge now. */
   public double gauge(Meter gauge) {
-    return node.telemetry().registry().get(gauge.id()).gauge().value();
+    return nodes.stream()
+        .mapToDouble(node -> node.telemetry().registry().get(gauge.id()).gauge().value())
+        .sum();
   }
 
   /** The sum of a counter over its tags. */
   public long total(Meter counter) {
-    return (long) node.telemetry().total(counter);
+    return (long) nodes.stream().mapToDouble(node -> node.telemetry().total(counter)).sum();
   }
 
   /** A row of the ledger. */
   public long lost(Loss loss) {
-    return node.telemetry().lost(loss);
+    return nodes.stream().mapToLong(node -> node.telemetry().lost(loss)).sum();
   }
 
   /** PUBLISH packets sent to clients at a QoS. */
   public long sent(int qos) {
-    return node.telemetry().adder(Meter.PUBLISHES_SENT, String.valueOf(qos)).sum();
+    return nodes.stream()
+        .mapToLong(node -> node.telemetry().adder(Meter.PUBLISHES_SENT, String.valueOf(qos)).sum())
+        .sum();
   }
 
   /** Contract 8, the left side. */
@@ -250,12 +331,12 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** How many times a timer has measured. */
   public long measured(Meter timer) {
-    return node.telemetry().timer(timer).count();
+    return nodes.stream().mapToLong(node -> node.telemetry().timer(timer).count()).sum();
   }
 
   /** The limit in force. */
   public long limit(Limit limit) {
-    return settings.limits().get(limit);
+    return settings.get(0).limits().get(limit);
   }
 
   /** The port of a transport. */
@@ -264,9 +345,9 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
         transport == RawClient.Transport.TCP ? Settings.Protocol.MQTT : Settings.Protocol.WS);
   }
 
-  /** The port where a protocol is spoken. */
+  /** The port where a protocol is spoken, of the next node. */
   public int port(Settings.Protocol protocol) {
-    return node.listeners().stream()
+    return nodes.get(turn++ % nodes.size()).listeners().stream()
         .filter(listener -> listener.protocol() == protocol)
         .findFirst()
         .orElseThrow()
@@ -276,7 +357,7 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   /** The port of health and metrics. */
   public int httpPort() {
-    return node.http().port();
+    return nodes.get(0).http().port();
   }
 
   /** Has a client closed after the test. */
