@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Stores of three nodes that are one, over real channels; here the test introduces them. */
 @Timeout(120)
-class EnsembleTest {
+class EnsembleIT {
   private static final Vertx VERTX = Vertx.vertx();
   private static final StoreMeters NO_METERS =
       new StoreMeters() {
