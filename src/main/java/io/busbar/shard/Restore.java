@@ -67,12 +67,13 @@ final class Restore {
     int length = head.length < 8 ? -1 : i32(head, 0);
     byte[] payload = length <= 0 ? head : bytes.readNBytes(length);
     if (length <= 0 || payload.length < length) {
-      throw new FormException("the checkpoint ends within block " + number + ", or is damaged");
+      throw new FormException.Damaged(
+          "the checkpoint ends within block " + number + ", or is damaged");
     }
     CRC32C crc = new CRC32C();
     crc.update(payload);
     if ((int) crc.getValue() != i32(head, 4)) {
-      throw new FormException("block " + number + " of the checkpoint is damaged");
+      throw new FormException.Damaged("block " + number + " of the checkpoint is damaged");
     }
     return new FormReader(payload);
   }

@@ -290,8 +290,8 @@ final class Checkpoints {
       newestLength = file.length();
       newestCrc = (int) checked.getChecksum().getValue();
       return machine;
-    } catch (FormException e) {
-      throw new IOException("%s is damaged: %s".formatted(name(index), e.getMessage()), e);
+    } catch (FormException.Damaged e) {
+      throw new DamagedCheckpointException(name(index), e);
     }
   }
 

@@ -138,9 +138,16 @@ final class StoreOpening implements Closeable {
     }
     try {
       return join(others, world);
-    } catch (DamagedJournalException | FormException e) {
+    } catch (DamagedJournalException | DamagedCheckpointException e) {
       renew(e.getMessage());
       return join(others, world);
+    } catch (FormException e) {
+      // it is whole, and all nodes may find the same: nothing of it is given up
+      throw new DataDirectoryException(
+          "data directory %s: %s: start the version that wrote it; or empty the directory, and the"
+                  .formatted(path, e.getMessage())
+              + " node gets all from the others",
+          e);
     }
   }
 

@@ -22,6 +22,12 @@ final class SimNode {
   long slowestSync = 2 * SimCluster.MILLISECOND;
 
   private long starts;
+
+  /** What was synced before the last sync, which says so: the journal can tell if it is lost. */
+  private long proven;
+
+  private boolean isDamaged;
+
   private Life life;
 
   SimNode(SimCluster cluster, NodeEndpoint self) {
@@ -41,6 +47,30 @@ final class SimNode {
     self = NodeEndpoint.of(name, String.valueOf(disks));
     disk = new SimDisk(new Random(cluster.random.nextLong()));
     starts = 0;
+    proven = 0;
+  }
+
+  /** Changes a bit of what the journal of the node, which is down, must find; if there is any. */
+  void damage(Random random) {
+    String file = null;
+    for (String name : disk.names()) {
+      long start = Segment.start(name);
+      boolean isEarlier = file == null || start < Segment.start(file);
+      if (start >= 0 && start < proven && isEarlier) {
+        file = name;
+      }
+    }
+    if (file != null) {
+      long start = Segment.start(file);
+      long end = Math.min(proven, start + disk.get(file).length);
+      isDamaged = true;
+      disk.flip(file, (long) (random.nextDouble() * (end - start)));
+    }
+  }
+
+  /** Whether what it does not know yet will make it give up its disk. */
+  boolean isDamaged() {
+    return isDamaged;
   }
 
   boolean isUp() {
@@ -65,11 +95,17 @@ final class SimNode {
     try {
       life = new Life();
       life.open(++starts);
+      isDamaged = false;
       for (int group = 0; group < cluster.groups; group++) {
         cluster.referee().starts(group, self.id(), replica(group));
       }
     } catch (SyncFailedException e) {
       kill();
+    } catch (DamagedJournalException | DamagedCheckpointException e) {
+      // it gives up what it has, and goes on with an empty disk
+      life = null;
+      wipe();
+      start();
     } catch (IOException e) {
       if (disk.usable() > 0) {
         throw new IllegalStateException(self + " does not start", e);
@@ -195,7 +231,11 @@ final class SimNode {
 
     private void commit() {
       if (!isGone()) {
+        long before = replicas.journal().synced();
         replicas.turn().commit();
+        if (replicas.journal().synced() > before) {
+          proven = before;
+        }
         isScheduled = false;
         schedule();
       }

@@ -237,6 +237,9 @@ final class SimTrouble {
   boolean isWhole() {
     Set<String> all = new HashSet<>();
     cluster.nodes.forEach(node -> all.add(node.self.id()));
+    if (cluster.nodes.stream().anyMatch(SimNode::isDamaged)) {
+      return false;
+    }
     for (int group = 0; group < cluster.groups; group++) {
       SimNode leader = leader(group);
       if (leader == null || !leader.replica(group).leads()) {
@@ -257,7 +260,11 @@ final class SimTrouble {
     if (node.isUp()) {
       node.kill();
     }
-    node.wipe();
+    if (random.nextInt(3) == 0) {
+      node.damage(random);
+    } else {
+      node.wipe();
+    }
     cluster.after(cluster.upTo(800 * MILLISECOND), () -> start(node));
   }
 
