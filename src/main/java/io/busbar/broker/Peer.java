@@ -66,7 +66,13 @@ final class Peer {
 
   /** Sends what is to be told, unless a message is on its way. */
   void send() {
-    if (busy || left || (!needsAll && changes.isEmpty())) {
+    if (busy || left) {
+      return;
+    }
+    if (!needsAll && changes.isEmpty()) {
+      // who began to wait while the last message was on its way: it had what they wait for
+      waiting.forEach(Promise::tryComplete);
+      waiting.clear();
       return;
     }
     busy = true;
