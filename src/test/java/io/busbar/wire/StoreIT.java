@@ -82,7 +82,12 @@ class StoreIT {
 
     Pair(MqttVersion version) throws IOException {
       receiver = stored(version, "receiver");
+      long before = NODE.measured(Meter.STORE_COMMIT);
       receiver.subscribe("t", 2);
+      Await.until(
+          "what is retained was read, which is nothing, and the store knows it",
+          () -> NODE.measured(Meter.STORE_COMMIT) >= before + 2,
+          () -> NODE.measured(Meter.STORE_COMMIT) - before);
       publisher = NODE.connected(version, "publisher");
       assertThat(publisher.publishAcked("t", "first")).isEqualTo(ReasonCode.SUCCESS);
       first = receiver.expectMessage("first");
