@@ -105,11 +105,6 @@ final class Appender {
     }
   }
 
-  /** Commands whose outcome is not known yet, in appends. */
-  int pending() {
-    return waiting.size() + inFlight.stream().mapToInt(batch -> batch.appends.size()).sum();
-  }
-
   /** Sends and tells what can be. */
   private void advance() {
     fill();

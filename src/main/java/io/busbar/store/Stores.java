@@ -44,8 +44,7 @@ public final class Stores {
       case MEMORY -> new MemoryStore(bounds, System::currentTimeMillis);
       case REPLICATED ->
           throw new ConfigException(
-              "durability: replicated: nodes do not replicate to each other yet (allowed: fsync,"
-                  + " memory)");
+              "durability: replicated: not offered yet (allowed: fsync," + " memory)");
       case FSYNC ->
           new DurableStore(
               settings.nodeName(),

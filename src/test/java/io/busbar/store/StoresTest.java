@@ -56,9 +56,7 @@ class StoresTest {
   void whatIsNotThereYetIsRefused() {
     assertThatThrownBy(() -> open(Durability.REPLICATED))
         .isInstanceOf(ConfigException.class)
-        .hasMessage(
-            "durability: replicated: nodes do not replicate to each other yet (allowed: fsync,"
-                + " memory)");
+        .hasMessage("durability: replicated: not offered yet (allowed: fsync," + " memory)");
   }
 
   @Test
