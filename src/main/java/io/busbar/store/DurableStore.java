@@ -53,6 +53,9 @@ public final class DurableStore implements Store {
   /** A sync that takes longer is worth a line. */
   private static final long SLOW_SYNC = TimeUnit.SECONDS.toNanos(1);
 
+  /** So long another node may take to lead instead of this one. */
+  private static final long HAND_OVER = TimeUnit.SECONDS.toNanos(1);
+
   /** So long it may not see most of the nodes, then it begins anew. */
   private static final long CUT_OFF = TimeUnit.SECONDS.toNanos(15);
 
@@ -88,6 +91,7 @@ public final class DurableStore implements Store {
   private Replicas replicas;
   private boolean isServing;
   private boolean isTicking;
+  private boolean isLeaving;
   private long looked = Long.MIN_VALUE;
 
   /** What must have come here before it serves. */
@@ -152,11 +156,27 @@ public final class DurableStore implements Store {
 
   @Override
   public Future<Void> close() {
-    thread.close();
+    Turn now = turn;
+    if (others == null || now == null) {
+      thread.close();
+    } else {
+      now.execute(this::leave);
+    }
     if (others != null) {
       others.stopWaiting();
     }
     return closed.future();
+  }
+
+  /** Has another node lead before this one goes: the others need not find out that it is gone. */
+  private void leave() {
+    isLeaving = true;
+    if (replicas.replica(GROUP).leads()) {
+      replicas.replica(GROUP).handOver();
+      replicas.turn().after(HAND_OVER, thread::close);
+    } else {
+      thread.close();
+    }
   }
 
   @Override
@@ -183,7 +203,7 @@ public final class DurableStore implements Store {
    * at once. If that lasts, it has to begin anew, for the others go on as if it were gone.
    */
   private void watchMajority() {
-    if (!isServing || voters.isEmpty()) {
+    if (!isServing || isLeaving || voters.isEmpty()) {
       return;
     }
     List<String> there = others.present().stream().map(NodeEndpoint::id).toList();
@@ -347,6 +367,11 @@ public final class DurableStore implements Store {
   /** Which nodes vote, as far as this one knows; from any thread. */
   List<String> voters() {
     return voters;
+  }
+
+  /** Whether this node leads; from any thread. */
+  boolean leads() {
+    return isLeader;
   }
 
   private Group group() {
@@ -643,6 +668,9 @@ public final class DurableStore implements Store {
       }
       if (isLeader && isServing) {
         tellPending();
+      }
+      if (isLeaving && !isLeader) {
+        thread.close();
       }
     }
 

@@ -868,9 +868,13 @@ final class Replica implements StateMachine, Transport {
 
   // --- watch ---
 
-  /** Has the voter lead that has most of the log: this disk takes nothing more. */
-  private void handOver(RaftState state) {
+  /** Has the voter lead that has most of the log, if this one leads and there is another. */
+  void handOver() {
+    RaftState state = node.state();
     LeaderState leader = state.leaderState();
+    if (leader == null || state.leadershipTransferState() != null) {
+      return;
+    }
     state.remoteVotingMembers().stream()
         .max(Comparator.comparingLong(voter -> leader.getFollowerState(voter).matchIndex()))
         .ifPresent(node::transferLeadership);
@@ -893,8 +897,9 @@ final class Replica implements StateMachine, Transport {
     if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting()) {
       node.takeSnapshot();
     }
-    if (turn.isFull() && state.leaderState() != null && state.leadershipTransferState() == null) {
-      handOver(state);
+    if (turn.isFull()) {
+      // this disk takes nothing more
+      handOver();
     }
     turn.after(WATCH, this::watch);
   }

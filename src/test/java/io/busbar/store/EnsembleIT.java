@@ -154,6 +154,10 @@ class EnsembleIT {
     for (Peer peer : peers) {
       Await.until("all vote", () -> peer.store.voters().size() == 3, peer.store::voters);
     }
+    Await.until(
+        "one leads",
+        () -> peers.stream().filter(peer -> peer.store.leads()).count() == 1,
+        () -> peers.stream().map(peer -> peer.store.leads()).toList());
     return peers;
   }
 
@@ -317,6 +321,19 @@ class EnsembleIT {
                               effect instanceof Effect.Interest interest && interest.added())));
       assertThat(known.get(20, TimeUnit.SECONDS)).isTrue();
     }
+  }
+
+  @Test
+  void aLeaderThatStopsHasAnotherLead() throws Exception {
+    List<Peer> peers = three();
+    Peer leader = peers.stream().filter(peer -> peer.store.leads()).findFirst().orElseThrow();
+    leader.stop();
+    List<Peer> others = peers.stream().filter(peer -> peer != leader).toList();
+    Await.until(
+        "another one leads",
+        () -> others.stream().anyMatch(peer -> peer.store.leads()),
+        () -> others.stream().map(peer -> peer.store.leads()).toList());
+    assertThat(others.get(0).opens("s")).isFalse();
   }
 
   /** A node that leaves without a word leaves its sessions behind, connected as it seems. */
