@@ -11,10 +11,8 @@ import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
 import io.busbar.telemetry.Meter;
+import io.busbar.testing.TestNode;
 import io.vertx.core.Future;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +43,7 @@ class SharedStoreIT {
 
   @BeforeAll
   static void start() throws Exception {
-    List<Integer> ports = freePorts();
+    List<Integer> ports = TestNode.freePorts(NODES);
     List<String> members = ports.stream().map(port -> "127.0.0.1:" + port).toList();
     List<Future<Node>> starting = new ArrayList<>();
     for (int i = 0; i < NODES; i++) {
@@ -73,14 +71,7 @@ class SharedStoreIT {
     return new Settings(
             "node-" + number,
             Profile.OPEN,
-            List.of(
-                new Settings.Listener(
-                    Settings.Protocol.MQTT,
-                    new Settings.Address("127.0.0.1", 0),
-                    Optional.empty(),
-                    Optional.empty(),
-                    "/mqtt",
-                    List.of("mqtt"))),
+            TestNode.plaintext(),
             new Settings.Address("127.0.0.1", 0),
             new Settings.Cluster(
                 true,
@@ -297,17 +288,5 @@ class SharedStoreIT {
 
   private static <T> T await(Future<T> future) throws Exception {
     return future.toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
-  }
-
-  private static List<Integer> freePorts() throws IOException {
-    List<ServerSocket> sockets = new ArrayList<>();
-    for (int i = 0; i < NODES; i++) {
-      sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-    }
-    List<Integer> ports = sockets.stream().map(ServerSocket::getLocalPort).toList();
-    for (ServerSocket socket : sockets) {
-      socket.close();
-    }
-    return ports;
   }
 }

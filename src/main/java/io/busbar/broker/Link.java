@@ -10,6 +10,7 @@ import io.busbar.session.Acks;
 import io.busbar.telemetry.Loss;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.ReplyException;
@@ -29,6 +30,8 @@ final class Link {
   /** How long the other side may take to say that it has a batch, in milliseconds. */
   private static final long TIMEOUT = 10_000;
 
+  private static final String LEFT = "the node has left";
+
   private final Loop loop;
   private final String address;
   private final boolean remote;
@@ -39,8 +42,10 @@ final class Link {
   private List<Bus.Directed> directed = new ArrayList<>(0);
   private int bytes;
 
-  /** Batches that are on their way. */
+  /** Batches that are on their way to another node. */
   private final Set<Promise<Object>> underWay = new HashSet<>();
+
+  private boolean hasLeft;
 
   /** A publisher's acknowledgement that waits for this stream. */
   private record Waiting(Connection publisher, Acks.Ack ack) {}
@@ -59,14 +64,22 @@ final class Link {
    * @param ack what waits until the other side has the message, or null
    */
   void append(Publish publish, Connection publisher, Acks.Ack ack) {
-    if (publish.qos() == 0 && credit.isExhausted()) {
-      loop.counters.lost(Loss.NODE_BUSY, 1);
+    if (isDropped(publish)) {
       return;
     }
     int before = batch.readableBytes();
     publish.write(batch, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
     await(publisher, ack);
     added(batch.readableBytes() - before, publisher);
+  }
+
+  /** Nothing else bounds QoS 0 when credit is used up for long. */
+  private boolean isDropped(Publish publish) {
+    boolean isDropped = publish.qos() == 0 && credit.isExhausted();
+    if (isDropped) {
+      loop.counters.lost(Loss.NODE_BUSY, 1);
+    }
+    return isDropped;
   }
 
   private void await(Connection publisher, Acks.Ack ack) {
@@ -85,6 +98,9 @@ final class Link {
    */
   void direct(
       Publish publish, long connection, Share.Key share, Connection publisher, Acks.Ack ack) {
+    if (isDropped(publish)) {
+      return;
+    }
     ByteBuf one = Unpooled.buffer(publish.packetLength() + 8);
     publish.write(one, MqttVersion.V5, publish.qos(), publish.retain(), Route.NO_IDS);
     byte[] packet = new byte[one.readableBytes()];
@@ -119,54 +135,57 @@ final class Link {
     bytes = 0;
     waiting = new ArrayList<>(0);
     directed = new ArrayList<>(0);
-    Promise<Object> taken = Promise.promise();
     if (remote) {
       loop.counters.forwardsSent += sent;
-      loop.bus
-          .<Object>request(address, forward(packets, one), Bus.remote(TIMEOUT))
-          .onComplete(taken::tryComplete, taken::tryFail);
-    } else {
-      loop.bus
-          .<Object>request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT))
-          .onComplete(taken::tryComplete, taken::tryFail);
     }
-    underWay.add(taken);
-    taken
-        .future()
-        .onComplete(
-            outcome ->
-                loop.execute(
-                    () -> {
-                      underWay.remove(taken);
-                      boolean isNotKept = isReply(outcome.cause(), Wire.NOT_KEPT);
-                      // the other node has counted what it did not keep
-                      if (outcome.failed() && !isNotKept) {
-                        loop.counters.lost(Loss.NODE_LOST, sent);
-                        loop.limitedLog.warn(
-                            "messages were not taken: address={} messages={} cause={}",
-                            address,
-                            sent,
-                            outcome.cause().getMessage());
-                      }
-                      credit.give(size);
-                      if (isNotKept) {
-                        unknown(acks, "another node's store did not take it");
-                      } else if (outcome.cause() instanceof ReplyException e
-                          && e.failureType() == ReplyFailure.TIMEOUT) {
-                        unknown(acks, "another node did not answer");
-                      } else {
-                        // taken, or the node is gone and its subscribers with it
-                        taken(acks);
-                      }
-                    }));
+    Future<?> taken =
+        remote
+            ? forward(packets, one)
+            : loop.bus.request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT));
+    taken.onComplete(
+        outcome ->
+            loop.execute(
+                () -> {
+                  boolean isNotKept = isReply(outcome.cause(), Wire.NOT_KEPT);
+                  // the other node has counted what it did not keep
+                  if (outcome.failed() && !isNotKept) {
+                    loop.counters.lost(Loss.NODE_LOST, sent);
+                    loop.limitedLog.warn(
+                        "messages were not taken: address={} messages={} cause={}",
+                        address,
+                        sent,
+                        outcome.cause().getMessage());
+                  }
+                  credit.give(size);
+                  if (isNotKept) {
+                    unknown(acks, "another node's store did not take it");
+                  } else if (outcome.cause() instanceof ReplyException e
+                      && e.failureType() == ReplyFailure.TIMEOUT) {
+                    unknown(acks, "another node did not answer");
+                  } else {
+                    // taken, or the node is gone and its subscribers with it
+                    taken(acks);
+                  }
+                }));
   }
 
-  private static Buffer forward(byte[] packets, List<Bus.Directed> directed) {
+  /** Completes when the other node has the messages; fails too when it has left. */
+  private Future<?> forward(byte[] packets, List<Bus.Directed> directed) {
+    if (hasLeft) {
+      // a route that is not made anew yet
+      return Future.failedFuture(LEFT);
+    }
     List<Wire.Shared> shared =
         directed.stream()
             .map(one -> new Wire.Shared(one.share(), one.filter(), one.packet()))
             .toList();
-    return new Wire.Forward(packets, 0, packets.length, shared).encode();
+    Buffer form = new Wire.Forward(packets, 0, packets.length, shared).encode();
+    Promise<Object> taken = Promise.promise();
+    underWay.add(taken);
+    loop.bus
+        .<Object>request(address, form, Bus.remote(TIMEOUT))
+        .onComplete(taken::tryComplete, taken::tryFail);
+    return taken.future().onComplete(outcome -> loop.execute(() -> underWay.remove(taken)));
   }
 
   private static boolean isReply(Throwable cause, int failureCode) {
@@ -195,7 +214,8 @@ final class Link {
 
   /** The other node has left: whoever waits for it does so no more. */
   void left() {
-    List.copyOf(underWay).forEach(batch -> batch.tryFail("the node has left"));
+    hasLeft = true;
+    List.copyOf(underWay).forEach(batch -> batch.tryFail(LEFT));
   }
 
   /** Each second: a stream without credit for long lets its publishers on, but for QoS 0. */

@@ -280,11 +280,6 @@ public record Settings(
       return new Cluster(
           false, "busbar", new Address("127.0.0.1", 0), 0, List.of(), Optional.empty());
     }
-
-    /** The same, with one store on all nodes. */
-    public Cluster with(Replication shared) {
-      return new Cluster(enabled, name, address, busPort, members, dns, Optional.of(shared));
-    }
   }
 
   /**

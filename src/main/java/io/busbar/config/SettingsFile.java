@@ -294,6 +294,12 @@ public final class SettingsFile {
           "voters", voters + " (allowed: 1, 3, 5, 7; one more than an odd number bears no more)");
     }
     Address address = address(section, node.host(), STORE_PORT);
+    if (address.host().equals("0.0.0.0") || address.host().equals("::")) {
+      throw section.error(
+          section.has("host") ? "host" : "founder",
+          Yaml.quote(address.host())
+              + " is any address (allowed: the one at which other nodes reach this one)");
+    }
     Optional<Settings.PeerTls> tls = peerTls(section, file);
     if (tls.isEmpty() && !plaintext && !isLoopback(address.host())) {
       throw section.error(

@@ -339,11 +339,9 @@ public final class DurableStore implements Store {
 
   /** The connections of nodes that have been away for long are taken to have ended. */
   private void dropGone() {
-    if (!replicas.replica(GROUP).leads()) {
-      return;
-    }
-    List<String> members = ids(replicas.replica(GROUP).raft().getCommittedMembers().getMembers());
-    for (String node : others.gone(members, System.nanoTime())) {
+    Replica replica = replicas.replica(GROUP);
+    List<String> members = ids(replica.raft().getCommittedMembers().getMembers());
+    for (String node : others.gone(members, replica.leads(), System.nanoTime())) {
       LOG.warn("a node is taken for gone, its connections have ended: node={}", node);
       replicas.append(GROUP, List.of(new Command.Gone(node)), OVERHEAD, done -> {});
     }

@@ -150,10 +150,15 @@ final class Ensemble {
   }
 
   /**
-   * Those members that have been away long enough to be taken for gone, each once; to be asked now
-   * and then while this node leads, and to be told when it does not.
+   * Those members that have been away long enough to be taken for gone, each once while this node
+   * leads: another leader told of others, and knows nothing of these.
    */
-  synchronized List<String> gone(Collection<String> members, long now) {
+  synchronized List<String> gone(Collection<String> members, boolean leads, long now) {
+    if (!leads) {
+      silentSince.clear();
+      told.clear();
+      return List.of();
+    }
     Set<String> there = new HashSet<>();
     present().forEach(node -> there.add(node.id()));
     silentSince.keySet().retainAll(members);

@@ -265,6 +265,7 @@ class SettingsFileTest {
         "founder: node-0| founder: a b| :23: cluster.store.founder: \"a b\" (allowed: the name of a node",
         "voters: 5| voters: 4| :24: cluster.store.voters: 4 (allowed: 1, 3, 5, 7",
         "voters: 5| voters: 9| :24: cluster.store.voters: 9 (allowed: 1 to 7)",
+        "voters: 5| host: 0.0.0.0| :24: cluster.store.host: \"0.0.0.0\" is any address (allowed: the one",
         "voters: 5| port: -1| :24: cluster.store.port: -1 (allowed: 0 to 65535)",
         "authority: tls/cert.pem| port: 1| :23: cluster.store.authority: missing (required)",
         "authority: tls/cert.pem| authority: tls/gone.pem| :27: cluster.store.authority: DIR/etc/tls/gone.pem does not exist or cannot be read",

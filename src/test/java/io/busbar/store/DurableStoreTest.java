@@ -22,8 +22,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
-import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -32,19 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A store on a directory: what it finds again, and what it refuses to go on with. */
 class DurableStoreTest {
-  private static final StoreMeters NO_METERS =
-      new StoreMeters() {
-        @Override
-        public void journal(LongSupplier bytes, BooleanSupplier isFull) {
-          // not looked at
-        }
-
-        @Override
-        public void synced(long nanos) {
-          // not looked at
-        }
-      };
-
   @TempDir private Path data;
   private final List<DurableStore> open = new ArrayList<>();
 
@@ -67,7 +52,7 @@ class DurableStoreTest {
             acceptsLoss ? storage.acceptingLoss() : storage,
             null,
             Bounds.INITIAL,
-            NO_METERS,
+            new NoMeters(),
             cause -> {
               throw new AssertionError(cause);
             },

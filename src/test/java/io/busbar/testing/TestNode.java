@@ -154,14 +154,21 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   private static Settings.Cluster cluster(
       String name, String founder, int port, List<String> members) {
+    Settings.Replication replication =
+        new Settings.Replication(
+            new Settings.Address("127.0.0.1", 0), founder, members.size(), Optional.empty());
     return new Settings.Cluster(
-            true, name, new Settings.Address("127.0.0.1", port), 0, members, Optional.empty())
-        .with(
-            new Settings.Replication(
-                new Settings.Address("127.0.0.1", 0), founder, members.size(), Optional.empty()));
+        true,
+        name,
+        new Settings.Address("127.0.0.1", port),
+        0,
+        members,
+        Optional.empty(),
+        Optional.of(replication));
   }
 
-  private static List<Integer> freePorts(int number) throws IOException {
+  /** Ports of loopback that nothing listens on, so many. */
+  public static List<Integer> freePorts(int number) throws IOException {
     List<ServerSocket> sockets = new ArrayList<>();
     for (int i = 0; i < number; i++) {
       sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
