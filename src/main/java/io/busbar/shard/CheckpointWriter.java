@@ -26,14 +26,16 @@ import java.util.zip.CRC32C;
  *    8 share     string name, bytes filter, list of string member, number pooled
  *    9 pooled    of the share before it: body, u8 qos, time of expiry
  *   10 retained  bytes packet, time of expiry
+ *   12 resource  u8 kind, string name, optional string key, string owner, number created, number
+ *                modified, bytes value
  *   11 end       number of items before it
  *   body       number 0 and bytes, or the number of an earlier body, counted from 1
  *   time       number of milliseconds + 1, or 0 for never
  * </pre>
  *
- * <p>Header, streams, effects and onces come first; sessions, shares and retained messages follow
- * in whatever order; the end is last. Of a state that did not change meanwhile there is one form
- * only.
+ * <p>Header, streams, effects and onces come first; sessions, shares, retained messages and
+ * resources follow in whatever order; the end is last. Of a state that did not change meanwhile
+ * there is one form only.
  */
 final class CheckpointWriter {
   static final int VERSION = 1;
@@ -48,6 +50,7 @@ final class CheckpointWriter {
   static final int POOLED = 9;
   static final int RETAINED = 10;
   static final int END = 11;
+  static final int RESOURCE = 12;
 
   /** A block is written when it has so many bytes. */
   private static final int BLOCK = 32 * 1024;
@@ -114,6 +117,14 @@ final class CheckpointWriter {
   /** Writes an effect that came; true, as all of it is written. */
   boolean once(Group.Once once) {
     item(ONCE).number(once.group()).number(once.id());
+    return true;
+  }
+
+  /** Writes a resource; true, as all of it is written. */
+  boolean resource(StoredResource it) {
+    FormWriter form = item(RESOURCE).u8(it.kind()).string(it.name());
+    ValueForm.write(form, it.key());
+    form.string(it.owner()).number(it.created()).number(it.modified()).bytes(it.value());
     return true;
   }
 

@@ -175,6 +175,33 @@ public sealed interface Command {
     }
   }
 
+  /**
+   * Takes subscriptions from a session, whoever has it: its owner has no right to them any more.
+   *
+   * @param filters as sent, {@code $share/name/} included
+   */
+  record Revoke(String session, List<String> filters) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
+
+  /**
+   * Adds a resource of the namespace, or replaces the one of that kind and name, unless another has
+   * the key ({@link StoredResource}).
+   */
+  record PutResource(int kind, String name, String key, String owner, byte[] value)
+      implements Command {}
+
+  /** Removes a resource of the namespace. */
+  record DeleteResource(int kind, String name) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
+
   /** Time passes: sessions, wills and retained messages fall due. */
   record Tick() implements Command {
     @Override

@@ -21,6 +21,9 @@ package io.busbar.shard;
  *  12 confirm      list of number
  *  13 configure    bounds
  *  14 gone         string node
+ *  15 revoke       string session, list of string
+ *  16 put          u8 kind, string name, optional string key, string owner, bytes value
+ *  17 delete       u8 kind, string name
  * </pre>
  */
 final class CommandForm {
@@ -38,6 +41,9 @@ final class CommandForm {
   private static final int CONFIRM = 12;
   private static final int CONFIGURE = 13;
   private static final int GONE = 14;
+  private static final int REVOKE = 15;
+  private static final int PUT = 16;
+  private static final int DELETE = 17;
 
   private static final int ALL = 1;
   private static final int PUBLISHER = 2;
@@ -89,6 +95,15 @@ final class CommandForm {
       ValueForm.write(out.u8(CONFIGURE), it.bounds());
     } else if (command instanceof Command.Gone it) {
       out.u8(GONE).string(it.node());
+    } else if (command instanceof Command.Revoke it) {
+      out.u8(REVOKE).string(it.session()).number(it.filters().size());
+      it.filters().forEach(out::string);
+    } else if (command instanceof Command.PutResource it) {
+      out.u8(PUT).u8(it.kind()).string(it.name());
+      ValueForm.write(out, it.key());
+      out.string(it.owner()).bytes(it.value());
+    } else if (command instanceof Command.DeleteResource it) {
+      out.u8(DELETE).u8(it.kind()).string(it.name());
     }
   }
 
@@ -136,6 +151,11 @@ final class CommandForm {
       case CONFIRM -> new Command.Confirm(ValueForm.numbers(in));
       case CONFIGURE -> new Command.Configure(ValueForm.bounds(in));
       case GONE -> new Command.Gone(in.string());
+      case REVOKE -> new Command.Revoke(in.string(), in.list(FormReader::string));
+      case PUT ->
+          new Command.PutResource(
+              in.u8(), in.string(), ValueForm.string(in), in.string(), in.bytes());
+      case DELETE -> new Command.DeleteResource(in.u8(), in.string());
       default -> throw in.wrong("a command of kind " + kind);
     };
   }

@@ -47,6 +47,9 @@ public sealed interface Effect {
   /** The first stored subscription of a share and filter came, or the last one went. */
   record ShareInterest(String share, byte[] filter, boolean added) implements Effect {}
 
+  /** A resource of the namespace is this now, or is gone: null. */
+  record Changed(int kind, String name, StoredResource resource) implements Effect {}
+
   /**
    * A node is taken for gone ({@link Command.Gone#node}): if it is not, its connections have lost
    * their sessions.

@@ -39,6 +39,7 @@ public final class Group {
   private final Set<Once> onces = new LinkedHashSet<>();
   private final Moment moment = new Moment(pending);
   private final Queues queues;
+  private final Resources resources = new Resources(freezer);
   private final TreeSet<StoredSession> due =
       new TreeSet<>(
           Comparator.<StoredSession>comparingLong(session -> session.scheduledAt)
@@ -113,6 +114,12 @@ public final class Group {
       return new Outcome.Done();
     } else if (command instanceof Command.Gone gone) {
       return gone(gone);
+    } else if (command instanceof Command.Revoke revoke) {
+      return revoke(revoke);
+    } else if (command instanceof Command.PutResource put) {
+      return resources.put(put, moment);
+    } else if (command instanceof Command.DeleteResource delete) {
+      return resources.delete(delete, moment);
     }
     return tick();
   }
@@ -145,6 +152,21 @@ public final class Group {
   /** Stored sessions. */
   public int sessions() {
     return sessions.size();
+  }
+
+  /** Resources of the namespace. */
+  Resources resources() {
+    return resources;
+  }
+
+  /** A reading of all stored sessions begins anew. */
+  public void beginReview() {
+    sessions.beginReview();
+  }
+
+  /** The next so many of the reading, those that came meanwhile included; none at its end. */
+  public List<Owned> review(int most) {
+    return sessions.review(most);
   }
 
   /** Deliveries that are in inboxes and pools: neither settled, nor lost, nor handed on. */
@@ -417,13 +439,15 @@ public final class Group {
     }
   }
 
-  /** Tells an index that knows nothing yet of all filters and shares that there are. */
-  public void tellInterest(Consumer<Effect> told) {
+  /** Tells those who know nothing yet of all filters, shares and resources that there are. */
+  public void tellAll(Consumer<Effect> told) {
     tell(Set.of(), true, told);
+    resources.tell(null, told);
   }
 
-  /** Tells an index that knows the filters and shares of another group what is different here. */
-  public void tellInterest(Group before, Consumer<Effect> told) {
+  /** Tells those who know the filters, shares and resources of another group what differs here. */
+  public void tellDifference(Group before, Consumer<Effect> told) {
+    resources.tell(before.resources, told);
     // first what is new: at no moment is there less than both have
     tell(before.interest.keySet(), true, told);
     before.tell(interest.keySet(), false, told);
@@ -465,8 +489,21 @@ public final class Group {
     if (session == null) {
       return new Outcome.Stale();
     }
+    return new Outcome.Unsubscribed(remove(session, unsubscribe.filters()));
+  }
+
+  private Outcome revoke(Command.Revoke revoke) {
+    StoredSession session = sessions.get(revoke.session());
+    if (session != null) {
+      freezer.before(session);
+      remove(session, revoke.filters());
+    }
+    return new Outcome.Done();
+  }
+
+  private List<StoredSubscription> remove(StoredSession session, List<String> filters) {
     List<StoredSubscription> removed = new ArrayList<>();
-    for (String name : unsubscribe.filters()) {
+    for (String name : filters) {
       StoredSubscription old = session.subscriptions.remove(name);
       removed.add(old);
       session.replays.remove(name);
@@ -478,7 +515,7 @@ public final class Group {
       }
     }
     queues.promote(session);
-    return new Outcome.Unsubscribed(removed);
+    return removed;
   }
 
   // --- messages ---
@@ -655,6 +692,7 @@ public final class Group {
     sessions.rewind();
     queues.rewind();
     retained.rewind();
+    resources.rewind();
   }
 
   Freezer freezer() {
@@ -667,7 +705,8 @@ public final class Group {
       StoredSession session = sessions.next();
       if (session == null) {
         Freezer.Frozen share = queues.unwritten(writer);
-        return share == null ? retained.unwritten(writer) : share;
+        Freezer.Frozen message = share == null ? retained.unwritten(writer) : share;
+        return message == null ? resources.unwritten(writer) : message;
       }
       if (session.checkpoint != freezer.checkpoint) {
         session.checkpoint = freezer.checkpoint;

@@ -40,6 +40,15 @@ public sealed interface Outcome {
   /** A queue is full, and its owner wants the publisher to know: nobody has the message. */
   record Refused() implements Outcome {}
 
+  /** The resource is kept; {@code created} if there was none of that name. */
+  record Put(boolean created) implements Outcome {}
+
+  /** Another resource, of that name, has the key: nothing changed. */
+  record Taken(String by) implements Outcome {}
+
+  /** There is no such resource any more; {@code existed} if there was one. */
+  record Deleted(boolean existed) implements Outcome {}
+
   /** The command's epoch is not the session's: another connection has it, or it has ended. */
   record Stale() implements Outcome {}
 }

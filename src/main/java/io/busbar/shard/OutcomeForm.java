@@ -15,6 +15,9 @@ import java.util.List;
  *   5 published     number sessions
  *   6 refused
  *   7 stale
+ *   8 put           flag created
+ *   9 taken         string by
+ *  10 deleted       flag existed
  * </pre>
  */
 public final class OutcomeForm {
@@ -26,6 +29,9 @@ public final class OutcomeForm {
   private static final int PUBLISHED = 5;
   private static final int REFUSED = 6;
   private static final int STALE = 7;
+  private static final int PUT = 8;
+  private static final int TAKEN = 9;
+  private static final int DELETED = 10;
 
   private OutcomeForm() {}
 
@@ -90,6 +96,12 @@ public final class OutcomeForm {
       out.u8(REFUSED);
     } else if (outcome instanceof Outcome.Stale) {
       out.u8(STALE);
+    } else if (outcome instanceof Outcome.Put it) {
+      out.u8(PUT).flag(it.created());
+    } else if (outcome instanceof Outcome.Taken it) {
+      out.u8(TAKEN).string(it.by());
+    } else if (outcome instanceof Outcome.Deleted it) {
+      out.u8(DELETED).flag(it.existed());
     }
   }
 
@@ -110,6 +122,9 @@ public final class OutcomeForm {
       case PUBLISHED -> new Outcome.Published(in.u31());
       case REFUSED -> new Outcome.Refused();
       case STALE -> new Outcome.Stale();
+      case PUT -> new Outcome.Put(in.flag());
+      case TAKEN -> new Outcome.Taken(in.string());
+      case DELETED -> new Outcome.Deleted(in.flag());
       default -> throw in.wrong("an outcome of kind " + kind);
     };
   }

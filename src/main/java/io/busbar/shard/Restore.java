@@ -116,6 +116,18 @@ final class Restore {
         pooled--;
       }
       case CheckpointWriter.RETAINED -> group.retained().restore(in.bytes(), time(in));
+      case CheckpointWriter.RESOURCE ->
+          group
+              .resources()
+              .restore(
+                  new StoredResource(
+                      in.u8(),
+                      in.string(),
+                      ValueForm.string(in),
+                      in.string(),
+                      in.number(),
+                      in.number(),
+                      in.bytes()));
       case CheckpointWriter.END -> {
         if (in.number() != items) {
           throw in.wrong("the checkpoint lacks items");

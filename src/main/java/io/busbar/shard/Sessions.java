@@ -18,6 +18,9 @@ final class Sessions {
   /** Where a checkpoint goes on, or null. */
   private StoredSession next;
 
+  /** Where a review goes on, or null. */
+  private StoredSession reviewed;
+
   StoredSession get(String name) {
     return byName.get(name);
   }
@@ -79,6 +82,9 @@ final class Sessions {
     if (next == session) {
       next = session.after;
     }
+    if (reviewed == session) {
+      reviewed = session.after;
+    }
     if (session.before == null) {
       first = session.after;
     } else {
@@ -89,6 +95,21 @@ final class Sessions {
     } else {
       session.after.before = session.before;
     }
+  }
+
+  /** A review begins anew. */
+  void beginReview() {
+    reviewed = first;
+  }
+
+  /** The next so many sessions of a review; none at its end. */
+  List<Owned> review(int most) {
+    List<Owned> some = new ArrayList<>();
+    for (; reviewed != null && some.size() < most; reviewed = reviewed.after) {
+      some.add(
+          new Owned(reviewed.name, reviewed.owner, List.copyOf(reviewed.subscriptions.values())));
+    }
+    return some;
   }
 
   /** A checkpoint begins. */

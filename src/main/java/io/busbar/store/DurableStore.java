@@ -10,6 +10,7 @@ import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Location;
 import io.busbar.shard.Machine;
+import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.microraft.RaftEndpoint;
@@ -285,6 +286,8 @@ public final class DurableStore implements Store {
         bytes += publish.packet().length;
       } else if (command instanceof Command.Once once) {
         bytes += once.publish().packet().length;
+      } else if (command instanceof Command.PutResource put) {
+        bytes += put.value().length;
       } else if (command instanceof Command.Replay replay) {
         bytes += replay.packets().stream().mapToInt(packet -> packet.length).sum();
       }
@@ -345,6 +348,17 @@ public final class DurableStore implements Store {
       LOG.warn("a node is taken for gone, its connections have ended: node={}", node);
       replicas.append(GROUP, List.of(new Command.Gone(node)), OVERHEAD, done -> {});
     }
+  }
+
+  @Override
+  public void review(boolean isNew, int most, Consumer<List<Owned>> then) {
+    turn.execute(
+        () -> {
+          if (isNew) {
+            group().beginReview();
+          }
+          then.accept(replicas.replica(GROUP).leads() ? group().review(most) : List.of());
+        });
   }
 
   @Override
@@ -517,7 +531,7 @@ public final class DurableStore implements Store {
       fail(e);
       return;
     }
-    group().tellInterest(effects);
+    group().tellAll(effects);
     isServing = true;
     if (replica.leads()) {
       tellPending();
@@ -642,7 +656,9 @@ public final class DurableStore implements Store {
         return isHere(bell.location());
       } else if (effect instanceof Effect.Ended ended) {
         return ended.location() != null && isHere(ended.location());
-      } else if (effect instanceof Effect.Interest || effect instanceof Effect.ShareInterest) {
+      } else if (effect instanceof Effect.Interest
+          || effect instanceof Effect.ShareInterest
+          || effect instanceof Effect.Changed) {
         return true;
       } else if (effect instanceof Effect.Left left) {
         return new Command.Gone(left.node()).isOf(node());
@@ -676,7 +692,7 @@ public final class DurableStore implements Store {
     public void replaced(int group, Machine before) {
       position = replicas.replica(group).applied();
       if (isServing) {
-        group().tellInterest(before.group(), effects);
+        group().tellDifference(before.group(), effects);
         // what came for its connections meanwhile was not told
         effects.accept(new Effect.Left(node()));
       }

@@ -6,6 +6,7 @@ import io.busbar.shard.Effect;
 import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Owned;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -77,6 +78,14 @@ public final class MemoryStore implements Store {
   @Override
   public String node() {
     return "";
+  }
+
+  @Override
+  public void review(boolean isNew, int most, Consumer<List<Owned>> then) {
+    if (isNew) {
+      group.beginReview();
+    }
+    then.accept(group.review(most));
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.busbar.bus.Wire;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
+import io.busbar.shard.Owned;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -106,6 +107,15 @@ public interface Store {
 
   /** Has what is due happen: called a few times a second. */
   void tick();
+
+  /**
+   * Some of the stored sessions that are this node's to look after: all of them, if it leads a
+   * shared store, else none.
+   *
+   * @param isNew whether a reading of all begins; else it goes on
+   * @param then gets none at the end
+   */
+  void review(boolean isNew, int most, Consumer<List<Owned>> then);
 
   /** Stored sessions; from any thread, at little cost. */
   int sessions();

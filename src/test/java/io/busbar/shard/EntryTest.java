@@ -94,7 +94,13 @@ class EntryTest {
             new Command.Configure(bounds(Bounds.Overflow.END_SESSION)), "0d 64 ac02 02 02 03 04"),
         new Golden<>(
             new Command.Configure(bounds(Bounds.Overflow.REFUSE)), "0d 64 ac02 03 02 03 04"),
-        new Golden<>(new Command.Gone("n"), "0e 016e"));
+        new Golden<>(new Command.Gone("n"), "0e 016e"),
+        new Golden<>(new Command.Revoke("s", List.of("a", "b")), "0f 0173 02 0161 0162"),
+        new Golden<>(
+            new Command.PutResource(1, "c", "k", "o", new byte[] {7, 8}),
+            "10 01 0163 01 016b 016f 02 0708"),
+        new Golden<>(new Command.PutResource(2, "c", null, "", new byte[0]), "10 02 0163 00 00 00"),
+        new Golden<>(new Command.DeleteResource(2, "c"), "11 02 0163"));
   }
 
   static List<Golden<Outcome>> outcomes() {
@@ -113,7 +119,10 @@ class EntryTest {
             new Outcome.Unsubscribed(Arrays.asList(SHARED, null)), "04 02 01 56 0167 0162 ac02 00"),
         new Golden<>(new Outcome.Published(300), "05 ac02"),
         new Golden<>(new Outcome.Refused(), "06"),
-        new Golden<>(new Outcome.Stale(), "07"));
+        new Golden<>(new Outcome.Stale(), "07"),
+        new Golden<>(new Outcome.Put(true), "08 01"),
+        new Golden<>(new Outcome.Taken("c"), "09 0163"),
+        new Golden<>(new Outcome.Deleted(false), "0a 00"));
   }
 
   @Test

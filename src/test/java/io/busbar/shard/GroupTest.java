@@ -562,7 +562,7 @@ class GroupTest {
     group = group(Overflow.DROP_OLDEST);
     subscribe("s", open("s"), sub("both", 1), sub("new", 1), sub("c", "new", 1, false, 0));
     List<Effect> told = new ArrayList<>();
-    group.tellInterest(before, told::add);
+    group.tellDifference(before, told::add);
     assertThat(told)
         .usingRecursiveFieldByFieldElementComparator()
         .containsExactlyInAnyOrder(
@@ -577,7 +577,7 @@ class GroupTest {
     subscribe("s", open("s"), sub("a", 1), sub("b", 0), sub("c", "g", 1, false, 0));
     subscribe("t", open("t"), sub("a", 2), sub("c", "g", 1, false, 0));
     List<Effect> told = new ArrayList<>();
-    group.tellInterest(told::add);
+    group.tellAll(told::add);
     assertThat(told)
         .usingRecursiveFieldByFieldElementComparator()
         .containsExactlyInAnyOrder(
@@ -637,5 +637,74 @@ class GroupTest {
         throw new AssertionError("seed " + seed, e);
       }
     }
+  }
+
+  @Test
+  void aResourceIsKeptUnderItsNameAndItsKey() {
+    Group group = new Group(Bounds.INITIAL);
+    List<Effect> told = new ArrayList<>();
+    assertThat(group.apply(1, put("c", "k", 1), told::add)).isEqualTo(new Outcome.Put(true));
+    assertThat(group.apply(2, put("c", "k", 1), told::add)).isEqualTo(new Outcome.Put(false));
+    assertThat(told).as("nothing changed by the second").hasSize(1);
+    assertThat(group.apply(3, put("d", "k", 1), told::add)).isEqualTo(new Outcome.Taken("c"));
+    assertThat(group.apply(4, put("c", "l", 2), told::add)).isEqualTo(new Outcome.Put(false));
+    assertThat(group.apply(5, put("d", "k", 1), told::add)).isEqualTo(new Outcome.Put(true));
+    Command delete = new Command.DeleteResource(1, "c");
+    assertThat(group.apply(6, delete, told::add)).isEqualTo(new Outcome.Deleted(true));
+    assertThat(group.apply(7, delete, told::add)).isEqualTo(new Outcome.Deleted(false));
+    assertThat(group.apply(8, put("e", "l", 1), told::add)).isEqualTo(new Outcome.Put(true));
+
+    assertThat(told.stream().map(effect -> text((Effect.Changed) effect)))
+        .containsExactly(
+            "c=1 of 1 at 1", "c=2 of 1 at 4", "d=1 of 5 at 5", "c gone", "e=1 of 8 at 8");
+  }
+
+  @Test
+  void whoKnowsTheResourcesOfAnotherGroupIsToldWhatDiffers() {
+    Group before = new Group(Bounds.INITIAL);
+    Group now = new Group(Bounds.INITIAL);
+    for (String name : List.of("a", "b", "c")) {
+      before.apply(1, put(name, null, 1), effect -> {});
+    }
+    now.apply(1, put("a", null, 1), effect -> {});
+    now.apply(1, put("b", null, 2), effect -> {});
+    now.apply(1, put("d", null, 1), effect -> {});
+    List<Effect> told = new ArrayList<>();
+    now.tellDifference(before, told::add);
+
+    assertThat(told.stream().map(effect -> text((Effect.Changed) effect)))
+        .containsExactlyInAnyOrder("b=2 of 1 at 1", "d=1 of 1 at 1", "c gone");
+  }
+
+  @Test
+  void aRevokedSubscriptionGetsNothingMore() {
+    Group group = new Group(Bounds.INITIAL);
+    List<Effect> told = new ArrayList<>();
+    byte[] filter = {'f'};
+    Location here = new Location("n", 0, 1);
+    group.apply(1, new Command.Open("s", "o", false, 100, null, here, 5), told::add);
+    StoredSubscription one = new StoredSubscription("f", null, filter, 1, false, false, 0, 0);
+    group.apply(1, new Command.Subscribe("s", 1, List.of(one)), told::add);
+    group.beginReview();
+    assertThat(group.review(10)).hasSize(1);
+    assertThat(group.review(10)).isEmpty();
+    group.apply(2, new Command.Revoke("s", List.of("f", "other")), told::add);
+    byte[] message = Messages.publish("f", "x", 1, false, -1);
+
+    assertThat(group.apply(3, new Command.Publish(message, null, true, List.of()), told::add))
+        .isEqualTo(new Outcome.Published(0));
+    assertThat(told).anyMatch(e -> e instanceof Effect.Interest i && !i.added());
+  }
+
+  private static Command put(String name, String key, int value) {
+    return new Command.PutResource(1, name, key, "o", new byte[] {(byte) value});
+  }
+
+  private static String text(Effect.Changed changed) {
+    StoredResource now = changed.resource();
+    return now == null
+        ? changed.name() + " gone"
+        : "%s=%d of %d at %d"
+            .formatted(changed.name(), now.value()[0], now.created(), now.modified());
   }
 }

@@ -160,7 +160,7 @@ final class MachineWalk {
   private Command command() {
     String name = "s" + random.nextInt(NAMES);
     long epoch = epochs.getOrDefault(name, 0L) - (random.nextInt(20) == 0 ? 1 : 0);
-    return switch (random.nextInt(20)) {
+    return switch (random.nextInt(23)) {
       case 0, 1, 2, 3, 4 ->
           new Command.Open(
               name,
@@ -191,9 +191,20 @@ final class MachineWalk {
                         .toArray());
             default -> new Command.Tick();
           };
+      case 20, 21 -> resource();
+      case 22 -> new Command.Revoke(name, List.of(subscription().name()));
       case 15 -> new Command.Once(random.nextInt(2), random.nextInt(30), publish());
       default -> publish();
     };
+  }
+
+  private Command resource() {
+    String name = "r" + random.nextInt(12);
+    String key = random.nextInt(3) == 0 ? null : "k" + random.nextInt(12);
+    byte[] value = {(byte) random.nextInt(4)};
+    return random.nextInt(4) == 0
+        ? new Command.DeleteResource(random.nextInt(2), name)
+        : new Command.PutResource(random.nextInt(2), name, key, "o", value);
   }
 
   private Bounds bounds() {

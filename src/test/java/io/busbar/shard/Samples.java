@@ -21,7 +21,7 @@ final class Samples {
   }
 
   Command command() {
-    return switch (random.nextInt(14)) {
+    return switch (random.nextInt(17)) {
       case 0 ->
           new Command.Open(
               string(), string(), flag(), number(), will(), location(), random.nextInt(70_000));
@@ -39,6 +39,11 @@ final class Samples {
       case 7 -> new Command.Receive(string(), number(), random.nextInt(65_536), flag());
       case 8 -> new Command.End(string());
       case 12 -> new Command.Gone(string());
+      case 13 -> new Command.Revoke(string(), list(this::string));
+      case 14 ->
+          new Command.PutResource(
+              random.nextInt(256), string(), optional(this::string), string(), bytes());
+      case 15 -> new Command.DeleteResource(random.nextInt(256), string());
       default -> new Command.Tick();
     };
   }
@@ -60,7 +65,7 @@ final class Samples {
   }
 
   Outcome outcome() {
-    return switch (random.nextInt(7)) {
+    return switch (random.nextInt(10)) {
       case 0 ->
           new Outcome.Opened(
               flag(),
@@ -73,6 +78,9 @@ final class Samples {
       case 3 -> new Outcome.Published(random.nextInt(300));
       case 4 -> new Outcome.Refused();
       case 5 -> new Outcome.Stale();
+      case 6 -> new Outcome.Put(flag());
+      case 7 -> new Outcome.Taken(string());
+      case 8 -> new Outcome.Deleted(flag());
       default -> new Outcome.Done();
     };
   }

@@ -4,6 +4,7 @@ import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
+import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.store.Appended;
@@ -137,6 +138,11 @@ public final class ReluctantStore implements Store {
   @Override
   public void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then) {
     thread.execute(() -> read(() -> kept.retained(filter, after, then)));
+  }
+
+  @Override
+  public void review(boolean isNew, int most, Consumer<List<Owned>> then) {
+    thread.execute(() -> read(() -> kept.review(isNew, most, then)));
   }
 
   @Override
