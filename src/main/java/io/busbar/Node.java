@@ -263,7 +263,7 @@ public final class Node {
         watchMembers();
       }
       Optional<Policy> policy = namespace.map(file -> Policy.compile(file.namespace()));
-      String name = namespace.map(file -> file.namespace().name()).orElse("busbar");
+      String name = namespace.map(file -> file.namespace().settings().name()).orElse("busbar");
       HttpVerticle surface = new HttpVerticle(settings.http(), this::health, registry::scrape);
       Future<?> deployed = Future.succeededFuture();
       for (int i = 0; i < loops; i++) {

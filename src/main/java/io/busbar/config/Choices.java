@@ -16,6 +16,19 @@ final class Choices {
     return Collections.unmodifiableMap(choices);
   }
 
+  /** The constants of an enumeration, each word of them with a capital and no hyphen. */
+  static <E extends Enum<E>> Map<String, E> words(Class<E> type) {
+    Map<String, E> choices = new LinkedHashMap<>();
+    for (E constant : type.getEnumConstants()) {
+      StringBuilder word = new StringBuilder();
+      for (String part : constant.name().split("_")) {
+        word.append(part.charAt(0)).append(part.substring(1).toLowerCase(Locale.ROOT));
+      }
+      choices.put(word.toString(), constant);
+    }
+    return Collections.unmodifiableMap(choices);
+  }
+
   /** The constants of an enumeration, in lower case and with hyphens. */
   static <E extends Enum<E>> Map<String, E> of(Class<E> type) {
     Map<String, E> choices = new LinkedHashMap<>();

@@ -1,69 +1,43 @@
 package io.busbar.config;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.event.Route;
 import io.busbar.mqtt.Topics;
-import io.busbar.policy.Attribute;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
-import io.busbar.policy.Client.ValidationScheme;
 import io.busbar.policy.ClientGroup;
 import io.busbar.policy.Namespace;
-import io.busbar.policy.Namespace.NameSource;
+import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.PermissionBinding;
-import io.busbar.policy.PermissionBinding.Permission;
+import io.busbar.policy.Resource;
+import io.busbar.policy.Resource.Kind;
 import io.busbar.policy.TopicSpace;
-import java.io.ByteArrayInputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.security.cert.CertificateException;
-import java.security.cert.CertificateFactory;
-import java.security.cert.X509Certificate;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
  * The namespace file: the namespace's resources under Event Grid's property names, in YAML.
  *
  * @param namespace who may do what
+ * @param resources the same, one by one, with what people say of them
  * @param routes where messages are sent besides to subscribers
  */
-public record NamespaceFile(Namespace namespace, List<Route> routes) {
-  private static final int MAX_PEM_BYTES = 65_536;
+public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, List<Route> routes) {
   private static final int MAX_LANES = 1_024;
   private static final int DEFAULT_LANES = 16;
   private static final Pattern ROUTE_NAME = Pattern.compile("[a-zA-Z0-9-]{3,50}");
-  private static final Pattern PEM =
-      Pattern.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*+)-----END CERTIFICATE-----");
-  private static final Map<String, Boolean> STATES = Choices.of("Enabled", true, "Disabled", false);
-  private static final Map<String, ValidationScheme> SCHEMES =
-      Choices.of(
-          "SubjectMatchesAuthenticationName",
-          ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME,
-          "ThumbprintMatch",
-          ValidationScheme.THUMBPRINT_MATCH);
-  private static final Set<String> OTHER_SCHEMES =
-      Set.of(
-          "DnsMatchesAuthenticationName",
-          "UriMatchesAuthenticationName",
-          "IpMatchesAuthenticationName",
-          "EmailMatchesAuthenticationName");
-  private static final Map<String, Permission> PERMISSIONS =
-      Choices.of("Publisher", Permission.PUBLISHER, "Subscriber", Permission.SUBSCRIBER);
 
-  /** Copies the list, so that a file read does not change. */
+  /** Copies the lists, so that a file read does not change. */
   public NamespaceFile {
+    resources = List.copyOf(resources);
     routes = List.copyOf(routes);
   }
 
@@ -84,147 +58,30 @@ public record NamespaceFile(Namespace namespace, List<Route> routes) {
                 "caCertificates",
                 "alternativeAuthenticationNameSources",
                 "routes");
-    String name = root.requiredText("name");
-    List<Client> clients = root.sections("clients").stream().map(NamespaceFile::client).toList();
-    List<ClientGroup> groups =
-        root.sections("clientGroups").stream().map(NamespaceFile::group).toList();
-    List<TopicSpace> spaces =
-        root.sections("topicSpaces").stream().map(NamespaceFile::space).toList();
+    List<ResourceForm> resources = new ArrayList<>();
+    NamespaceSettings settings = ResourceForm.settings(root);
+    resources.add(new ResourceForm(settings, root.text("description").orElse(null)));
+    List<Client> clients = read(root, Kind.CLIENT, Client.class, file, resources);
+    List<ClientGroup> groups = read(root, Kind.CLIENT_GROUP, ClientGroup.class, file, resources);
+    List<TopicSpace> spaces = read(root, Kind.TOPIC_SPACE, TopicSpace.class, file, resources);
     List<PermissionBinding> bindings =
-        root.sections("permissionBindings").stream().map(NamespaceFile::binding).toList();
+        read(root, Kind.PERMISSION_BINDING, PermissionBinding.class, file, resources);
     List<CaCertificate> authorities =
-        root.sections("caCertificates").stream().map(s -> authority(s, file)).toList();
-    List<NameSource> sources = nameSources(root);
+        read(root, Kind.CA_CERTIFICATE, CaCertificate.class, file, resources);
     Namespace namespace =
-        root.made(
-            () -> new Namespace(name, clients, groups, spaces, bindings, authorities, sources));
-    return new NamespaceFile(namespace, routes(root));
+        root.made(() -> new Namespace(settings, clients, groups, spaces, bindings, authorities));
+    return new NamespaceFile(namespace, resources, routes(root));
   }
 
-  private static Client client(Section section) {
-    section.only(
-        "name", "authenticationName", "state", "clientCertificateAuthentication", "attributes");
-    String name = section.requiredText("name");
-    String authenticationName = section.text("authenticationName").orElse(name);
-    boolean enabled = section.choice("state", STATES, true);
-    ValidationScheme scheme = ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME;
-    List<String> thumbprints = List.of();
-    if (section.has("clientCertificateAuthentication")) {
-      Section certificate = section.section("clientCertificateAuthentication").orElseThrow();
-      certificate.only("validationScheme", "allowedThumbprints");
-      if (certificate.text("validationScheme").filter(OTHER_SCHEMES::contains).isPresent()) {
-        throw certificate.error(
-            "validationScheme",
-            Yaml.quote(certificate.requiredText("validationScheme"))
-                + " is not available yet (available: "
-                + String.join(", ", SCHEMES.keySet())
-                + ")");
-      }
-      scheme = certificate.choice("validationScheme", SCHEMES, scheme);
-      thumbprints = certificate.texts("allowedThumbprints").orElse(List.of());
+  private static <T extends Resource> List<T> read(
+      Section root, Kind kind, Class<T> type, Path file, List<ResourceForm> all) {
+    List<T> some = new ArrayList<>();
+    for (Section section : root.sections(kind.plural())) {
+      ResourceForm one = ResourceForm.read(kind, section, file);
+      all.add(one);
+      some.add(type.cast(one.resource()));
     }
-    Map<String, Attribute> attributes =
-        section
-            .section("attributes")
-            .map(s -> s.values(Attribute.Text::new, Attribute.Whole::new, NamespaceFile::list))
-            .orElse(Map.of());
-    ValidationScheme chosen = scheme;
-    List<String> allowed = thumbprints;
-    return section.made(
-        () -> new Client(name, authenticationName, enabled, chosen, allowed, attributes));
-  }
-
-  private static Attribute list(List<String> texts) {
-    return new Attribute.Texts(texts);
-  }
-
-  private static ClientGroup group(Section section) {
-    section.only("name", "query");
-    String name = section.requiredText("name");
-    String query = section.requiredText("query");
-    return section.made(() -> new ClientGroup(name, query));
-  }
-
-  private static TopicSpace space(Section section) {
-    section.only("name", "topicTemplates");
-    String name = section.requiredText("name");
-    List<String> templates =
-        section.texts("topicTemplates").orElseThrow(() -> section.missing("topicTemplates"));
-    return section.made(() -> new TopicSpace(name, templates));
-  }
-
-  private static PermissionBinding binding(Section section) {
-    section.only("name", "clientGroupName", "topicSpaceName", "permission");
-    String name = section.requiredText("name");
-    String group = section.requiredText("clientGroupName");
-    String space = section.requiredText("topicSpaceName");
-    section.requiredText("permission");
-    Permission permission = section.choice("permission", PERMISSIONS, null);
-    return section.made(() -> new PermissionBinding(name, group, space, permission));
-  }
-
-  private static CaCertificate authority(Section section, Path namespaceFile) {
-    section.only("name", "encodedCertificate", "file");
-    String name = section.requiredText("name");
-    if (section.has("encodedCertificate") == section.has("file")) {
-      throw section.error(
-          "encodedCertificate",
-          (section.has("file") ? "given besides file" : "missing")
-              + " (allowed: either encodedCertificate or file)");
-    }
-    String key = section.has("file") ? "file" : "encodedCertificate";
-    String pem = section.requiredText(key);
-    if (key.equals("file")) {
-      pem = new String(Yaml.bytes(path(section, namespaceFile, pem), MAX_PEM_BYTES), ISO_8859_1);
-    }
-    X509Certificate certificate = certificate(section, key, pem);
-    return section.made(() -> new CaCertificate(name, certificate));
-  }
-
-  private static Path path(Section section, Path namespaceFile, String relative) {
-    try {
-      return namespaceFile.toAbsolutePath().resolveSibling(relative).normalize();
-    } catch (InvalidPathException e) {
-      throw section.error("file", Yaml.quote(relative) + " (allowed: a path)");
-    }
-  }
-
-  private static X509Certificate certificate(Section section, String key, String pem) {
-    Matcher block = PEM.matcher(pem);
-    if (!block.find()) {
-      throw section.error(
-          key, "holds no certificate (allowed: PEM, -----BEGIN CERTIFICATE----- …)");
-    }
-    byte[] der;
-    try {
-      der = Base64.getDecoder().decode(block.group(1).replaceAll("\\s", ""));
-    } catch (IllegalArgumentException e) {
-      throw section.error(key, "is not base64 between BEGIN and END CERTIFICATE");
-    }
-    if (block.find()) {
-      throw section.error(key, "holds several certificates (allowed: one, the issuer)");
-    }
-    try {
-      return (X509Certificate)
-          CertificateFactory.getInstance("X.509")
-              .generateCertificate(new ByteArrayInputStream(der));
-    } catch (CertificateException e) {
-      throw section.error(key, "is not an X.509 certificate");
-    }
-  }
-
-  private static List<NameSource> nameSources(Section root) {
-    List<String> given = root.texts("alternativeAuthenticationNameSources").orElse(List.of());
-    List<NameSource> sources = new ArrayList<>();
-    for (int i = 0; i < given.size(); i++) {
-      if (!given.get(i).equals("ClientCertificateSubject")) {
-        throw root.error(
-            "alternativeAuthenticationNameSources[" + i + "]",
-            Yaml.quote(given.get(i)) + " (available: ClientCertificateSubject)");
-      }
-      sources.add(NameSource.CLIENT_CERTIFICATE_SUBJECT);
-    }
-    return sources;
+    return some;
   }
 
   private static List<Route> routes(Section root) {

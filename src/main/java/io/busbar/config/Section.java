@@ -40,6 +40,24 @@ final class Section {
     return new Section(file, "", Yaml.read(file), null);
   }
 
+  /** A mapping of no file, in which unknown keys are no error. */
+  static Section of(Yaml.Fields fields) {
+    return new Section(null, "", fields, null);
+  }
+
+  /** This place, with nothing in it. */
+  Section nothing() {
+    return new Section(file, path, new Yaml.Fields(fields.line(), 1, Map.of()), environment);
+  }
+
+  /** The same with a name, whatever name it has. */
+  Section named(String name) {
+    Map<String, Yaml.Field> with = new LinkedHashMap<>(fields.fields());
+    int line = fields.line();
+    with.put("name", new Yaml.Field(line, new Yaml.Scalar(line, name, false)));
+    return new Section(file, path, new Yaml.Fields(line, fields.size() + 1, with), environment);
+  }
+
   /**
    * Reads a file in which {@code ${env:NAME}} and {@code ${env:NAME:default}} within values stand
    * for variables of an environment, which gives null for one that is not set.
@@ -50,6 +68,9 @@ final class Section {
 
   /** Refuses keys other than these and {@code description}, which people may add anywhere. */
   Section only(String... keys) {
+    if (file == null) {
+      return this;
+    }
     Set<String> allowed = Set.of(keys);
     fields
         .fields()
@@ -298,6 +319,6 @@ final class Section {
   }
 
   private ConfigException at(int line, String problem) {
-    return new ConfigException("%s:%d: %s".formatted(file, line, problem));
+    return new ConfigException(file == null ? problem : "%s:%d: %s".formatted(file, line, problem));
   }
 }

@@ -1,11 +1,18 @@
 package io.busbar.policy;
 
 import io.busbar.mqtt.ReasonCode;
+import java.time.Instant;
 
-/** The answer to a client that connects. */
+/** The answer to a client that connects, or that is judged again. */
 public sealed interface Admission {
-  /** It may connect, and do what the permit says. */
-  record Granted(Client client, Permit permit) implements Admission {}
+  /**
+   * It may connect, and do what the permit says.
+   *
+   * @param issuer the registered certificate that vouches for it, or null where none has to
+   * @param until when a certificate that proves who it is expires
+   */
+  record Granted(Client client, Permit permit, CaCertificate issuer, Instant until)
+      implements Admission {}
 
   /**
    * It may not connect.

@@ -9,7 +9,7 @@ import java.security.cert.X509Certificate;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param certificate a CA's certificate: with any other, a device could vouch for others
  */
-public record CaCertificate(String name, X509Certificate certificate) {
+public record CaCertificate(String name, X509Certificate certificate) implements Resource {
   private static final int KEY_CERT_SIGN = 5;
 
   /**
@@ -27,5 +27,10 @@ public record CaCertificate(String name, X509Certificate certificate) {
                   .formatted(Text.quote(certificate.getSubjectX500Principal().getName()))
               + " usage keyCertSign if key usage is given)");
     }
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.CA_CERTIFICATE;
   }
 }

@@ -1,12 +1,15 @@
 package io.busbar.policy;
 
+import io.busbar.policy.NamespaceSettings.NameSource;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.cert.CertPathBuilder;
 import java.security.cert.CertStore;
+import java.security.cert.Certificate;
 import java.security.cert.CertificateParsingException;
 import java.security.cert.CollectionCertStoreParameters;
 import java.security.cert.PKIXBuilderParameters;
+import java.security.cert.PKIXCertPathBuilderResult;
 import java.security.cert.TrustAnchor;
 import java.security.cert.X509CertSelector;
 import java.security.cert.X509Certificate;
@@ -19,11 +22,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import javax.naming.NamingEnumeration;
-import javax.naming.NamingException;
-import javax.naming.directory.Attribute;
-import javax.naming.ldap.LdapName;
-import javax.naming.ldap.Rdn;
 import javax.security.auth.x500.X500Principal;
 
 /**
@@ -42,27 +40,60 @@ final class Certificates {
     this.authorities = authorities;
   }
 
-  /** Why a chain does not prove to be the client's, or empty if it does. */
-  Optional<String> whyNot(Client client, List<X509Certificate> chain, Instant now) {
+  /**
+   * What a chain proves of a client.
+   *
+   * @param whyNot why it does not prove to be the client's, or null if it does
+   * @param issuer the registered certificate that vouches for it, or null where none has to
+   * @param until when the first certificate of the path expires
+   */
+  record Proof(String whyNot, CaCertificate issuer, Instant until) {
+    private static Proof none(String whyNot) {
+      return new Proof(whyNot, null, null);
+    }
+  }
+
+  /** Judges a chain, the client's own certificate first. */
+  Proof prove(Client client, List<X509Certificate> chain, Instant now) {
     if (chain.isEmpty()) {
-      return Optional.of("sent no certificate");
+      return Proof.none("sent no certificate");
     }
     if (chain.size() > MAX_CHAIN) {
-      return Optional.of(
+      return Proof.none(
           "sent %d certificates (allowed: at most %d)".formatted(chain.size(), MAX_CHAIN));
     }
     X509Certificate leaf = chain.get(0);
     Optional<String> validity = whyNotValid("certificate", leaf, now);
     if (validity.isPresent()) {
-      return validity;
+      return Proof.none(validity.get());
     }
     return switch (client.validationScheme()) {
-      case THUMBPRINT_MATCH -> whyNotThumbprint(client, leaf);
+      case THUMBPRINT_MATCH ->
+          whyNotThumbprint(client, leaf)
+              .map(Proof::none)
+              .orElseGet(() -> new Proof(null, null, leaf.getNotAfter().toInstant()));
       case SUBJECT_MATCHES_AUTHENTICATION_NAME ->
-          whyNotUsage(leaf)
-              .or(() -> whyNotIssued(chain, now))
-              .or(() -> whyNotSubject(client, leaf));
+          issued(NameSource.CLIENT_CERTIFICATE_SUBJECT, client, chain, now);
+      case DNS_MATCHES_AUTHENTICATION_NAME ->
+          issued(NameSource.CLIENT_CERTIFICATE_DNS, client, chain, now);
+      case URI_MATCHES_AUTHENTICATION_NAME ->
+          issued(NameSource.CLIENT_CERTIFICATE_URI, client, chain, now);
+      case IP_MATCHES_AUTHENTICATION_NAME ->
+          issued(NameSource.CLIENT_CERTIFICATE_IP, client, chain, now);
+      case EMAIL_MATCHES_AUTHENTICATION_NAME ->
+          issued(NameSource.CLIENT_CERTIFICATE_EMAIL, client, chain, now);
     };
+  }
+
+  private Proof issued(NameSource where, Client client, List<X509Certificate> chain, Instant now) {
+    Optional<String> usage = whyNotUsage(chain.get(0));
+    if (usage.isPresent()) {
+      return Proof.none(usage.get());
+    }
+    Proof path = path(chain, now);
+    return path.whyNot != null
+        ? path
+        : whyNotNamed(where, client, chain.get(0)).map(Proof::none).orElse(path);
   }
 
   private static Optional<String> whyNotValid(String what, X509Certificate one, Instant now) {
@@ -110,31 +141,42 @@ final class Certificates {
   }
 
   /** RFC 5280 section 6, from the registered certificates; revocation is not judged. */
-  private Optional<String> whyNotIssued(List<X509Certificate> chain, Instant now) {
+  private Proof path(List<X509Certificate> chain, Instant now) {
     Set<TrustAnchor> anchors = new HashSet<>();
     for (CaCertificate authority : authorities) {
       if (whyNotValid("", authority.certificate(), now).isEmpty()) {
         anchors.add(new TrustAnchor(authority.certificate(), null));
       }
     }
-    X509Certificate leaf = chain.get(0);
-    if (!anchors.isEmpty()) {
-      try {
-        X509CertSelector target = new X509CertSelector();
-        target.setCertificate(leaf);
-        PKIXBuilderParameters parameters = new PKIXBuilderParameters(anchors, target);
-        parameters.setRevocationEnabled(false);
-        parameters.setDate(Date.from(now));
-        parameters.setMaxPathLength(MAX_CHAIN);
-        parameters.addCertStore(
-            CertStore.getInstance("Collection", new CollectionCertStoreParameters(chain)));
-        CertPathBuilder.getInstance("PKIX").build(parameters);
-        return Optional.empty();
-      } catch (GeneralSecurityException e) {
-        return Optional.of(whyNoPath(chain, now));
-      }
+    if (anchors.isEmpty()) {
+      return Proof.none(whyNoPath(chain, now));
     }
-    return Optional.of(whyNoPath(chain, now));
+    try {
+      X509CertSelector target = new X509CertSelector();
+      target.setCertificate(chain.get(0));
+      PKIXBuilderParameters parameters = new PKIXBuilderParameters(anchors, target);
+      parameters.setRevocationEnabled(false);
+      parameters.setDate(Date.from(now));
+      parameters.setMaxPathLength(MAX_CHAIN);
+      parameters.addCertStore(
+          CertStore.getInstance("Collection", new CollectionCertStoreParameters(chain)));
+      PKIXCertPathBuilderResult found =
+          (PKIXCertPathBuilderResult) CertPathBuilder.getInstance("PKIX").build(parameters);
+      X509Certificate anchor = found.getTrustAnchor().getTrustedCert();
+      Instant until = anchor.getNotAfter().toInstant();
+      for (Certificate one : found.getCertPath().getCertificates()) {
+        Instant end = ((X509Certificate) one).getNotAfter().toInstant();
+        until = end.isBefore(until) ? end : until;
+      }
+      for (CaCertificate authority : authorities) {
+        if (authority.certificate().equals(anchor)) {
+          return new Proof(null, authority, until);
+        }
+      }
+      throw new IllegalStateException("an anchor that is not registered");
+    } catch (GeneralSecurityException e) {
+      return Proof.none(whyNoPath(chain, now));
+    }
   }
 
   /** The likeliest reason, in the order in which a person would look. */
@@ -167,63 +209,29 @@ final class Certificates {
         .formatted(name(issuers.get(0)));
   }
 
-  private static Optional<String> whyNotSubject(Client client, X509Certificate leaf) {
-    String expected = client.authenticationName();
-    X500Principal subject = leaf.getSubjectX500Principal();
-    boolean same =
-        commonName(leaf).map(Text::fold).filter(Text.fold(expected)::equals).isPresent()
-            || distinguishedName(expected).filter(subject::equals).isPresent();
-    return same
-        ? Optional.empty()
-        : Optional.of(
-            "certificate's subject %s is not the authentication name".formatted(name(subject)));
-  }
-
-  /** The CN of a certificate that has exactly one. */
-  static Optional<String> commonName(X509Certificate certificate) {
-    List<String> names = commonNames(certificate);
-    return names.size() == 1 ? Optional.of(names.get(0)) : Optional.empty();
-  }
-
-  /** An authentication name read as a distinguished name (RFC 2253), if it is one. */
-  static Optional<X500Principal> distinguishedName(String authenticationName) {
-    if (authenticationName.indexOf('=') < 0) {
+  private static Optional<String> whyNotNamed(
+      NameSource where, Client client, X509Certificate leaf) {
+    if (SubjectNames.names(where, leaf, client.authenticationName())) {
       return Optional.empty();
     }
-    try {
-      return Optional.of(new X500Principal(authenticationName));
-    } catch (IllegalArgumentException notOne) {
-      return Optional.empty();
+    if (where == NameSource.CLIENT_CERTIFICATE_SUBJECT) {
+      return Optional.of(
+          "certificate's subject %s is not the authentication name"
+              .formatted(name(leaf.getSubjectX500Principal())));
     }
-  }
-
-  /**
-   * All CN of a subject. One that is no text or contains U+0000, which other software reads as the
-   * end of a shorter name, counts as two: it never is the only one.
-   */
-  private static List<String> commonNames(X509Certificate certificate) {
-    List<String> names = new ArrayList<>();
-    try {
-      LdapName subject = new LdapName(certificate.getSubjectX500Principal().getName());
-      for (Rdn rdn : subject.getRdns()) {
-        Attribute attribute = rdn.toAttributes().get("CN");
-        if (attribute == null) {
-          continue;
-        }
-        NamingEnumeration<?> values = attribute.getAll();
-        while (values.hasMore()) {
-          if (values.next() instanceof String text && text.indexOf('\0') < 0) {
-            names.add(text);
-          } else {
-            names.add("");
-            names.add("");
-          }
-        }
-      }
-    } catch (NamingException e) {
-      return List.of();
-    }
-    return names;
+    List<String> found = SubjectNames.in(where, leaf);
+    String place =
+        switch (where) {
+          case CLIENT_CERTIFICATE_DNS -> "DNS name";
+          case CLIENT_CERTIFICATE_URI -> "URI";
+          case CLIENT_CERTIFICATE_IP -> "IP address";
+          default -> "email address";
+        };
+    return Optional.of(
+        found.isEmpty()
+            ? "certificate has no %s among its alternative names".formatted(place)
+            : "certificate's %s %s is not the authentication name"
+                .formatted(place, Text.quote(String.join(", ", found))));
   }
 
   private static String name(X500Principal principal) {

@@ -25,7 +25,8 @@ public record Client(
     boolean enabled,
     ValidationScheme validationScheme,
     List<String> allowedThumbprints,
-    Map<String, Attribute> attributes) {
+    Map<String, Attribute> attributes)
+    implements Resource {
 
   private static final Pattern NAME = Pattern.compile("[-a-zA-Z0-9:._]{1,128}");
   private static final Pattern KEY = Pattern.compile("[A-Za-z0-9_]+");
@@ -38,6 +39,14 @@ public record Client(
   public enum ValidationScheme {
     /** Issued by a registered CA, and its CN or whole subject is the authentication name. */
     SUBJECT_MATCHES_AUTHENTICATION_NAME,
+    /** Issued by a registered CA, and one of its DNS names is the authentication name. */
+    DNS_MATCHES_AUTHENTICATION_NAME,
+    /** Issued by a registered CA, and one of its URIs is the authentication name. */
+    URI_MATCHES_AUTHENTICATION_NAME,
+    /** Issued by a registered CA, and one of its IP addresses is the authentication name. */
+    IP_MATCHES_AUTHENTICATION_NAME,
+    /** Issued by a registered CA, and one of its email addresses is the authentication name. */
+    EMAIL_MATCHES_AUTHENTICATION_NAME,
     /** One of the allowed thumbprints; no CA is asked. */
     THUMBPRINT_MATCH
   }
@@ -98,5 +107,10 @@ public record Client(
           Text.quote(given) + " (allowed: SHA-1 or SHA-256 as 40 or 64 hexadecimal digits)");
     }
     return bare;
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.CLIENT;
   }
 }

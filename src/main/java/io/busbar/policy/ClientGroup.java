@@ -6,7 +6,7 @@ package io.busbar.policy;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param query see {@link Query} for its grammar
  */
-public record ClientGroup(String name, String query) {
+public record ClientGroup(String name, String query) implements Resource {
   /** The built-in group of every client. It cannot be defined. */
   public static final String ALL = "$all";
 
@@ -18,5 +18,10 @@ public record ClientGroup(String name, String query) {
   public ClientGroup {
     Namespace.requireName("name", name);
     Query.parse(query);
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.CLIENT_GROUP;
   }
 }

@@ -1,9 +1,9 @@
 package io.busbar.policy;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -12,27 +12,16 @@ import java.util.regex.Pattern;
 /**
  * Everything that says who may do what (Microsoft.EventGrid/namespaces and its resources). Names
  * are unique among their kind and references lead somewhere.
- *
- * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
- * @param alternativeAuthenticationNameSources where the authentication name is taken from when
- *     CONNECT has no user name, in this order
  */
 public record Namespace(
-    String name,
+    NamespaceSettings settings,
     List<Client> clients,
     List<ClientGroup> clientGroups,
     List<TopicSpace> topicSpaces,
     List<PermissionBinding> permissionBindings,
-    List<CaCertificate> caCertificates,
-    List<NameSource> alternativeAuthenticationNameSources) {
+    List<CaCertificate> caCertificates) {
 
   private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9-]{3,50}");
-  private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
-
-  /** A place in the certificate that may hold the authentication name. */
-  public enum NameSource {
-    CLIENT_CERTIFICATE_SUBJECT
-  }
 
   /**
    * Judges and copies the values.
@@ -40,41 +29,45 @@ public record Namespace(
    * @throws PolicyException if one breaks a rule
    */
   public Namespace {
-    requireName("name", name);
-    for (String reserved : RESERVED) {
-      if (name.toLowerCase(Locale.ROOT).startsWith(reserved)) {
-        throw new PolicyException(
-            "name", Text.quote(name) + " (must not begin with Microsoft, System or EventGrid)");
-      }
-    }
     clients = List.copyOf(clients);
     clientGroups = List.copyOf(clientGroups);
     topicSpaces = List.copyOf(topicSpaces);
     permissionBindings = List.copyOf(permissionBindings);
     caCertificates = List.copyOf(caCertificates);
-    alternativeAuthenticationNameSources = List.copyOf(alternativeAuthenticationNameSources);
 
-    requireUnique("clients", "name", clients, Client::name);
+    requireUnique("clients", "name", clients, Client::id);
     requireUnique("clients", "authenticationName", clients, c -> Text.fold(c.authenticationName()));
-    Set<String> groups = requireUnique("clientGroups", "name", clientGroups, ClientGroup::name);
-    Set<String> spaces = requireUnique("topicSpaces", "name", topicSpaces, TopicSpace::name);
-    requireUnique("permissionBindings", "name", permissionBindings, PermissionBinding::name);
-    requireUnique("caCertificates", "name", caCertificates, CaCertificate::name);
+    Set<String> groups = requireUnique("clientGroups", "name", clientGroups, ClientGroup::id);
+    Set<String> spaces = requireUnique("topicSpaces", "name", topicSpaces, TopicSpace::id);
+    requireUnique("permissionBindings", "name", permissionBindings, PermissionBinding::id);
+    requireUnique("caCertificates", "name", caCertificates, CaCertificate::id);
     for (int i = 0; i < permissionBindings.size(); i++) {
       PermissionBinding binding = permissionBindings.get(i);
       String group = binding.clientGroupName();
-      if (!group.equals(ClientGroup.ALL) && !groups.contains(group)) {
+      if (!group.equals(ClientGroup.ALL) && !groups.contains(Text.fold(group))) {
         throw new PolicyException(
             "permissionBindings[" + i + "].clientGroupName",
             Text.quote(group) + " does not exist (allowed: $all or a name under clientGroups)");
       }
-      if (!spaces.contains(binding.topicSpaceName())) {
+      if (!spaces.contains(Text.fold(binding.topicSpaceName()))) {
         throw new PolicyException(
             "permissionBindings[" + i + "].topicSpaceName",
             Text.quote(binding.topicSpaceName())
                 + " does not exist (allowed: a name under topicSpaces)");
       }
     }
+  }
+
+  /** All of it, what refers to others after them. */
+  public List<Resource> resources() {
+    List<Resource> all = new ArrayList<>();
+    all.add(settings);
+    all.addAll(caCertificates);
+    all.addAll(clients);
+    all.addAll(clientGroups);
+    all.addAll(topicSpaces);
+    all.addAll(permissionBindings);
+    return all;
   }
 
   /** Holds a name to the rule of all resources but clients. */

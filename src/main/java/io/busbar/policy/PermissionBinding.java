@@ -9,7 +9,8 @@ package io.busbar.policy;
  * @param permission which right
  */
 public record PermissionBinding(
-    String name, String clientGroupName, String topicSpaceName, Permission permission) {
+    String name, String clientGroupName, String topicSpaceName, Permission permission)
+    implements Resource {
   /** The right that a binding gives. */
   public enum Permission {
     PUBLISHER,
@@ -23,5 +24,10 @@ public record PermissionBinding(
    */
   public PermissionBinding {
     Namespace.requireName("name", name);
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.PERMISSION_BINDING;
   }
 }

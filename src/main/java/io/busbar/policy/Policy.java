@@ -1,25 +1,43 @@
 package io.busbar.policy;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.NamespaceSettings.NameSource;
+import io.busbar.policy.PermissionBinding.Permission;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import javax.security.auth.x500.X500Principal;
 
 /**
- * A namespace, ready to decide: who a connecting client is, whether its certificate proves it, and
- * what it may do. Immutable and safe for any thread.
+ * A namespace as it is now, ready to decide: who a connecting client is, whether its certificate
+ * proves it, and what it may do. What refers to nothing gives nothing. Not thread-safe; permits
+ * that were given stay as they are.
  */
 public final class Policy {
+  /** How many filters of a template an explanation shows. */
+  private static final int SHOWN = 8;
+
+  /** By authentication name, folded. */
   private final Map<String, Client> clients = new HashMap<>();
-  private final Map<X500Principal, Client> bySubject = new HashMap<>();
-  private final List<Group> groups = new ArrayList<>();
-  private final List<Namespace.NameSource> nameSources;
-  private final Certificates certificates;
+
+  private final Map<String, Client> clientsById = new HashMap<>();
+  private final Map<X500Principal, List<Client>> bySubject = new HashMap<>();
+  private final Map<String, ClientGroup> groups = new LinkedHashMap<>();
+  private final Map<String, TopicSpace> spaces = new LinkedHashMap<>();
+  private final Map<String, PermissionBinding> bindings = new LinkedHashMap<>();
+  private final Map<String, CaCertificate> authorities = new LinkedHashMap<>();
+  private NamespaceSettings settings = new NamespaceSettings("busbar", List.of());
+
+  /** What is made of groups, spaces and bindings; null until it is asked for again. */
+  private List<Group> compiled;
 
   /** A group and what its bindings give. */
   record Group(String name, Optional<Query> query, List<Space> publish, List<Space> subscribe) {
@@ -32,45 +50,144 @@ public final class Policy {
   /** A topic space, its templates parsed. */
   record Space(String name, List<TopicTemplate> templates) {}
 
-  private Policy(Namespace namespace) {
-    for (Client client : namespace.clients()) {
-      clients.put(Text.fold(client.authenticationName()), client);
-      Certificates.distinguishedName(client.authenticationName())
-          .ifPresent(subject -> bySubject.putIfAbsent(subject, client));
+  /** The policy of an empty namespace: nobody may do anything. */
+  public Policy() {}
+
+  /** Makes a policy of a namespace, which was judged when it was made. */
+  public static Policy compile(Namespace namespace) {
+    Policy policy = new Policy();
+    namespace.resources().forEach(policy::put);
+    return policy;
+  }
+
+  // --- what it consists of ---
+
+  /** Adds a resource, or replaces the one of that kind and name. */
+  public Affected put(Resource resource) {
+    if (resource instanceof Client client) {
+      return put(client);
+    } else if (resource instanceof NamespaceSettings now) {
+      settings = now;
+      return Affected.NOBODY;
+    } else if (resource instanceof CaCertificate authority) {
+      CaCertificate old = authorities.put(authority.id(), authority);
+      // one more lets more clients in, and ends no connection
+      return old == null || old.equals(authority) ? Affected.NOBODY : Affected.EVERYONE;
     }
-    Map<String, Space> spaces = new HashMap<>();
-    for (TopicSpace space : namespace.topicSpaces()) {
-      spaces.put(
-          space.name(),
+    boolean isChanged;
+    if (resource instanceof ClientGroup group) {
+      isChanged = !group.equals(groups.put(group.id(), group));
+    } else if (resource instanceof TopicSpace space) {
+      isChanged = !space.equals(spaces.put(space.id(), space));
+    } else {
+      PermissionBinding binding = (PermissionBinding) resource;
+      isChanged = !binding.equals(bindings.put(binding.id(), binding));
+    }
+    return changed(isChanged);
+  }
+
+  /** Removes a resource, by {@link Resource#id}. */
+  public Affected remove(Resource.Kind kind, String id) {
+    return switch (kind) {
+      case CLIENT -> {
+        Client old = clientsById.remove(id);
+        if (old == null) {
+          yield Affected.NOBODY;
+        }
+        forget(old);
+        yield Affected.client(old.authenticationName());
+      }
+      case CLIENT_GROUP -> changed(groups.remove(id) != null);
+      case TOPIC_SPACE -> changed(spaces.remove(id) != null);
+      case PERMISSION_BINDING -> changed(bindings.remove(id) != null);
+      case CA_CERTIFICATE -> authorities.remove(id) == null ? Affected.NOBODY : Affected.EVERYONE;
+      case NAMESPACE -> {
+        settings = new NamespaceSettings(settings.name(), List.of());
+        yield Affected.NOBODY;
+      }
+    };
+  }
+
+  private Affected changed(boolean isChanged) {
+    if (!isChanged) {
+      return Affected.NOBODY;
+    }
+    compiled = null;
+    return Affected.EVERYONE;
+  }
+
+  private Affected put(Client client) {
+    Client old = clientsById.put(client.id(), client);
+    if (client.equals(old)) {
+      return Affected.NOBODY;
+    }
+    Affected affected = Affected.client(client.authenticationName());
+    if (old != null) {
+      forget(old);
+      affected = affected.and(Affected.client(old.authenticationName()));
+    }
+    clients.put(Text.fold(client.authenticationName()), client);
+    SubjectNames.distinguishedName(client.authenticationName())
+        .ifPresent(
+            subject -> bySubject.computeIfAbsent(subject, s -> new ArrayList<>(1)).add(client));
+    return affected;
+  }
+
+  private void forget(Client client) {
+    clients.remove(Text.fold(client.authenticationName()), client);
+    SubjectNames.distinguishedName(client.authenticationName())
+        .ifPresent(
+            subject ->
+                bySubject.computeIfPresent(
+                    subject,
+                    (s, same) -> {
+                      same.remove(client);
+                      return same.isEmpty() ? null : same;
+                    }));
+  }
+
+  /** What the namespace itself says. */
+  public NamespaceSettings settings() {
+    return settings;
+  }
+
+  private List<Group> groups() {
+    if (compiled != null) {
+      return compiled;
+    }
+    Map<String, Space> parsed = new HashMap<>();
+    for (TopicSpace space : spaces.values()) {
+      parsed.put(
+          space.id(),
           new Space(space.name(), space.topicTemplates().stream().map(TopicTemplate::of).toList()));
     }
-    groups.add(new Group(ClientGroup.ALL, Optional.empty(), new ArrayList<>(), new ArrayList<>()));
-    Map<String, Group> byName = new HashMap<>();
-    for (ClientGroup group : namespace.clientGroups()) {
+    Map<String, Group> byId = new LinkedHashMap<>();
+    byId.put(
+        ClientGroup.ALL,
+        new Group(ClientGroup.ALL, Optional.empty(), new ArrayList<>(), new ArrayList<>()));
+    for (ClientGroup group : groups.values()) {
       Query query = Query.parse(group.query());
-      groups.add(new Group(group.name(), Optional.of(query), new ArrayList<>(), new ArrayList<>()));
+      byId.put(
+          group.id(),
+          new Group(group.name(), Optional.of(query), new ArrayList<>(), new ArrayList<>()));
     }
-    groups.forEach(group -> byName.put(group.name(), group));
-    for (PermissionBinding binding : namespace.permissionBindings()) {
-      Group group = byName.get(binding.clientGroupName());
-      Space space = spaces.get(binding.topicSpaceName());
+    for (PermissionBinding binding : bindings.values()) {
+      Group group = byId.get(Text.fold(binding.clientGroupName()));
+      Space space = parsed.get(Text.fold(binding.topicSpaceName()));
+      if (group == null || space == null) {
+        continue;
+      }
       List<Space> given =
-          switch (binding.permission()) {
-            case PUBLISHER -> group.publish();
-            case SUBSCRIBER -> group.subscribe();
-          };
+          binding.permission() == Permission.PUBLISHER ? group.publish() : group.subscribe();
       if (!given.contains(space)) {
         given.add(space);
       }
     }
-    nameSources = namespace.alternativeAuthenticationNameSources();
-    certificates = new Certificates(namespace.caCertificates());
+    compiled = List.copyOf(byId.values());
+    return compiled;
   }
 
-  /** Makes a policy of a namespace, which was judged when it was made. */
-  public static Policy compile(Namespace namespace) {
-    return new Policy(namespace);
-  }
+  // --- what it decides ---
 
   /** The registry's client of an authentication name, whose case does not matter. */
   public Optional<Client> client(String authenticationName) {
@@ -79,13 +196,11 @@ public final class Policy {
 
   /** What a client may do, whether or not it may connect. */
   public Permit permit(Client client) {
-    List<Group> of = new ArrayList<>();
-    for (Group group : groups) {
-      if (group.contains(client)) {
-        of.add(group);
-      }
-    }
-    return new GroupPermit(client, of);
+    return new GroupPermit(client, of(client));
+  }
+
+  private List<Group> of(Client client) {
+    return groups().stream().filter(group -> group.contains(client)).toList();
   }
 
   /**
@@ -107,10 +222,39 @@ public final class Policy {
     if (!client.enabled()) {
       return refused("client " + Text.quote(client.authenticationName()) + " is disabled");
     }
-    Optional<String> whyNot = certificates.whyNot(client, chain, now);
-    return whyNot.isPresent()
-        ? refused("client %s: %s".formatted(Text.quote(client.authenticationName()), whyNot.get()))
-        : new Admission.Granted(client, permit(client));
+    Certificates.Proof proof =
+        new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
+    return proof.whyNot() == null
+        ? new Admission.Granted(client, permit(client), proof.issuer(), proof.until())
+        : refused(
+            "client %s: %s".formatted(Text.quote(client.authenticationName()), proof.whyNot()));
+  }
+
+  /** Judges a client again that is connected, after something changed: verifies no signature. */
+  public Admission again(Admission.Granted before) {
+    String name = before.client().authenticationName();
+    Client client = clients.get(Text.fold(name));
+    String who = "client " + Text.quote(name) + " ";
+    if (client == null) {
+      return refused(who + "is not registered any more");
+    }
+    if (!client.enabled()) {
+      return refused(who + "is disabled");
+    }
+    boolean isSameProof =
+        client.validationScheme() == before.client().validationScheme()
+            && client.allowedThumbprints().equals(before.client().allowedThumbprints());
+    if (!isSameProof) {
+      return refused(who + "is to prove otherwise now who it is");
+    }
+    CaCertificate issuer = before.issuer();
+    if (issuer != null && !issuer.equals(authorities.get(issuer.id()))) {
+      return refused(
+          who
+              + "has a certificate of CA '%s', which is not registered any more"
+                  .formatted(issuer.name()));
+    }
+    return new Admission.Granted(client, permit(client), issuer, before.until());
   }
 
   /** The client that the certificate names in the first of the configured sources. */
@@ -119,16 +263,16 @@ public final class Policy {
       return Optional.empty();
     }
     X509Certificate leaf = chain.get(0);
-    for (Namespace.NameSource source : nameSources) {
-      Optional<Client> found =
-          switch (source) {
-            case CLIENT_CERTIFICATE_SUBJECT ->
-                Certificates.commonName(leaf)
-                    .flatMap(this::client)
-                    .or(() -> Optional.ofNullable(bySubject.get(leaf.getSubjectX500Principal())));
-          };
-      if (found.isPresent()) {
-        return found;
+    for (NameSource source : settings.alternativeAuthenticationNameSources()) {
+      for (String name : SubjectNames.in(source, leaf)) {
+        Optional<Client> found = client(name);
+        if (found.isPresent()) {
+          return found;
+        }
+      }
+      List<Client> same = bySubject.get(leaf.getSubjectX500Principal());
+      if (source == NameSource.CLIENT_CERTIFICATE_SUBJECT && same != null) {
+        return Optional.of(same.get(0));
       }
     }
     return Optional.empty();
@@ -139,7 +283,7 @@ public final class Policy {
       return "client " + Text.quote(userName) + " is not registered";
     }
     String session = "session " + Text.quote(clientId) + " has no user name, ";
-    if (nameSources.isEmpty()) {
+    if (settings.alternativeAuthenticationNameSources().isEmpty()) {
       return session + "and alternativeAuthenticationNameSources is empty";
     }
     if (chain.isEmpty()) {
@@ -152,5 +296,80 @@ public final class Policy {
 
   private static Admission refused(String text) {
     return new Admission.Refused(ReasonCode.NOT_AUTHORIZED, Text.line(text));
+  }
+
+  // --- why ---
+
+  /**
+   * Why a client may publish to a topic, or subscribe to a filter, or may not.
+   *
+   * @param authenticationName of the client
+   * @param wanted a valid topic name or a valid filter, without any share
+   */
+  public Explanation explain(String authenticationName, Permission right, String wanted) {
+    Optional<Client> found = client(authenticationName);
+    if (found.isEmpty()) {
+      String why = "client " + Text.quote(authenticationName) + " is not registered";
+      return new Explanation(false, Text.line(why), null, List.of(), List.of());
+    }
+    Client client = found.get();
+    List<Group> of = of(client);
+    Permit permit = new GroupPermit(client, of);
+    boolean isPublish = right == Permission.PUBLISHER;
+    Optional<String> whyNot =
+        isPublish ? permit.whyNotPublish(wanted) : permit.whyNotSubscribe(wanted);
+    List<Explanation.Binding> all = new ArrayList<>();
+    String allows = null;
+    for (PermissionBinding binding : bindings.values()) {
+      if (binding.permission() != right) {
+        continue;
+      }
+      String group = Text.fold(binding.clientGroupName());
+      boolean isIn = of.stream().anyMatch(one -> Text.fold(one.name()).equals(group));
+      List<Explanation.Template> templates = templates(client, binding, isPublish, wanted);
+      all.add(
+          new Explanation.Binding(
+              binding.name(),
+              binding.clientGroupName(),
+              binding.topicSpaceName(),
+              isIn,
+              templates));
+      if (allows == null && isIn && templates.stream().anyMatch(Explanation.Template::matches)) {
+        allows =
+            "permission binding '%s' gives group '%s' topic space '%s'"
+                .formatted(binding.name(), binding.clientGroupName(), binding.topicSpaceName());
+      }
+    }
+    List<String> names = of.stream().map(Group::name).toList();
+    if (!client.enabled()) {
+      String why = "client " + Text.quote(client.authenticationName()) + " is disabled";
+      return new Explanation(false, Text.line(why), client, names, all);
+    }
+    return new Explanation(
+        whyNot.isEmpty(),
+        whyNot.orElse(Objects.requireNonNullElse(allows, "")),
+        client,
+        names,
+        all);
+  }
+
+  private List<Explanation.Template> templates(
+      Client client, PermissionBinding binding, boolean isPublish, String wanted) {
+    TopicSpace space = spaces.get(Text.fold(binding.topicSpaceName()));
+    List<Explanation.Template> templates = new ArrayList<>();
+    byte[] bytes = wanted.getBytes(UTF_8);
+    for (String text : space == null ? List.<String>of() : space.topicTemplates()) {
+      TopicTemplate.Expansion made =
+          TopicTemplate.of(text).expand(client.authenticationName(), client.attributes());
+      Filters filters = new Filters(made.filters());
+      boolean matches = isPublish ? filters.matches(bytes, 0, bytes.length) : filters.covers(bytes);
+      templates.add(
+          new Explanation.Template(
+              text,
+              made.filters().stream().limit(SHOWN).map(one -> new String(one, UTF_8)).toList(),
+              made.whyNone().orElse(null),
+              matches));
+    }
+    return templates;
   }
 }

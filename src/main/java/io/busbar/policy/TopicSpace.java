@@ -8,7 +8,7 @@ import java.util.List;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param topicTemplates at least one; see {@link TopicTemplate} for the grammar
  */
-public record TopicSpace(String name, List<String> topicTemplates) {
+public record TopicSpace(String name, List<String> topicTemplates) implements Resource {
   /**
    * Judges and copies the values.
    *
@@ -29,5 +29,10 @@ public record TopicSpace(String name, List<String> topicTemplates) {
         throw named;
       }
     }
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.TOPIC_SPACE;
   }
 }

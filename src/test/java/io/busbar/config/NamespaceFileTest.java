@@ -9,7 +9,7 @@ import io.busbar.event.Route;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
-import io.busbar.policy.Namespace.NameSource;
+import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.TestCa;
 import java.io.IOException;
 import java.net.URI;
@@ -83,7 +83,7 @@ class NamespaceFileTest {
   @Test
   void good() throws IOException {
     NamespaceFile read = read(GOOD);
-    assertThat(read.namespace().name()).isEqualTo("plant7");
+    assertThat(read.namespace().settings().name()).isEqualTo("plant7");
     assertThat(read.namespace().clients())
         .containsExactly(
             new Client(
@@ -108,7 +108,7 @@ class NamespaceFileTest {
     assertThat(read.namespace().topicSpaces().get(0).topicTemplates())
         .containsExactly("vehicles/${client.authenticationName}/#", "vehicles/+/command/#");
     assertThat(read.namespace().caCertificates().get(0).certificate()).isEqualTo(CA.certificate());
-    assertThat(read.namespace().alternativeAuthenticationNameSources())
+    assertThat(read.namespace().settings().alternativeAuthenticationNameSources())
         .containsExactly(NameSource.CLIENT_CERTIFICATE_SUBJECT);
     assertThat(read.routes())
         .containsExactly(
@@ -153,8 +153,7 @@ class NamespaceFileTest {
         "Pinned One| ''| :8: clients[1].authenticationName: '' (allowed: 1 to 128 characters",
         "state: Disabled| state: Disable| :9: clients[1].state: \"Disable\" (allowed: Enabled, Disabled)",
         "state: Disabled| state: true| :9: clients[1].state: true (allowed: a text, put it in quotes)",
-        "ThumbprintMatch| DnsMatchesAuthenticationName| :11: clients[1].clientCertificateAuthentication.validationScheme: \"DnsMatchesAuthenticationName\" is not available yet (available: SubjectMatchesAuthenticationName, ThumbprintMatch)",
-        "ThumbprintMatch| Nonsense| \"Nonsense\" (allowed: SubjectMatchesAuthenticationName, ThumbprintMatch)",
+        "ThumbprintMatch| Nonsense| :11: clients[1].clientCertificateAuthentication.validationScheme: \"Nonsense\" (allowed: SubjectMatchesAuthenticationName, DnsMatches",
         "ThumbprintMatch| SubjectMatchesAuthenticationName| :12: clients[1].clientCertificateAuthentication.allowedThumbprints: 1 given (allowed: 1 or 2",
         "00:11:22:33| 00:11:22| allowedThumbprints: '00:11:22:44",
         "load: 5| load: 5.5| :6: clients[0].attributes.load: 5.5 (allowed: a text, a whole number or a list of texts)",
@@ -174,7 +173,7 @@ class NamespaceFileTest {
         "encodedCertificate| encodedCert| :29: unknown key \"encodedCert\" (allowed: name, encodedCertificate, file)",
         "-----BEGIN| ----BEGIN| :29: caCertificates[0].encodedCertificate: holds no certificate",
         "CERTIFICATE-----MII| CERTIFICATE-----MI| :29: caCertificates[0].encodedCertificate: is not",
-        "[ClientCertificateSubject]| [ClientCertificateDns]| :30: alternativeAuthenticationNameSources[0]: \"ClientCertificateDns\" (available: ClientCertificateSubject)",
+        "[ClientCertificateSubject]| [ClientCertificateCn]| :30: alternativeAuthenticationNameSources[0]: \"ClientCertificateCn\" (allowed: ClientCertificateSubject, ClientCertificateDns",
         "name: to-webhook| name: alerts| :34: routes[1].name: \"alerts\" is that of another route",
         "name: to-webhook| name: x| :32: routes[0].name: \"x\" (allowed: 3 to 50",
         "https://127.0.0.1:9/in| file:///etc/secret| :33: routes[0].webhook.endpointUrl: is not a URL of a webhook (allowed: http or https://host…)",

@@ -7,6 +7,7 @@ import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
 import io.busbar.policy.ClientGroup;
 import io.busbar.policy.Namespace;
+import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Policy;
@@ -109,12 +110,11 @@ public final class TemplateFuzz {
     Permit permit =
         Policy.compile(
                 new Namespace(
-                    "plant",
+                    new NamespaceSettings("plant", List.of()),
                     List.of(client),
                     List.of(group),
                     List.of(new TopicSpace("space", List.of(IN_GROUP))),
                     List.of(bound("one", "group", PermissionBinding.Permission.PUBLISHER)),
-                    List.of(),
                     List.of()))
             .permit(client);
     assertThat(mayPublish(permit, IN_GROUP)).as("holds: %s", query).isEqualTo(expected.get());
@@ -128,14 +128,13 @@ public final class TemplateFuzz {
   private static Permit permit(Client client, List<String> templates) {
     Namespace namespace =
         new Namespace(
-            "plant",
+            new NamespaceSettings("plant", List.of()),
             List.of(client),
             List.of(),
             List.of(new TopicSpace("space", templates)),
             List.of(
                 bound("pub", ClientGroup.ALL, PermissionBinding.Permission.PUBLISHER),
                 bound("sub", ClientGroup.ALL, PermissionBinding.Permission.SUBSCRIBER)),
-            List.of(),
             List.of());
     return Policy.compile(namespace).permit(client);
   }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Client.ValidationScheme;
-import io.busbar.policy.Namespace.NameSource;
+import io.busbar.policy.NamespaceSettings.NameSource;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.cert.X509Certificate;

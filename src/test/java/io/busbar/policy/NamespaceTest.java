@@ -27,10 +27,7 @@ class NamespaceTest {
       refused("name", () -> new PermissionBinding(bad, "$all", "abc", Permission.PUBLISHER));
     }
     for (String bad : List.of("Microsoft1", "SYSTEM-1", "eventgrid")) {
-      refused(
-          "name",
-          () ->
-              new Namespace(bad, List.of(), List.of(), List.of(), List.of(), List.of(), List.of()));
+      refused("name", () -> new NamespaceSettings(bad, List.of()));
     }
   }
 

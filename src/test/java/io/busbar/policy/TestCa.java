@@ -12,6 +12,8 @@ import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.asn1.x509.KeyUsage;
 import org.bouncycastle.cert.CertIOException;
@@ -61,6 +63,10 @@ public final class TestCa {
     return issue(new X500Name(subject), FROM, TO, null);
   }
 
+  X509Certificate issue(String subject, GeneralName... alternatives) {
+    return sign(name, keys, new X500Name(subject), keys(), FROM, TO, false, null, alternatives);
+  }
+
   X509Certificate issue(X500Name subject, Instant from, Instant to, KeyPurposeId usage) {
     return sign(name, keys, subject, keys(), from, to, false, usage);
   }
@@ -89,7 +95,8 @@ public final class TestCa {
       Instant from,
       Instant to,
       boolean authority,
-      KeyPurposeId usage) {
+      KeyPurposeId usage,
+      GeneralName... alternatives) {
     try {
       JcaX509v3CertificateBuilder builder =
           new JcaX509v3CertificateBuilder(
@@ -102,6 +109,10 @@ public final class TestCa {
       if (authority) {
         builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(true));
         builder.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign));
+      }
+      if (alternatives.length > 0) {
+        builder.addExtension(
+            Extension.subjectAlternativeName, false, new GeneralNames(alternatives));
       }
       if (usage != null) {
         builder.addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(usage));

@@ -1,7 +1,7 @@
 package io.busbar.policy;
 
 import io.busbar.policy.Client.ValidationScheme;
-import io.busbar.policy.Namespace.NameSource;
+import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.PermissionBinding.Permission;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,7 +60,8 @@ final class TestPolicy {
   }
 
   Namespace namespace() {
-    return new Namespace("plant", clients, groups, spaces, bindings, authorities, sources);
+    return new Namespace(
+        new NamespaceSettings("plant", sources), clients, groups, spaces, bindings, authorities);
   }
 
   Policy compile() {

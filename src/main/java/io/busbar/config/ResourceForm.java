@@ -1,0 +1,312 @@
+package io.busbar.config;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import io.busbar.policy.Attribute;
+import io.busbar.policy.CaCertificate;
+import io.busbar.policy.Client;
+import io.busbar.policy.Client.ValidationScheme;
+import io.busbar.policy.ClientGroup;
+import io.busbar.policy.NamespaceSettings;
+import io.busbar.policy.NamespaceSettings.NameSource;
+import io.busbar.policy.PermissionBinding;
+import io.busbar.policy.PermissionBinding.Permission;
+import io.busbar.policy.Resource;
+import io.busbar.policy.TopicSpace;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.security.cert.CertificateEncodingException;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The form of a namespace's resources, under Event Grid's property names: as entries of a namespace
+ * file, in the store, and in requests.
+ *
+ * @param resource what it is
+ * @param description what people say of it, or null
+ */
+public record ResourceForm(Resource resource, String description) {
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final int MAX_PEM_BYTES = 65_536;
+  private static final Pattern PEM =
+      Pattern.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*+)-----END CERTIFICATE-----");
+  private static final Map<String, Boolean> STATES = Choices.of("Enabled", true, "Disabled", false);
+  private static final Map<String, ValidationScheme> SCHEMES =
+      Choices.words(ValidationScheme.class);
+  private static final Map<String, NameSource> SOURCES = Choices.words(NameSource.class);
+  private static final Map<String, Permission> PERMISSIONS = Choices.words(Permission.class);
+
+  // --- reading ---
+
+  /**
+   * Reads what {@link #encode} wrote.
+   *
+   * @throws ConfigException if it breaks a rule
+   */
+  public static ResourceForm decode(Resource.Kind kind, byte[] stored) {
+    return read(kind, Section.of(Json.read(stored)), null);
+  }
+
+  /**
+   * Reads the properties of a resource from a request. Properties that are not known are left out:
+   * samples send some.
+   *
+   * @param name the resource's, from the path of the request
+   * @param json an object; its {@code properties} are the resource's
+   * @throws ConfigException if it breaks a rule
+   */
+  public static ResourceForm parse(Resource.Kind kind, String name, byte[] json) {
+    Section body = Section.of(Json.read(json));
+    Section properties = body.section("properties").orElseGet(body::nothing);
+    return read(kind, properties.named(name), null);
+  }
+
+  /** Reads an entry of a namespace file, or a resource of another form without a file. */
+  static ResourceForm read(Resource.Kind kind, Section section, Path file) {
+    Resource resource =
+        switch (kind) {
+          case CLIENT -> client(section);
+          case CLIENT_GROUP -> group(section);
+          case TOPIC_SPACE -> space(section);
+          case PERMISSION_BINDING -> binding(section);
+          case CA_CERTIFICATE -> authority(section, file);
+          case NAMESPACE -> settings(section);
+        };
+    return new ResourceForm(resource, section.text("description").orElse(null));
+  }
+
+  private static Client client(Section section) {
+    section.only(
+        "name", "authenticationName", "state", "clientCertificateAuthentication", "attributes");
+    String name = section.requiredText("name");
+    String authenticationName = section.text("authenticationName").orElse(name);
+    boolean enabled = section.choice("state", STATES, true);
+    ValidationScheme scheme = ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME;
+    List<String> thumbprints = List.of();
+    if (section.has("clientCertificateAuthentication")) {
+      Section certificate = section.section("clientCertificateAuthentication").orElseThrow();
+      certificate.only("validationScheme", "allowedThumbprints");
+      scheme = certificate.choice("validationScheme", SCHEMES, scheme);
+      thumbprints = certificate.texts("allowedThumbprints").orElse(List.of());
+    }
+    Map<String, Attribute> attributes =
+        section
+            .section("attributes")
+            .map(s -> s.values(Attribute.Text::new, Attribute.Whole::new, ResourceForm::list))
+            .orElse(Map.of());
+    ValidationScheme chosen = scheme;
+    List<String> allowed = thumbprints;
+    return section.made(
+        () -> new Client(name, authenticationName, enabled, chosen, allowed, attributes));
+  }
+
+  private static Attribute list(List<String> texts) {
+    return new Attribute.Texts(texts);
+  }
+
+  private static ClientGroup group(Section section) {
+    section.only("name", "query");
+    String name = section.requiredText("name");
+    String query = section.requiredText("query");
+    return section.made(() -> new ClientGroup(name, query));
+  }
+
+  private static TopicSpace space(Section section) {
+    section.only("name", "topicTemplates");
+    String name = section.requiredText("name");
+    List<String> templates =
+        section.texts("topicTemplates").orElseThrow(() -> section.missing("topicTemplates"));
+    return section.made(() -> new TopicSpace(name, templates));
+  }
+
+  private static PermissionBinding binding(Section section) {
+    section.only("name", "clientGroupName", "topicSpaceName", "permission");
+    String name = section.requiredText("name");
+    String group = section.requiredText("clientGroupName");
+    String space = section.requiredText("topicSpaceName");
+    section.requiredText("permission");
+    Permission permission = section.choice("permission", PERMISSIONS, null);
+    return section.made(() -> new PermissionBinding(name, group, space, permission));
+  }
+
+  private static CaCertificate authority(Section section, Path file) {
+    if (file == null) {
+      section.only("name", "encodedCertificate");
+      section.requiredText("encodedCertificate");
+    } else {
+      section.only("name", "encodedCertificate", "file");
+    }
+    String name = section.requiredText("name");
+    if (section.has("encodedCertificate") == section.has("file")) {
+      throw section.error(
+          "encodedCertificate",
+          (section.has("file") ? "given besides file" : "missing")
+              + " (allowed: either encodedCertificate or file)");
+    }
+    String key = section.has("file") ? "file" : "encodedCertificate";
+    String pem = section.requiredText(key);
+    if (key.equals("file")) {
+      pem = new String(Yaml.bytes(path(section, file, pem), MAX_PEM_BYTES), ISO_8859_1);
+    }
+    X509Certificate certificate = certificate(section, key, pem);
+    return section.made(() -> new CaCertificate(name, certificate));
+  }
+
+  private static Path path(Section section, Path file, String relative) {
+    try {
+      return file.toAbsolutePath().resolveSibling(relative).normalize();
+    } catch (InvalidPathException e) {
+      throw section.error("file", Yaml.quote(relative) + " (allowed: a path)");
+    }
+  }
+
+  private static X509Certificate certificate(Section section, String key, String pem) {
+    Matcher block = PEM.matcher(pem);
+    if (!block.find()) {
+      throw section.error(
+          key, "holds no certificate (allowed: PEM, -----BEGIN CERTIFICATE----- …)");
+    }
+    byte[] der;
+    try {
+      der = Base64.getDecoder().decode(block.group(1).replaceAll("\\s", ""));
+    } catch (IllegalArgumentException e) {
+      throw section.error(key, "is not base64 between BEGIN and END CERTIFICATE");
+    }
+    if (block.find()) {
+      throw section.error(key, "holds several certificates (allowed: one, the issuer)");
+    }
+    try {
+      return (X509Certificate)
+          CertificateFactory.getInstance("X.509")
+              .generateCertificate(new ByteArrayInputStream(der));
+    } catch (CertificateException e) {
+      throw section.error(key, "is not an X.509 certificate");
+    }
+  }
+
+  /** The namespace's own keys; a namespace file has others besides. */
+  static NamespaceSettings settings(Section section) {
+    String name = section.requiredText("name");
+    List<String> given = section.texts("alternativeAuthenticationNameSources").orElse(List.of());
+    List<NameSource> sources = new ArrayList<>();
+    for (int i = 0; i < given.size(); i++) {
+      NameSource source = SOURCES.get(given.get(i));
+      if (source == null) {
+        throw section.error(
+            "alternativeAuthenticationNameSources[" + i + "]",
+            Yaml.quote(given.get(i)) + " (allowed: " + String.join(", ", SOURCES.keySet()) + ")");
+      }
+      sources.add(source);
+    }
+    return section.made(() -> new NamespaceSettings(name, sources));
+  }
+
+  // --- writing ---
+
+  /** The resource as one JSON object, the same bytes for the same resource. */
+  public byte[] encode() {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (JsonGenerator out = JSON.createGenerator(bytes)) {
+      out.writeStartObject();
+      out.writeStringField("name", resource.name());
+      if (description != null) {
+        out.writeStringField("description", description);
+      }
+      properties(out);
+      out.writeEndObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
+  }
+
+  private void properties(JsonGenerator out) throws IOException {
+    if (resource instanceof Client client) {
+      client(out, client);
+    } else if (resource instanceof ClientGroup group) {
+      out.writeStringField("query", group.query());
+    } else if (resource instanceof TopicSpace space) {
+      texts(out, "topicTemplates", space.topicTemplates());
+    } else if (resource instanceof PermissionBinding binding) {
+      out.writeStringField("clientGroupName", binding.clientGroupName());
+      out.writeStringField("topicSpaceName", binding.topicSpaceName());
+      out.writeStringField("permission", word(PERMISSIONS, binding.permission()));
+    } else if (resource instanceof CaCertificate authority) {
+      out.writeStringField("encodedCertificate", pem(authority.certificate()));
+    } else if (resource instanceof NamespaceSettings settings) {
+      texts(
+          out,
+          "alternativeAuthenticationNameSources",
+          settings.alternativeAuthenticationNameSources().stream()
+              .map(source -> word(SOURCES, source))
+              .toList());
+    }
+  }
+
+  private static void client(JsonGenerator out, Client client) throws IOException {
+    out.writeStringField("authenticationName", client.authenticationName());
+    out.writeStringField("state", word(STATES, client.enabled()));
+    out.writeObjectFieldStart("clientCertificateAuthentication");
+    out.writeStringField("validationScheme", word(SCHEMES, client.validationScheme()));
+    if (!client.allowedThumbprints().isEmpty()) {
+      texts(out, "allowedThumbprints", client.allowedThumbprints());
+    }
+    out.writeEndObject();
+    out.writeObjectFieldStart("attributes");
+    for (Map.Entry<String, Attribute> one : new TreeMap<>(client.attributes()).entrySet()) {
+      if (one.getValue() instanceof Attribute.Whole whole) {
+        out.writeNumberField(one.getKey(), whole.value());
+      } else if (one.getValue() instanceof Attribute.Text text) {
+        out.writeStringField(one.getKey(), text.value());
+      } else {
+        texts(out, one.getKey(), one.getValue().texts());
+      }
+    }
+    out.writeEndObject();
+  }
+
+  private static void texts(JsonGenerator out, String key, List<String> texts) throws IOException {
+    out.writeArrayFieldStart(key);
+    for (String text : texts) {
+      out.writeString(text);
+    }
+    out.writeEndArray();
+  }
+
+  private static <T> String word(Map<String, T> words, T value) {
+    for (Map.Entry<String, T> word : words.entrySet()) {
+      if (Objects.equals(word.getValue(), value)) {
+        return word.getKey();
+      }
+    }
+    throw new IllegalArgumentException("a value without a word: " + value);
+  }
+
+  private static String pem(X509Certificate certificate) {
+    try {
+      String base64 =
+          Base64.getMimeEncoder(64, "\n".getBytes(US_ASCII))
+              .encodeToString(certificate.getEncoded());
+      return "-----BEGIN CERTIFICATE-----\n" + base64 + "\n-----END CERTIFICATE-----\n";
+    } catch (CertificateEncodingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package io.busbar.policy;
+
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What a namespace itself says (Microsoft.EventGrid/namespaces).
+ *
+ * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
+ * @param alternativeAuthenticationNameSources where the authentication name is taken from when
+ *     CONNECT has no user name, in this order
+ */
+public record NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources)
+    implements Resource {
+  private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
+
+  /** A place in the certificate that may hold the authentication name. */
+  public enum NameSource {
+    CLIENT_CERTIFICATE_SUBJECT,
+    CLIENT_CERTIFICATE_DNS,
+    CLIENT_CERTIFICATE_URI,
+    CLIENT_CERTIFICATE_IP,
+    CLIENT_CERTIFICATE_EMAIL
+  }
+
+  /**
+   * Judges and copies the values.
+   *
+   * @throws PolicyException if one breaks a rule
+   */
+  public NamespaceSettings {
+    Namespace.requireName("name", name);
+    for (String reserved : RESERVED) {
+      if (name.toLowerCase(Locale.ROOT).startsWith(reserved)) {
+        throw new PolicyException(
+            "name", Text.quote(name) + " (must not begin with Microsoft, System or EventGrid)");
+      }
+    }
+    alternativeAuthenticationNameSources = List.copyOf(alternativeAuthenticationNameSources);
+  }
+
+  @Override
+  public Kind kind() {
+    return Kind.NAMESPACE;
+  }
+
+  /** There is one of them, whatever it is called. */
+  @Override
+  public String id() {
+    return "";
+  }
+}

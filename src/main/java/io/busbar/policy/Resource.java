@@ -1,0 +1,67 @@
+package io.busbar.policy;
+
+/**
+ * What a namespace is made of, one by one (Microsoft.EventGrid/namespaces and what is below it).
+ */
+public sealed interface Resource
+    permits Client, ClientGroup, TopicSpace, PermissionBinding, CaCertificate, NamespaceSettings {
+
+  /** The kinds of resources. */
+  enum Kind {
+    CLIENT(1, "clients"),
+    CLIENT_GROUP(2, "clientGroups"),
+    TOPIC_SPACE(3, "topicSpaces"),
+    PERMISSION_BINDING(4, "permissionBindings"),
+    CA_CERTIFICATE(5, "caCertificates"),
+    /** The namespace itself: there is one. */
+    NAMESPACE(6, "namespaces");
+
+    private final int code;
+    private final String plural;
+
+    Kind(int code, String plural) {
+      this.code = code;
+      this.plural = plural;
+    }
+
+    /** Which it is in stored forms, for good. */
+    public int code() {
+      return code;
+    }
+
+    /** What several of them are called, as in a path. */
+    public String plural() {
+      return plural;
+    }
+
+    /**
+     * The kind of a code.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public static Kind of(int code) {
+      for (Kind kind : values()) {
+        if (kind.code == code) {
+          return kind;
+        }
+      }
+      throw new IllegalArgumentException("a kind of resource of code " + code);
+    }
+
+    /** The form under which names of this kind are equal: the case of clients' names matters. */
+    public String id(String name) {
+      return this == CLIENT ? name : Text.fold(name);
+    }
+  }
+
+  /** Its kind. */
+  Kind kind();
+
+  /** Its name, unique among its kind. */
+  String name();
+
+  /** {@link Kind#id} of its name. */
+  default String id() {
+    return kind().id(name());
+  }
+}
