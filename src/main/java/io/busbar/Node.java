@@ -18,7 +18,6 @@ import io.busbar.config.NamespaceFile;
 import io.busbar.config.Settings;
 import io.busbar.delivery.RoutingVerticle;
 import io.busbar.event.Route;
-import io.busbar.policy.Policy;
 import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
 import io.busbar.store.Stores;
@@ -50,6 +49,9 @@ import java.util.function.BiFunction;
 public final class Node {
   /** How long a verticle may take to take in what is left, in milliseconds. */
   private static final long STOP_TIMEOUT = 2_000;
+
+  /** How long the store may take to take in the namespace file, in milliseconds. */
+  private static final long LOAD = 300_000;
 
   /** How often the verticles are told who is in the cluster, in milliseconds. */
   private static final long MEMBERS = 1_000;
@@ -262,7 +264,6 @@ public final class Node {
       if (clustered) {
         watchMembers();
       }
-      Optional<Policy> policy = namespace.map(file -> Policy.compile(file.namespace()));
       String name = namespace.map(file -> file.namespace().settings().name()).orElse("busbar");
       HttpVerticle surface = new HttpVerticle(settings.http(), this::health, registry::scrape);
       Future<?> deployed = Future.succeededFuture();
@@ -276,11 +277,12 @@ public final class Node {
       }
       return deployed
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
-          .compose(
-              d -> asWorker(new AuthorizationVerticle(broker, policy, methods), "authorization"))
+          .compose(d -> asWorker(new AuthorizationVerticle(broker, methods), "authorization"))
           // before the store, which tells it what stored sessions subscribed to
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
           .compose(d -> asWorker(new SessionVerticle(broker, store, clustered, members), "session"))
+          .compose(
+              d -> vertx.eventBus().request(Bus.AUTHORIZATION, new Bus.Load(), Bus.local(LOAD)))
           .compose(
               d ->
                   onLoop(

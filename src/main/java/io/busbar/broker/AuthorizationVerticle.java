@@ -3,8 +3,13 @@ package io.busbar.broker;
 import io.busbar.bus.Bus;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
+import io.busbar.policy.Affected;
+import io.busbar.policy.Client;
 import io.busbar.policy.Permit;
-import io.busbar.policy.Policy;
+import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
+import io.busbar.shard.Owned;
+import io.busbar.shard.StoredSubscription;
 import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
@@ -24,12 +29,18 @@ import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.LoggerFactory;
 
 /**
- * Owns the policy of this node: says who a client is and what it may do. Deployed as a worker,
- * because verifying a certificate chain takes longer than an event loop may be held.
+ * Owns the policy of this node, which the resources in the store come to: says who a client is and
+ * what it may do, and has those judged again whose rights change. Deployed as a worker, because
+ * verifying a certificate chain takes longer than an event loop may be held.
  */
 public final class AuthorizationVerticle extends VerticleBase {
+  /** How long changes are gathered before connections are judged again, in milliseconds. */
+  private static final long GATHER = 50;
+
   private final Broker broker;
-  private final Optional<Policy> policy;
+  private final Registry registry = new Registry();
+  private final NamespaceLoader loader;
+  private Affected affected = Affected.NOBODY;
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
   private CertificateFactory certificates;
   private LongAdder busMessages;
@@ -39,13 +50,11 @@ public final class AuthorizationVerticle extends VerticleBase {
   /**
    * The verticle of a node.
    *
-   * @param policy empty for a node without access control: anyone may do anything
    * @param methods of enhanced authentication that are offered
    */
-  public AuthorizationVerticle(
-      Broker broker, Optional<Policy> policy, List<AuthenticationMethod> methods) {
+  public AuthorizationVerticle(Broker broker, List<AuthenticationMethod> methods) {
     this.broker = broker;
-    this.policy = policy;
+    this.loader = new NamespaceLoader(broker, registry);
     methods.forEach(method -> this.methods.put(method.name(), method));
   }
 
@@ -74,8 +83,99 @@ public final class AuthorizationVerticle extends VerticleBase {
         answer = new Bus.Refused(ReasonCode.NOT_AUTHORIZED, "the certificate cannot be read");
       }
       message.reply(answer, Bus.local());
+    } else if (message.body() instanceof Bus.Changed changed) {
+      changed(changed);
+    } else if (message.body() instanceof Bus.Again again) {
+      message.reply(
+          new Bus.Judged(again.granted().stream().map(registry.policy()::again).toList()),
+          Bus.local());
+    } else if (message.body() instanceof Bus.Covered review) {
+      message.reply(new Bus.Uncovered(uncovered(review.sessions())), Bus.local());
+    } else if (message.body() instanceof Bus.MayPublish may) {
+      message.reply(mayPublish(may), Bus.local());
+    } else if (message.body() instanceof Bus.Explain why) {
+      message.reply(
+          new Bus.Explained(
+              registry.policy().explain(why.authenticationName(), why.right(), why.wanted())),
+          Bus.local());
+    } else if (message.body() instanceof Bus.Load) {
+      loader
+          .start(vertx)
+          .onSuccess(done -> message.reply(new Bus.Done(), Bus.local()))
+          .onFailure(e -> message.fail(1, e.getMessage()));
     }
   }
+
+  // --- changes ---
+
+  /** The store has told of changes: they are in force from here on, for whoever asks. */
+  private void changed(Bus.Changed changed) {
+    boolean isFirst = affected.isNobody();
+    for (Effect.Changed one : changed.changes()) {
+      affected = affected.and(registry.apply(one));
+      limitedLog.info(
+          "resource {}: kind={} name={} owner={}",
+          one.resource() == null ? "removed" : "changed",
+          one.kind(),
+          one.name(),
+          one.resource() == null ? "-" : one.resource().owner());
+    }
+    if (isFirst && !affected.isNobody() && !broker.settings.accessForAll()) {
+      vertx.setTimer(GATHER, t -> rejudge());
+    }
+  }
+
+  /** Who is connected or has a stored session is judged again. */
+  private void rejudge() {
+    Bus.Rejudge rejudge = new Bus.Rejudge(affected, registry.revision());
+    affected = Affected.NOBODY;
+    for (int loop = 0; loop < broker.loops; loop++) {
+      vertx.eventBus().send(Bus.loop(loop), rejudge, Bus.local());
+    }
+    vertx.eventBus().send(Bus.SESSION, rejudge, Bus.local());
+  }
+
+  /** What takes from stored sessions what their clients have no right to. */
+  private List<Command> uncovered(List<Owned> sessions) {
+    List<Command> commands = new ArrayList<>();
+    for (Owned session : sessions) {
+      Optional<Client> client = registry.policy().client(session.owner());
+      if (client.isPresent()) {
+        Permit permit = registry.policy().permit(client.get());
+        List<String> lost =
+            session.subscriptions().stream()
+                .filter(subscription -> !permit.maySubscribe(subscription.filter()))
+                .map(StoredSubscription::name)
+                .toList();
+        if (!lost.isEmpty()) {
+          commands.add(new Command.Revoke(session.session(), lost));
+        }
+      } else if (methods.isEmpty()) {
+        // else it may be one whose token says who it is
+        commands.add(new Command.End(session.session()));
+      }
+    }
+    if (!commands.isEmpty()) {
+      limitedLog.warn("stored sessions lose what their clients have no right to: {}", commands);
+    }
+    return commands;
+  }
+
+  /** Whether a client whose connection is gone may still have its will published. */
+  private Bus.Local mayPublish(Bus.MayPublish may) {
+    Optional<Client> client = registry.policy().client(may.authenticationName());
+    String why = null;
+    if (client.isPresent() && !client.get().enabled()) {
+      why = "the client is disabled";
+    } else if (client.isPresent()) {
+      why = registry.policy().permit(client.get()).whyNotPublish(may.topic()).orElse(null);
+    } else if (methods.isEmpty()) {
+      why = "the client is not registered any more";
+    }
+    return why == null ? new Bus.Done() : new Bus.Refused(ReasonCode.NOT_AUTHORIZED, why);
+  }
+
+  // --- who it is ---
 
   /** Enhanced authentication begins. */
   private void begin(Bus.Authenticate who, Message<Bus.Local> message) {
@@ -121,12 +221,11 @@ public final class AuthorizationVerticle extends VerticleBase {
     }
   }
 
-  private static Bus.Local answer(
-      AuthenticationMethod.Exchange exchange, AuthenticationMethod.Step step) {
+  private Bus.Local answer(AuthenticationMethod.Exchange exchange, AuthenticationMethod.Step step) {
     if (step instanceof AuthenticationMethod.Step.Challenge challenge) {
       return new Bus.Challenged(exchange, challenge.data());
     } else if (step instanceof AuthenticationMethod.Step.Granted granted) {
-      return new Bus.Authenticated(granted.permit(), granted.data());
+      return new Bus.Authenticated(granted.permit(), granted.data(), null, registry.revision());
     }
     AuthenticationMethod.Step.Refused refused = (AuthenticationMethod.Step.Refused) step;
     return new Bus.Refused(refused.reason(), refused.text());
@@ -142,14 +241,14 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   private Bus.Local judge(Bus.Authenticate who) throws CertificateException {
     String userName = who.userName() == null ? "" : who.userName();
-    if (policy.isEmpty()) {
+    if (broker.settings.accessForAll()) {
       return new Bus.Authenticated(
-          Permit.all(userName.isEmpty() ? who.clientId() : userName), null);
+          Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0);
     }
     Admission admission =
-        policy.get().admit(userName, who.clientId(), parsed(who.chain()), Instant.now());
+        registry.policy().admit(userName, who.clientId(), parsed(who.chain()), Instant.now());
     if (admission instanceof Admission.Granted granted) {
-      return new Bus.Authenticated(granted.permit(), null);
+      return new Bus.Authenticated(granted.permit(), null, granted, registry.revision());
     }
     Admission.Refused refused = (Admission.Refused) admission;
     return new Bus.Refused(refused.reason(), refused.text());

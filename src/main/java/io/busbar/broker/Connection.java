@@ -6,6 +6,7 @@ import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Admission;
 import io.busbar.shard.Effect;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -314,6 +315,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** The node was taken for gone, or does not know what goes on: the device has to come again. */
   void disowned() {
     end(ReasonCode.SERVER_UNAVAILABLE, "the node was cut off from the others");
+  }
+
+  /** What it was let in by, or null: before that, or where nobody is judged. */
+  Admission.Granted granted() {
+    return protocol.granted();
+  }
+
+  /** Its client's rights are others now, or it has none any more. */
+  void judged(Admission now) {
+    protocol.judged(now);
   }
 
   /** Messages and packets for the device. */

@@ -32,6 +32,9 @@ public final class ConnectionVerticle extends VerticleBase {
   /** How long connections may take to be told of the end, in milliseconds. */
   private static final long FAREWELL = 4_000;
 
+  /** How long the authorization verticle may take, in milliseconds. */
+  private static final long AUTHORIZATION = 5_000;
+
   private final Broker broker;
   private final int id;
   private final boolean clustered;
@@ -95,6 +98,9 @@ public final class ConnectionVerticle extends VerticleBase {
         connection.onClosed(() -> message.reply(new Bus.Done(), Bus.local()));
         connection.end(evict.reason(), null);
       }
+    } else if (body instanceof Bus.Rejudge rejudge) {
+      loop.tick();
+      loop.rejudging.begin(rejudge.affected(), rejudge.revision());
     } else if (body instanceof Bus.Disowned) {
       loop.tick();
       loop.connections().forEach(Connection::disowned);
@@ -108,9 +114,31 @@ public final class ConnectionVerticle extends VerticleBase {
     loop.schedule();
   }
 
+  /** A will is published if its client may do so now: its rights may be others than at CONNECT. */
   private void will(Effect.WillDue will) {
     Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
-    loop.dispatcher.will(will.packet(), Origin.of(publisher, will.id()));
+    Origin origin = Origin.of(publisher, will.id());
+    if (broker.settings.accessForAll()) {
+      loop.dispatcher.will(will.packet(), origin);
+      return;
+    }
+    Bus.MayPublish may = new Bus.MayPublish(will.owner(), loop.dispatcher.topic(will.packet()));
+    loop.bus
+        .<Bus.Local>request(Bus.AUTHORIZATION, may, Bus.local(AUTHORIZATION))
+        .onComplete(
+            reply ->
+                loop.execute(
+                    () -> {
+                      loop.counters.busMessages++;
+                      if (reply.failed()) {
+                        loop.limitedLog.warn("a will waits: authorization did not answer");
+                        vertx.setTimer(AUTHORIZATION, t -> will(will));
+                      } else if (reply.result().body() instanceof Bus.Refused no) {
+                        loop.dispatcher.deniedWill(origin, no.text());
+                      } else {
+                        loop.dispatcher.will(will.packet(), origin);
+                      }
+                    }));
   }
 
   private void onForward(Message<Buffer> message) {

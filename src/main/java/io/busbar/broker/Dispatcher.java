@@ -502,6 +502,30 @@ final class Dispatcher {
     }
   }
 
+  /** The topic of a will's packet. */
+  String topic(byte[] packet) {
+    try {
+      parse(packet, 0, packet.length);
+      return handedOver.topic();
+    } catch (MqttException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The client of a will may not publish it any more. */
+  void deniedWill(Origin origin, String why) {
+    loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
+    loop.broker.telemetry.count(Meter.DENIALS, "will");
+    loop.limitedLog.warn(
+        "will denied: client={} session={} reason={}",
+        origin.publisher().authenticationName(),
+        origin.publisher().clientId(),
+        why);
+    if (origin.effect() != 0) {
+      loop.outbox.addUntilTaken(new Command.Confirm(new long[] {origin.effect()}));
+    }
+  }
+
   private void will(byte[] packet, Origin origin, Acks.Ack ack) {
     try {
       Topic topic = parse(packet, 0, packet.length);

@@ -33,6 +33,7 @@ final class Effects implements Consumer<Effect> {
   private Owed last;
 
   private List<Bus.Local> interest = new ArrayList<>();
+  private List<Effect.Changed> changes = new ArrayList<>();
 
   /** What is to be published: who subscribed before it was due gets it. */
   private static final class Owed {
@@ -68,6 +69,8 @@ final class Effects implements Consumer<Effect> {
       settled(lost.deliveries());
     } else if (effect instanceof Effect.Ended ended) {
       ended(ended);
+    } else if (effect instanceof Effect.Changed changed) {
+      changes.add(changed);
     } else if (effect instanceof Effect.Left) {
       for (int loop = 0; loop < broker.loops; loop++) {
         bus.send(Bus.loop(loop), new Bus.Disowned(), Bus.local());
@@ -113,6 +116,10 @@ final class Effects implements Consumer<Effect> {
         bus.send(Bus.loop(loop), new Bus.Bells(bells.get(loop)), Bus.local());
         bells.set(loop, new ArrayList<>());
       }
+    }
+    if (!changes.isEmpty()) {
+      bus.send(Bus.AUTHORIZATION, new Bus.Changed(changes), Bus.local());
+      changes = new ArrayList<>();
     }
     if (interest.isEmpty()) {
       publishInTurn();

@@ -45,6 +45,7 @@ final class Loop {
   long now;
 
   final Dispatcher dispatcher;
+  final Rejudging rejudging = new Rejudging(this);
   final Outbox outbox;
 
   /** For messages that come out of the store. */

@@ -12,6 +12,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Permit;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.StoredSubscription;
 import io.busbar.shard.Will;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
@@ -229,7 +230,8 @@ final class Opening {
 
   private void opened(Bus.Authenticated known, Bus.Opened opened) {
     epoch = opened.epoch();
-    Outcome.Opened stored = opened.session().epoch() == 0 ? null : opened.session();
+    Outcome.Opened stored =
+        opened.session().epoch() == 0 ? null : covered(known.permit(), opened.session());
     if (closed) {
       release();
       if (stored != null) {
@@ -264,6 +266,32 @@ final class Opening {
                     }));
   }
 
+  /** A stored session without the subscriptions to which its client has no right any more. */
+  private Outcome.Opened covered(Permit permit, Outcome.Opened stored) {
+    List<String> lost =
+        stored.subscriptions().stream()
+            .filter(subscription -> !permit.maySubscribe(subscription.filter()))
+            .map(StoredSubscription::name)
+            .toList();
+    if (lost.isEmpty()) {
+      return stored;
+    }
+    loop.limitedLog.warn(
+        "subscriptions removed: client={} session={} filters={}",
+        permit.authenticationName(),
+        clientId,
+        lost);
+    loop.outbox.addUntilTaken(new Command.Unsubscribe(clientId, stored.epoch(), lost));
+    return new Outcome.Opened(
+        stored.present(),
+        stored.epoch(),
+        stored.subscriptions().stream().filter(one -> !lost.contains(one.name())).toList(),
+        stored.receiving(),
+        stored.replays().stream()
+            .filter(one -> !lost.contains(one.subscription().name()))
+            .toList());
+  }
+
   /** The session is not served after all: as if its connection had ended after CONNACK. */
   private void giveBack(Outcome.Opened stored) {
     loop.outbox.addUntilTaken(new Command.Close(clientId, stored.epoch(), -1, false, 0));
@@ -296,7 +324,7 @@ final class Opening {
     Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
-    protocol.opened(known.permit(), publisher, offer.keepAlive(), stored);
+    protocol.opened(known, publisher, offer.keepAlive(), stored);
     connection.resume(Connection.Pause.OPENING);
   }
 

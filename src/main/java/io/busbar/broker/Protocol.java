@@ -10,12 +10,15 @@ import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Admission;
 import io.busbar.policy.Permit;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -63,6 +66,15 @@ final class Protocol {
   private Mailbox mailbox;
 
   private Replay replay;
+
+  /** What the client was let in by, or null where nobody is judged. */
+  private Admission.Granted granted;
+
+  /** When what proves who it is expires, on the loop's clock. */
+  private long provenUntil = Long.MAX_VALUE;
+
+  /** Whether it has no rights any more: its will is not published either. */
+  private boolean isRefused;
 
   /** Whether the client ended the connection and wants no will published. */
   private boolean isNormal;
@@ -251,15 +263,57 @@ final class Protocol {
       end(ReasonCode.NOT_AUTHORIZED, "authenticated again as another client");
       return;
     }
+    granted(known);
+    if (use(rights)) {
+      authentication.succeed(known.data());
+      authentication = null;
+    }
+  }
+
+  private void granted(Bus.Authenticated known) {
+    granted = known.granted();
+    if (granted != null && granted.until() != null) {
+      long left = Duration.between(Instant.now(), granted.until()).toMillis();
+      provenUntil = loop.now + Math.max(0, left);
+    }
+    if (granted != null) {
+      loop.rejudging.opened(connection, known.revision());
+    }
+  }
+
+  /** What the client was let in by, once it is; or null. */
+  Admission.Granted granted() {
+    return state == State.OPEN ? granted : null;
+  }
+
+  /** The policy has changed, or the registry. */
+  void judged(Admission now) {
+    if (now instanceof Admission.Granted again) {
+      granted = again;
+      use(again.permit());
+    } else {
+      Admission.Refused no = (Admission.Refused) now;
+      isRefused = true;
+      denied(no.text());
+    }
+  }
+
+  /** The client's rights are these from now on; false if the connection ends for that. */
+  private boolean use(Permit rights) {
     publishing.permit(rights);
-    subscriptions
-        .permit(rights)
-        .ifPresentOrElse(
-            why -> end(ReasonCode.NOT_AUTHORIZED, why),
-            () -> {
-              authentication.succeed(known.data());
-              authentication = null;
-            });
+    Optional<String> why = subscriptions.permit(rights);
+    why.ifPresent(this::denied);
+    return why.isEmpty();
+  }
+
+  private void denied(String why) {
+    broker.telemetry.count(Meter.DENIALS, "connection");
+    loop.limitedLog.warn(
+        "connection ended: client={} session={} reason={}",
+        publisher.authenticationName(),
+        shortened(publisher.clientId()),
+        why);
+    end(ReasonCode.NOT_AUTHORIZED, why);
   }
 
   // --- acknowledgements ---
@@ -317,7 +371,9 @@ final class Protocol {
    *
    * @param stored its session in the store, or null if it ends with the connection
    */
-  void opened(Permit rights, Bus.Publisher who, long keepAliveSeconds, Outcome.Opened stored) {
+  void opened(
+      Bus.Authenticated known, Bus.Publisher who, long keepAliveSeconds, Outcome.Opened stored) {
+    final Permit rights = known.permit();
     publisher = who;
     problemInformation =
         opening.connect().properties().number(Property.REQUEST_PROBLEM_INFORMATION, 1) == 1;
@@ -331,6 +387,7 @@ final class Protocol {
     publishing = new Publishing(this, rights, origin, mailbox);
     subscriptions = new Subscriptions(this, rights, mailbox, replay);
     state = State.OPEN;
+    granted(known);
     broker.telemetry.count(Meter.CONNECTS, "success");
     LOG.debug(
         "connected: client={} session={} remote={}",
@@ -452,7 +509,15 @@ final class Protocol {
     } else if (state == State.OPEN && opening.will() != null && !isNormal) {
       Origin gone = new Origin(publisher, MqttVersion.V5, null, 0, 0);
       byte[] will = opening.will().packet();
-      loop.execute(() -> loop.dispatcher.will(will, gone));
+      if (isRefused) {
+        loop.dispatcher.deniedWill(gone, "it may not do anything any more");
+      } else {
+        publishing
+            .whyNot(opening.connect().will().topic())
+            .ifPresentOrElse(
+                why -> loop.dispatcher.deniedWill(gone, why),
+                () -> loop.execute(() -> loop.dispatcher.will(will, gone)));
+      }
     }
     if (opening != null) {
       opening.closed();
@@ -463,6 +528,9 @@ final class Protocol {
   void sweep(long now, long lastRead) {
     if (state == State.OPEN && now - lastRead > silence) {
       end(ReasonCode.KEEP_ALIVE_TIMEOUT, "nothing came for one and a half times the keep alive");
+    } else if (state == State.OPEN && now >= provenUntil && !connection.isEnding()) {
+      isRefused = true;
+      denied("what proves who the client is has expired at " + granted.until());
     }
   }
 

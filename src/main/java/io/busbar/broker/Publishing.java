@@ -17,6 +17,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import java.util.Optional;
 
 /**
  * What a device publishes: PUBLISH is judged and dispatched here and now, and answered when all who
@@ -68,6 +69,11 @@ final class Publishing {
   void permit(Permit rights) {
     permit = rights;
     permitted = null;
+  }
+
+  /** Why the client may not publish to a topic now, or empty. */
+  Optional<String> whyNot(String topic) {
+    return permit.whyNotPublish(topic);
   }
 
   void publish(byte[] buffer, int start, int end) throws MqttException {

@@ -48,6 +48,9 @@ public final class SessionVerticle extends VerticleBase {
   /** How often the store is asked for what is due, in ms. */
   private static final long TICK = 100;
 
+  /** When stored sessions are reviewed again if the store did not take what came of it, in ms. */
+  private static final long REVIEW_AGAIN = 1_000;
+
   private final Broker broker;
   private final Store store;
   private final boolean clustered;
@@ -62,6 +65,7 @@ public final class SessionVerticle extends VerticleBase {
   private long lastEpoch;
   private Effects effects;
   private StoreTimes times;
+  private Review review;
   private Hop hop;
   private long ticks;
   private boolean isServing;
@@ -97,6 +101,23 @@ public final class SessionVerticle extends VerticleBase {
             () -> isOn(home),
             this::sendEffects,
             home::reportException);
+    review =
+        new Review(
+            vertx.eventBus(),
+            store,
+            hop,
+            (commands, then) ->
+                append(
+                    commands,
+                    appended -> {
+                      sendEffects();
+                      if (appended instanceof Appended.Outcomes) {
+                        then.run();
+                      } else {
+                        review.begin();
+                        vertx.setTimer(REVIEW_AGAIN, t -> then.run());
+                      }
+                    }));
     others = new OtherNodes(vertx, broker.nodeId, members);
     // what follows is on this context, whichever thread the store has
     Promise<Void> started = home.promise();
@@ -266,6 +287,8 @@ public final class SessionVerticle extends VerticleBase {
       if (holder != null && holder.epoch == closed.epoch()) {
         holders.remove(closed.clientId());
       }
+    } else if (body instanceof Bus.Rejudge) {
+      review.begin();
     } else if (body instanceof Bus.Spread) {
       spread(message);
     }

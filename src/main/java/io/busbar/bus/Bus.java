@@ -2,11 +2,16 @@ package io.busbar.bus;
 
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Admission;
+import io.busbar.policy.Affected;
+import io.busbar.policy.Explanation;
+import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Permit;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.shard.Will;
@@ -29,6 +34,13 @@ import java.util.List;
  *   local address     message                    reply                  taken by
  *   authorization     Authenticate, Proceed      Authenticated|Refused| AuthorizationVerticle
  *                                                Challenged
+ *   authorization     Changed                    -                      AuthorizationVerticle
+ *   authorization     Load                       Done                   AuthorizationVerticle
+ *   authorization     Again                      Judged                 AuthorizationVerticle
+ *   authorization     Covered                    Uncovered              AuthorizationVerticle
+ *   authorization     MayPublish                 Done|Refused           AuthorizationVerticle
+ *   authorization     Explain                    Explained              AuthorizationVerticle
+ *   session           Rejudge                    -                      SessionVerticle
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
  *   session           Append                     Appended               SessionVerticle
@@ -42,6 +54,7 @@ import java.util.List;
  *   loop.N            Listen                     Listening              ConnectionVerticle
  *   loop.N            Members                    -                      ConnectionVerticle
  *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
+ *   loop.N            Rejudge                    -                      ConnectionVerticle
  *   loop.N            Disowned                   -                      ConnectionVerticle
  *   routing           Routed                     -                      RoutingVerticle
  *
@@ -156,8 +169,46 @@ public final class Bus {
   /** The client has to answer first; {@code data} is for it, or null. */
   public record Challenged(Exchange exchange, byte[] data) implements Local {}
 
-  /** Known and enabled; {@code data} is for the client, or null. */
-  public record Authenticated(Permit permit, byte[] data) implements Local {}
+  /**
+   * Known and enabled.
+   *
+   * @param data for the client, or null
+   * @param granted what it was judged by, to be judged again; null where nobody is
+   * @param revision of the policy that judged
+   */
+  public record Authenticated(Permit permit, byte[] data, Admission.Granted granted, long revision)
+      implements Local {}
+
+  /** Resources of the namespace have changed, as the store has it. */
+  public record Changed(List<Effect.Changed> changes) implements Local {}
+
+  /** Has the store take in the namespace file, if there is one; before devices come. */
+  public record Load() implements Local {}
+
+  /** Rights have changed: those who have them are to be judged again. */
+  public record Rejudge(Affected affected, long revision) implements Local {}
+
+  /** What may connected clients do now? */
+  public record Again(List<Admission.Granted> granted) implements Local {}
+
+  /** The answers, in the order of the questions. */
+  public record Judged(List<Admission> admissions) implements Local {}
+
+  /** Do stored sessions' clients still have the right to what they subscribed to? */
+  public record Covered(List<Owned> sessions) implements Local {}
+
+  /** What takes from them what they do not. */
+  public record Uncovered(List<Command> commands) implements Local {}
+
+  /** May a client publish, which need not be connected? */
+  public record MayPublish(String authenticationName, String topic) implements Local {}
+
+  /** Why may a client do something, or why not? */
+  public record Explain(String authenticationName, Permission right, String wanted)
+      implements Local {}
+
+  /** Why. */
+  public record Explained(Explanation explanation) implements Local {}
 
   /** Not let in: what the client is told. */
   public record Refused(ReasonCode reason, String text) implements Local {}

@@ -28,9 +28,11 @@ import java.util.regex.Pattern;
  *
  * @param namespace who may do what
  * @param resources the same, one by one, with what people say of them
+ * @param files all that were read
  * @param routes where messages are sent besides to subscribers
  */
-public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, List<Route> routes) {
+public record NamespaceFile(
+    Namespace namespace, List<ResourceForm> resources, List<Path> files, List<Route> routes) {
   private static final int MAX_LANES = 1_024;
   private static final int DEFAULT_LANES = 16;
   private static final Pattern ROUTE_NAME = Pattern.compile("[a-zA-Z0-9-]{3,50}");
@@ -38,6 +40,7 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
   /** Copies the lists, so that a file read does not change. */
   public NamespaceFile {
     resources = List.copyOf(resources);
+    files = List.copyOf(files);
     routes = List.copyOf(routes);
   }
 
@@ -70,7 +73,11 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
         read(root, Kind.CA_CERTIFICATE, CaCertificate.class, file, resources);
     Namespace namespace =
         root.made(() -> new Namespace(settings, clients, groups, spaces, bindings, authorities));
-    return new NamespaceFile(namespace, resources, routes(root));
+    List<Path> files = new ArrayList<>(List.of(file));
+    for (Section section : root.sections(Kind.CA_CERTIFICATE.plural())) {
+      section.text("file").ifPresent(other -> files.add(ResourceForm.path(section, file, other)));
+    }
+    return new NamespaceFile(namespace, resources, files, routes(root));
   }
 
   private static <T extends Resource> List<T> read(

@@ -169,7 +169,8 @@ public record ResourceForm(Resource resource, String description) {
     return section.made(() -> new CaCertificate(name, certificate));
   }
 
-  private static Path path(Section section, Path file, String relative) {
+  /** The path of a file that a namespace file names, as it does: relative to itself. */
+  static Path path(Section section, Path file, String relative) {
     try {
       return file.toAbsolutePath().resolveSibling(relative).normalize();
     } catch (InvalidPathException e) {

@@ -8,10 +8,12 @@ public sealed interface Admission {
   /**
    * It may connect, and do what the permit says.
    *
+   * @param isRegistered whether it is one of the registry's; else its token said who it is
    * @param issuer the registered certificate that vouches for it, or null where none has to
-   * @param until when a certificate that proves who it is expires
+   * @param until when what proves who it is expires
    */
-  record Granted(Client client, Permit permit, CaCertificate issuer, Instant until)
+  record Granted(
+      Client client, boolean isRegistered, Permit permit, CaCertificate issuer, Instant until)
       implements Admission {}
 
   /**

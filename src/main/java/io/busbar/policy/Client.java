@@ -113,4 +113,10 @@ public record Client(
   public Kind kind() {
     return Kind.CLIENT;
   }
+
+  /** Its authentication name, whose case does not matter. */
+  @Override
+  public String key() {
+    return Text.fold(authenticationName);
+  }
 }

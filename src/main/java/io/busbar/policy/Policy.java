@@ -225,13 +225,17 @@ public final class Policy {
     Certificates.Proof proof =
         new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
     return proof.whyNot() == null
-        ? new Admission.Granted(client, permit(client), proof.issuer(), proof.until())
+        ? new Admission.Granted(client, true, permit(client), proof.issuer(), proof.until())
         : refused(
             "client %s: %s".formatted(Text.quote(client.authenticationName()), proof.whyNot()));
   }
 
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
+    if (!before.isRegistered()) {
+      Client known = before.client();
+      return new Admission.Granted(known, false, permit(known), null, before.until());
+    }
     String name = before.client().authenticationName();
     Client client = clients.get(Text.fold(name));
     String who = "client " + Text.quote(name) + " ";
@@ -254,7 +258,7 @@ public final class Policy {
               + "has a certificate of CA '%s', which is not registered any more"
                   .formatted(issuer.name()));
     }
-    return new Admission.Granted(client, permit(client), issuer, before.until());
+    return new Admission.Granted(client, true, permit(client), issuer, before.until());
   }
 
   /** The client that the certificate names in the first of the configured sources. */

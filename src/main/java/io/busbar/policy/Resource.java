@@ -60,6 +60,11 @@ public sealed interface Resource
   /** Its name, unique among its kind. */
   String name();
 
+  /** What of it is unique among its kind besides, or null. */
+  default String key() {
+    return null;
+  }
+
   /** {@link Kind#id} of its name. */
   default String id() {
     return kind().id(name());

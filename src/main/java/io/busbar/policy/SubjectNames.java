@@ -65,6 +65,9 @@ final class SubjectNames {
             && one.get(1) instanceof String name
             && name.indexOf('\0') < 0) {
           names.add(name);
+          if (type == IP && name.indexOf(':') >= 0) {
+            names.add(shortened(address(name)));
+          }
         }
       }
     } catch (CertificateParsingException e) {
@@ -98,6 +101,29 @@ final class SubjectNames {
     return head == null || tail == null || head.length + tail.length >= IPV6_GROUPS
         ? null
         : v6(head, tail);
+  }
+
+  /** An IPv6 address as people write it (RFC 5952): the longest run of zeros is left out. */
+  static String shortened(byte[] address) {
+    String[] groups = new String[IPV6_GROUPS];
+    int from = 0;
+    int length = 0;
+    int zeros = 0;
+    for (int i = 0; i < IPV6_GROUPS; i++) {
+      int value = (address[2 * i] & 0xff) << 8 | (address[2 * i + 1] & 0xff);
+      groups[i] = Integer.toHexString(value);
+      zeros = value == 0 ? zeros + 1 : 0;
+      if (zeros > length) {
+        length = zeros;
+        from = i - zeros + 1;
+      }
+    }
+    if (length < 2) {
+      return String.join(":", groups);
+    }
+    return String.join(":", Arrays.copyOfRange(groups, 0, from))
+        + "::"
+        + String.join(":", Arrays.copyOfRange(groups, from + length, IPV6_GROUPS));
   }
 
   private static byte[] v4(String text) {

@@ -71,6 +71,11 @@ public enum Meter {
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
   DENIALS("busbar.denials", Kind.COUNTER, "operations denied by the policy", "operation"),
+  NAMESPACE_LOADS(
+      "busbar.namespace.loads",
+      Kind.COUNTER,
+      "changed namespace files, taken in or refused as a whole",
+      "result"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
   EVENTS_MATCHED(
       "busbar.events.matched",

@@ -213,7 +213,7 @@ class PolicyTest {
         "DNS | 2 | truck-1.plant.example | TRUCK-1.plant.example",
         "URI | 6 | urn:truck:1           | urn:truck:1",
         "IP  | 7 | 10.1.2.3              | 10.1.2.3",
-        "IP  | 7 | 2001:db8::17          | 2001:DB8:0:0::0017",
+        "IP  | 7 | 2001:db8:0::0017 | 2001:DB8::17",
         "EMAIL | 1 | truck@plant.example | Truck@plant.example",
       })
   void aCertificateNamesItsClientAmongItsAlternativeNames(
@@ -264,6 +264,10 @@ class PolicyTest {
         .isEqualTo(SubjectNames.address("1:0:0:0:0:0:0:0"))
         .hasSize(16);
     assertThat(SubjectNames.address("::ffff:1")).isEqualTo(SubjectNames.address("0::FFFF:0001"));
+    for (String one :
+        List.of("::", "::1", "1::", "1:0:2::3", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:0")) {
+      assertThat(SubjectNames.shortened(SubjectNames.address(one))).isEqualTo(one);
+    }
     for (String bad :
         List.of(
             "",

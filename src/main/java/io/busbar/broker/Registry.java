@@ -1,0 +1,127 @@
+package io.busbar.broker;
+
+import io.busbar.config.ConfigException;
+import io.busbar.config.NamespaceFile;
+import io.busbar.config.ResourceForm;
+import io.busbar.policy.Affected;
+import io.busbar.policy.Policy;
+import io.busbar.policy.Resource;
+import io.busbar.policy.Resource.Kind;
+import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
+import io.busbar.shard.StoredResource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The namespace's resources as the store has told of them, and the policy that they come to. For
+ * one thread.
+ */
+final class Registry {
+  private static final Logger LOG = LoggerFactory.getLogger(AuthorizationVerticle.class);
+
+  /** Owner of what the namespace file has: what it does not have any more goes. */
+  static final String FILE = "file";
+
+  private final Policy policy = new Policy();
+  private final Map<Kind, TreeMap<String, StoredResource>> resources = new EnumMap<>(Kind.class);
+  private long revision;
+
+  Registry() {
+    for (Kind kind : Kind.values()) {
+      resources.put(kind, new TreeMap<>());
+    }
+  }
+
+  /** What the resources come to. */
+  Policy policy() {
+    return policy;
+  }
+
+  /** Rises with each change. */
+  long revision() {
+    return revision;
+  }
+
+  /** Those of a kind, by their ids. */
+  NavigableMap<String, StoredResource> all(Kind kind) {
+    return resources.get(kind);
+  }
+
+  /** Takes a change that the store has told. */
+  Affected apply(Effect.Changed changed) {
+    Kind kind;
+    Affected affected;
+    try {
+      kind = Kind.of(changed.kind());
+      affected =
+          changed.resource() == null
+              ? policy.remove(kind, changed.name())
+              : policy.put(ResourceForm.decode(kind, changed.resource().value()).resource());
+    } catch (IllegalArgumentException | ConfigException e) {
+      // of a later version: what cannot be read gives nobody anything
+      LOG.error(
+          "a stored resource cannot be read: kind={} name={} cause={}",
+          changed.kind(),
+          changed.name(),
+          e.getMessage());
+      return Affected.NOBODY;
+    }
+    if (changed.resource() == null) {
+      resources.get(kind).remove(changed.name());
+    } else {
+      resources.get(kind).put(changed.name(), changed.resource());
+    }
+    if (!affected.isNobody()) {
+      revision++;
+    }
+    return affected;
+  }
+
+  /** What puts a resource into the store. */
+  static Command.PutResource put(ResourceForm form, String owner) {
+    Resource resource = form.resource();
+    return new Command.PutResource(
+        resource.kind().code(), resource.id(), resource.key(), owner, form.encode());
+  }
+
+  /** What makes the resources those of a namespace file: others that are not from one stay. */
+  List<Command> plan(NamespaceFile file) {
+    List<Command> gone = new ArrayList<>();
+    List<Command> plan = new ArrayList<>();
+    Map<Kind, Set<String>> inFile = new EnumMap<>(Kind.class);
+    for (Kind kind : Kind.values()) {
+      inFile.put(kind, new HashSet<>());
+    }
+    for (ResourceForm form : file.resources()) {
+      Command.PutResource put = put(form, FILE);
+      Kind kind = form.resource().kind();
+      inFile.get(kind).add(put.name());
+      StoredResource now = resources.get(kind).get(put.name());
+      boolean isSame =
+          now != null && now.owner().equals(FILE) && Arrays.equals(now.value(), put.value());
+      if (!isSame) {
+        plan.add(put);
+      }
+    }
+    for (Kind kind : Kind.values()) {
+      for (StoredResource now : resources.get(kind).values()) {
+        if (now.owner().equals(FILE) && !inFile.get(kind).contains(now.name())) {
+          gone.add(new Command.DeleteResource(now.kind(), now.name()));
+        }
+      }
+    }
+    // first what goes: its authentication name may be another client's now
+    gone.addAll(plan);
+    return gone;
+  }
+}
