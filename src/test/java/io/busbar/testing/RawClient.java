@@ -307,10 +307,16 @@ public final class RawClient implements AutoCloseable {
   /** A CONNECT with or without clean start, and with a will or null. */
   public byte[] connectPacket(
       String clientId, boolean cleanStart, PropertyWriter properties, Will will) {
+    return connectPacket(clientId, cleanStart, properties, will, null);
+  }
+
+  /** The same, with a user name or null. */
+  public byte[] connectPacket(
+      String clientId, boolean cleanStart, PropertyWriter properties, Will will, String user) {
     ByteBuf body = Unpooled.buffer();
     prefixed(body, "MQTT");
     body.writeByte(version.level());
-    int flags = cleanStart ? 0x02 : 0;
+    int flags = (cleanStart ? 0x02 : 0) | (user == null ? 0 : 0x80);
     if (will != null) {
       flags |= 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0);
     }
@@ -322,6 +328,9 @@ public final class RawClient implements AutoCloseable {
       properties(body, will.properties);
       prefixed(body, will.topic);
       prefixed(body, will.payload);
+    }
+    if (user != null) {
+      prefixed(body, user);
     }
     return bytes(
         out -> {

@@ -302,6 +302,13 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
     return (long) nodes.stream().mapToDouble(node -> node.telemetry().total(counter)).sum();
   }
 
+  /** Operations of a kind that the policy denied. */
+  public long denials(String operation) {
+    return nodes.stream()
+        .mapToLong(node -> node.telemetry().adder(Meter.DENIALS, operation).sum())
+        .sum();
+  }
+
   /** A row of the ledger. */
   public long lost(Loss loss) {
     return nodes.stream().mapToLong(node -> node.telemetry().lost(loss)).sum();
