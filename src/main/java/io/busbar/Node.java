@@ -3,8 +3,10 @@ package io.busbar;
 import com.hazelcast.config.Config;
 import com.hazelcast.config.JoinConfig;
 import com.hazelcast.config.NetworkConfig;
+import io.busbar.api.ApiVerticle;
 import io.busbar.api.Health;
 import io.busbar.api.HttpVerticle;
+import io.busbar.api.Management;
 import io.busbar.broker.AuthenticationMethod;
 import io.busbar.broker.AuthorizationVerticle;
 import io.busbar.broker.Broker;
@@ -61,6 +63,7 @@ public final class Node {
   private final Telemetry telemetry;
   private final List<Settings.Listener> listeners;
   private final Settings.Address http;
+  private final Optional<Settings.Address> api;
   private final List<String> connections;
   private final long membersTimer;
 
@@ -70,6 +73,7 @@ public final class Node {
     this.telemetry = wiring.telemetry;
     this.listeners = wiring.listeners;
     this.http = wiring.http;
+    this.api = wiring.api;
     this.connections = List.copyOf(wiring.connections);
     this.membersTimer = wiring.membersTimer;
   }
@@ -175,6 +179,11 @@ public final class Node {
     return http;
   }
 
+  /** Where the namespace is managed over HTTPS, if anywhere. */
+  public Optional<Settings.Address> api() {
+    return api;
+  }
+
   /** The node's Vert.x. */
   public Vertx vertx() {
     return vertx;
@@ -223,6 +232,7 @@ public final class Node {
     private final List<String> connections = new CopyOnWriteArrayList<>();
     private volatile List<Settings.Listener> listeners = List.of();
     private Settings.Address http;
+    private Optional<Settings.Address> api = Optional.empty();
     private long membersTimer = -1;
 
     Wiring(
@@ -265,7 +275,19 @@ public final class Node {
         watchMembers();
       }
       String name = namespace.map(file -> file.namespace().settings().name()).orElse("busbar");
-      HttpVerticle surface = new HttpVerticle(settings.http(), this::health, registry::scrape);
+      Optional<Management> open =
+          settings.accessForAll()
+              ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, true))
+              : Optional.empty();
+      HttpVerticle surface =
+          new HttpVerticle(settings.http(), this::health, registry::scrape, open);
+      Optional<ApiVerticle> managed =
+          settings
+              .api()
+              .map(
+                  to ->
+                      new ApiVerticle(
+                          to, new Management(vertx.eventBus(), settings, telemetry, false)));
       Future<?> deployed = Future.succeededFuture();
       for (int i = 0; i < loops; i++) {
         int id = i;
@@ -287,13 +309,30 @@ public final class Node {
               d ->
                   onLoop(
                       new RoutingVerticle(routes, name, settings.limits(), telemetry, routeQueue)))
+          .compose(
+              d -> managed.isEmpty() ? nothing() : onLoop(managed.get()).recover(this::apiFailed))
           .compose(d -> listen())
           .map(
               actual -> {
                 listeners = actual;
                 http = new Settings.Address(settings.http().host(), surface.port());
+                api =
+                    managed.map(
+                        of ->
+                            new Settings.Address(
+                                settings.api().orElseThrow().address().host(), of.port()));
                 return new Node(this);
               });
+    }
+
+    private static Future<String> nothing() {
+      return Future.succeededFuture("");
+    }
+
+    private Future<String> apiFailed(Throwable e) {
+      return Future.failedFuture(
+          new IllegalStateException(
+              "api: %s: %s".formatted(settings.api().orElseThrow().address(), e.getMessage())));
     }
 
     private Throwable httpFailed(Throwable e) {

@@ -13,12 +13,14 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Serves a node's health and metrics to operators. For a trusted network: no TLS, no login.
+ * Serves a node's health and metrics to operators. For a trusted network: no TLS, no login. On a
+ * node that lets anyone do anything also the management API.
  *
  * <pre>
  *   GET /health/live    200 while the event loop turns
@@ -30,7 +32,7 @@ public final class HttpVerticle extends VerticleBase {
   private static final Logger LOG = LoggerFactory.getLogger(HttpVerticle.class);
   private static final JsonArray PATHS =
       new JsonArray().add("/health/live").add("/health/ready").add("/metrics");
-  private static final String JSON = "application/json";
+  static final String JSON = "application/json";
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
   private static final int MAX_SCRAPES = 4;
   private static final int MAX_CONNECTIONS = 256;
@@ -41,6 +43,7 @@ public final class HttpVerticle extends VerticleBase {
   private final Address address;
   private final Supplier<Health> health;
   private final Supplier<String> metrics;
+  private final Optional<Management> management;
   private volatile int port;
   private int scrapes;
   private int connections;
@@ -53,7 +56,17 @@ public final class HttpVerticle extends VerticleBase {
    * @param metrics makes the Prometheus text; asked on a worker thread, at most 4 times at once
    */
   public HttpVerticle(Address address, Supplier<Health> health, Supplier<String> metrics) {
+    this(address, health, metrics, Optional.empty());
+  }
+
+  /** The same, with the management API for whoever comes. */
+  public HttpVerticle(
+      Address address,
+      Supplier<Health> health,
+      Supplier<String> metrics,
+      Optional<Management> management) {
     this.address = address;
+    this.management = management;
     this.health = health;
     this.metrics = metrics;
   }
@@ -71,6 +84,7 @@ public final class HttpVerticle extends VerticleBase {
             .createHttpServer(options)
             .connectionHandler(this::connected)
             .requestHandler(this::answer);
+    management.ifPresent(api -> api.start(vertx));
     return server
         .listen(address.port(), address.host())
         .onSuccess(listening -> port = listening.actualPort());
@@ -99,7 +113,9 @@ public final class HttpVerticle extends VerticleBase {
 
   private void route(HttpServerRequest request) {
     String path = request.path() == null ? "" : request.path();
-    if (!PATHS.contains(path)) {
+    if (management.isPresent() && Management.handles(path)) {
+      management.get().handle(request);
+    } else if (!PATHS.contains(path)) {
       JsonObject body = new JsonObject().put("error", "no such path").put("allowed", PATHS);
       send(request, 404, JSON, body.encode());
     } else if (!request.method().equals(HttpMethod.GET)
@@ -145,13 +161,13 @@ public final class HttpVerticle extends VerticleBase {
             });
   }
 
-  private static void fail(HttpServerRequest request, Throwable cause) {
+  static void fail(HttpServerRequest request, Throwable cause) {
     LOG.error("{} {} failed", request.method(), request.path(), cause);
     JsonObject body = new JsonObject().put("error", "internal error, see the log");
     send(request, 500, JSON, body.encode());
   }
 
-  private static void send(HttpServerRequest request, int status, String type, String text) {
+  static void send(HttpServerRequest request, int status, String type, String text) {
     HttpServerResponse response = request.response();
     if (response.closed() || response.ended()) {
       return; // whoever asked has gone

@@ -98,6 +98,10 @@ public final class AuthorizationVerticle extends VerticleBase {
           new Bus.Explained(
               registry.policy().explain(why.authenticationName(), why.right(), why.wanted())),
           Bus.local());
+    } else if (message.body() instanceof Bus.Find find) {
+      message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
+    } else if (message.body() instanceof Bus.ListResources list) {
+      message.reply(registry.list(list), Bus.local());
     } else if (message.body() instanceof Bus.Load) {
       loader
           .start(vertx)

@@ -1,5 +1,6 @@
 package io.busbar.broker;
 
+import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.ResourceForm;
@@ -32,6 +33,9 @@ final class Registry {
   /** Owner of what the namespace file has: what it does not have any more goes. */
   static final String FILE = "file";
 
+  /** Resources that a list looks at. */
+  private static final int VISITS = 10_000;
+
   private final Policy policy = new Policy();
   private final Map<Kind, TreeMap<String, StoredResource>> resources = new EnumMap<>(Kind.class);
   private long revision;
@@ -55,6 +59,28 @@ final class Registry {
   /** Those of a kind, by their ids. */
   NavigableMap<String, StoredResource> all(Kind kind) {
     return resources.get(kind);
+  }
+
+  /**
+   * Some of a kind's resources; those that are not wanted count, too, so that it takes not long.
+   */
+  Bus.Listed list(Bus.ListResources list) {
+    NavigableMap<String, StoredResource> all = resources.get(list.kind());
+    if (list.after() != null) {
+      all = all.tailMap(list.after(), false);
+    }
+    List<StoredResource> some = new ArrayList<>();
+    int visits = 0;
+    for (StoredResource one : all.values()) {
+      if (list.ids().test(one.name())) {
+        some.add(one);
+      }
+      if (some.size() == list.most() || ++visits == VISITS) {
+        boolean isLast = one.name().equals(all.lastKey());
+        return new Bus.Listed(some, isLast ? null : one.name());
+      }
+    }
+    return new Bus.Listed(some, null);
   }
 
   /** Takes a change that the store has told. */

@@ -7,6 +7,7 @@ import io.busbar.policy.Affected;
 import io.busbar.policy.Explanation;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Permit;
+import io.busbar.policy.Resource;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
@@ -14,6 +15,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
+import io.busbar.shard.StoredResource;
 import io.busbar.shard.Will;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.DeliveryOptions;
@@ -21,6 +23,7 @@ import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.MessageCodec;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * The internal protocol: every address and every message by which verticles meet.
@@ -40,6 +43,8 @@ import java.util.List;
  *   authorization     Covered                    Uncovered              AuthorizationVerticle
  *   authorization     MayPublish                 Done|Refused           AuthorizationVerticle
  *   authorization     Explain                    Explained              AuthorizationVerticle
+ *   authorization     Find                       Found                  AuthorizationVerticle
+ *   authorization     ListResources              Listed                 AuthorizationVerticle
  *   session           Rejudge                    -                      SessionVerticle
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
@@ -206,6 +211,28 @@ public final class Bus {
   /** Why may a client do something, or why not? */
   public record Explain(String authenticationName, Permission right, String wanted)
       implements Local {}
+
+  /** Asks for a resource of the namespace. */
+  public record Find(Resource.Kind kind, String id) implements Local {}
+
+  /** That resource, or null. */
+  public record Found(StoredResource resource) implements Local {}
+
+  /**
+   * Asks for some of a kind's resources, in the order of their ids.
+   *
+   * @param after the id that they come after, or null
+   * @param ids which
+   */
+  public record ListResources(Resource.Kind kind, String after, int most, Predicate<String> ids)
+      implements Local {}
+
+  /**
+   * Some resources.
+   *
+   * @param next the id after which there may be more, or null
+   */
+  public record Listed(List<StoredResource> resources, String next) implements Local {}
 
   /** Why. */
   public record Explained(Explanation explanation) implements Local {}

@@ -47,6 +47,7 @@ final class Quickstart implements Callable<Integer> {
   private static final int MQTTS_PORT = 8883;
   private static final int WSS_PORT = 8443;
   private static final int HTTP_PORT = 8080;
+  private static final int API_PORT = SettingsFile.API_PORT;
   private static final int WEBHOOK_PORT = 9090;
   private static final Set<String> EVERY_ADDRESS = Set.of("0.0.0.0", "::", "0:0:0:0:0:0:0:0");
 
@@ -80,6 +81,12 @@ final class Quickstart implements Callable<Integer> {
   private Integer httpPort;
 
   @Option(
+      names = "--api-port",
+      paramLabel = "PORT",
+      description = "management API (" + API_PORT + ", or what busbar.yaml says)")
+  private Integer apiPort;
+
+  @Option(
       names = "--webhook-port",
       paramLabel = "PORT",
       description = "the built-in webhook (" + WEBHOOK_PORT + ", or what namespace.yaml says)")
@@ -102,6 +109,7 @@ final class Quickstart implements Callable<Integer> {
                 "MQTTS", port("--mqtts-port", mqttsPort, MQTTS_PORT),
                 "WSS", port("--wss-port", wssPort, WSS_PORT),
                 "HTTP", port("--http-port", httpPort, HTTP_PORT),
+                "API", port("--api-port", apiPort, API_PORT),
                 "WEBHOOK", port("--webhook-port", webhookPort, WEBHOOK_PORT)));
     out.printf("%s %s%n", files.isNew() ? "Made" : "Found", files.directory());
     out.flush();
@@ -164,7 +172,17 @@ final class Quickstart implements Callable<Integer> {
         read.loops(),
         read.limits(),
         read.announced(),
-        read.storage());
+        read.storage(),
+        read.api()
+            .map(
+                api ->
+                    apiPort == null
+                        ? api
+                        : new Settings.Api(
+                            new Address(api.address().host(), apiPort),
+                            api.certificate(),
+                            api.key(),
+                            api.keys())));
   }
 
   /** The built-in webhook listens where the namespace's route leads. */

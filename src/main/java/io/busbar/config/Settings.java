@@ -19,6 +19,8 @@ import java.util.Optional;
  * @param limits the limits in force
  * @param announced what MQTT 5 clients are told
  * @param storage what is kept, and where
+ * @param api where the namespace is managed over HTTPS, if anywhere; a node with {@code
+ *     accessForAll} has it beside health and metrics instead
  */
 public record Settings(
     String nodeName,
@@ -31,11 +33,40 @@ public record Settings(
     int loops,
     Limits limits,
     Announced announced,
-    Storage storage) {
+    Storage storage,
+    Optional<Api> api) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
     listeners = List.copyOf(listeners);
+  }
+
+  /** Without an API. */
+  public Settings(
+      String nodeName,
+      Profile profile,
+      List<Listener> listeners,
+      Address http,
+      Cluster cluster,
+      Optional<Path> namespaceFile,
+      boolean accessForAll,
+      int loops,
+      Limits limits,
+      Announced announced,
+      Storage storage) {
+    this(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        storage,
+        Optional.empty());
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -101,8 +132,36 @@ public record Settings(
         loops,
         limits,
         announced,
-        other);
+        other,
+        api);
   }
+
+  /** The same with an API. */
+  public Settings with(Api other) {
+    return new Settings(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        storage,
+        Optional.of(other));
+  }
+
+  /**
+   * Where the namespace is managed.
+   *
+   * @param address a port of 0 takes any free one
+   * @param certificate PEM file of the server's certificate and its chain
+   * @param key PEM file of its private key (PKCS#8)
+   * @param keys file of those who may, with the hashes of their keys
+   */
+  public record Api(Address address, Path certificate, Path key, Path keys) {}
 
   /**
    * What is kept of stored sessions and retained messages, and where.

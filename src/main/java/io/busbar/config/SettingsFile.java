@@ -45,12 +45,15 @@ public final class SettingsFile {
       Pattern.compile("[A-Za-z0-9.\\[\\]:_-]{1,255}(?: [A-Za-z0-9.\\[\\]:_-]{1,255}){0,15}");
   private static final Pattern IPV4_LOOPBACK = Pattern.compile("127(\\.[0-9]{1,3}){3}");
 
+  /** Where the API listens if nothing else is told. */
+  public static final int API_PORT = 8444;
+
   private SettingsFile() {}
 
   /**
    * What holds without a file: MQTT and WebSockets for everyone, encrypted with {@code server.pem}
    * and {@code server-key.pem}; HTTP on loopback; {@code namespace.yaml}; {@code data}; a single
-   * node.
+   * node; its API on loopback, if {@code api-keys} is there.
    *
    * @param home the directory of these files
    * @throws ConfigException if a file for encryption does not exist
@@ -67,7 +70,15 @@ public final class SettingsFile {
         0,
         new Limits(Profile.OPEN, Map.of()),
         Settings.Announced.NOTHING,
-        Storage.in(data(home)));
+        Storage.in(data(home)),
+        Files.isReadable(keys(home))
+            ? Optional.of(
+                new Settings.Api(
+                    new Address("127.0.0.1", API_PORT),
+                    home.resolve("server.pem"),
+                    home.resolve("server-key.pem"),
+                    keys(home)))
+            : Optional.empty());
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -104,7 +115,8 @@ public final class SettingsFile {
                 "serverReference",
                 "data",
                 "durability",
-                "store");
+                "store",
+                "api");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -128,7 +140,24 @@ public final class SettingsFile {
         root.whole("loops", 0, MAX_LOOPS, 0),
         limits(root, profile),
         announced(root),
-        storage);
+        storage,
+        root.section("api").map(api -> api(api, file, home)));
+  }
+
+  private static Settings.Api api(Section section, Path file, Path home) {
+    section.only("host", "port", "certificate", "key", "keys");
+    return new Settings.Api(
+        address(section, "127.0.0.1", API_PORT),
+        section.has("certificate")
+            ? path(section, "certificate", file)
+            : home.resolve("server.pem"),
+        section.has("key") ? path(section, "key", file) : home.resolve("server-key.pem"),
+        section.has("keys") ? path(section, "keys", file) : keys(home));
+  }
+
+  /** Where the hashes of the keys of the API are, if nothing else is told. */
+  public static Path keys(Path home) {
+    return home.resolve("api-keys");
   }
 
   private static Storage storage(Section root, Path file, Path home) {

@@ -76,6 +76,8 @@ public enum Meter {
       Kind.COUNTER,
       "changed namespace files, taken in or refused as a whole",
       "result"),
+  API_REQUESTS(
+      "busbar.api.requests", Kind.COUNTER, "requests of the management API answered", "status"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
   EVENTS_MATCHED(
       "busbar.events.matched",

@@ -1,0 +1,75 @@
+package io.busbar.api;
+
+import io.busbar.config.Settings;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.PemKeyCertOptions;
+import java.util.Set;
+
+/** Serves the management API over HTTPS, to those who have a key. */
+public final class ApiVerticle extends VerticleBase {
+  private static final int MAX_HEADER_BYTES = 16_384;
+  private static final int MAX_REQUEST_LINE_BYTES = 8_192;
+  private static final int IDLE_SECONDS = 60;
+
+  private final Settings.Api api;
+  private final Management management;
+  private volatile int port;
+
+  /** Serves where the settings say; a port of 0 takes any free one, see {@link #port}. */
+  public ApiVerticle(Settings.Api api, Management management) {
+    this.api = api;
+    this.management = management;
+  }
+
+  @Override
+  public Future<?> start() {
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setMaxHeaderSize(MAX_HEADER_BYTES)
+            .setMaxInitialLineLength(MAX_REQUEST_LINE_BYTES)
+            .setIdleTimeout(IDLE_SECONDS)
+            .setSsl(true)
+            .setUseAlpn(true)
+            .setEnabledSecureTransportProtocols(Set.of("TLSv1.2", "TLSv1.3"))
+            .setKeyCertOptions(
+                new PemKeyCertOptions()
+                    .addCertPath(api.certificate().toString())
+                    .addKeyPath(api.key().toString()));
+    management.start(vertx);
+    return management
+        .refresh(vertx)
+        .compose(
+            read ->
+                vertx
+                    .createHttpServer(options)
+                    .requestHandler(this::answer)
+                    .listen(api.address().port(), api.address().host()))
+        .onSuccess(listening -> port = listening.actualPort());
+  }
+
+  /** The port that is listened on, once deployed; any thread. */
+  public int port() {
+    return port;
+  }
+
+  private void answer(HttpServerRequest request) {
+    String path = request.path() == null ? "" : request.path();
+    if (Management.handles(path)) {
+      management.handle(request);
+    } else {
+      HttpVerticle.send(
+          request,
+          404,
+          HttpVerticle.JSON,
+          new ApiError(
+                  404,
+                  "NotFound",
+                  "no such path (allowed: /subscriptions/…, /namespaces/…, /explain)")
+              .toJson()
+              .encode());
+    }
+  }
+}

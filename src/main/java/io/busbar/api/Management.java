@@ -1,0 +1,342 @@
+package io.busbar.api;
+
+import io.busbar.bus.Bus;
+import io.busbar.config.ConfigException;
+import io.busbar.config.Limit;
+import io.busbar.config.Settings;
+import io.busbar.mqtt.Topics;
+import io.busbar.policy.Explanation;
+import io.busbar.policy.PermissionBinding.Permission;
+import io.busbar.telemetry.LimitedLog;
+import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Telemetry;
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.ReplyException;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The management API: who asks, what for, and the answer. Resources are {@link Resources}'. For the
+ * event loop of its verticle.
+ *
+ * <pre>
+ *   GET /explain?client=NAME&publish=TOPIC     why a client may do that, or why not
+ *   GET /explain?client=NAME&subscribe=FILTER
+ *   ANY /subscriptions/…, /namespaces/…        resources, see {@link ResourcePath}
+ * </pre>
+ */
+public final class Management {
+  private static final Logger LOG = LoggerFactory.getLogger(Management.class);
+  private static final int MAX_BODY = 1 << 20;
+  private static final int MAX_TOPIC = 65_535;
+  private static final int MAX_LEVELS = 128;
+  private static final String EXPLAIN = "/explain";
+  private static final String BEARER = "bearer ";
+
+  private final EventBus bus;
+  private final Telemetry telemetry;
+  private final Resources resources;
+
+  /** Null where whoever comes may do anything. */
+  private final ApiKeys keys;
+
+  private final LimitedLog log = new LimitedLog(LOG);
+
+  /** An answer without an error. */
+  record Answer(int status, JsonObject body, String breaks) {
+    Answer(int status, JsonObject body) {
+      this(status, body, null);
+    }
+  }
+
+  /**
+   * The API of a node.
+   *
+   * @param isOpen whether whoever comes may do anything; else those who have a key of the settings
+   */
+  public Management(EventBus bus, Settings settings, Telemetry telemetry, boolean isOpen) {
+    this.bus = bus;
+    this.telemetry = telemetry;
+    this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
+    String host = settings.listeners().get(0).address().host();
+    this.resources =
+        new Resources(
+            bus,
+            settings.profile(),
+            new NamespaceShape(
+                host.equals("0.0.0.0") ? settings.nodeName() : host,
+                settings.limits().get(Limit.SESSION_EXPIRY)));
+  }
+
+  /** Begins to look after itself, once a second. */
+  void start(Vertx vertx) {
+    vertx.setPeriodic(
+        1_000,
+        t -> {
+          log.sweep();
+          refresh(vertx);
+        });
+  }
+
+  /** Completes when the keys are those of the file. */
+  Future<?> refresh(Vertx vertx) {
+    return keys == null
+        ? Future.succeededFuture()
+        : vertx.executeBlocking(
+            () -> {
+              keys.refresh();
+              return true;
+            });
+  }
+
+  /** Whether a path is one of the API's. */
+  static boolean handles(String path) {
+    return path.equals(EXPLAIN) || ResourcePath.is(path);
+  }
+
+  /** Answers a request, one day. */
+  void handle(HttpServerRequest request) {
+    Future<Answer> answer;
+    try {
+      Role role = role(request);
+      answer = read(request).compose(body -> answer(request, role, body));
+    } catch (ApiError e) {
+      answer = Future.failedFuture(e);
+    }
+    answer.onSuccess(good -> send(request, good)).onFailure(e -> fail(request, e));
+  }
+
+  // --- who asks ---
+
+  private Role role(HttpServerRequest request) {
+    if (keys == null) {
+      return Role.OWNER;
+    }
+    String given = request.getHeader("authorization");
+    if (given == null || !given.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
+      throw new ApiError(
+          401, "AuthenticationFailed", "no key is given (allowed: Authorization: Bearer KEY)");
+    }
+    byte[] key = given.substring(BEARER.length()).strip().getBytes(StandardCharsets.UTF_8);
+    return keys.role(key)
+        .orElseThrow(() -> new ApiError(401, "AuthenticationFailed", "the key is not known"));
+  }
+
+  private static void require(Role has, Role needed) {
+    if (has.compareTo(needed) < 0) {
+      throw new ApiError(
+          403,
+          "AuthorizationFailed",
+          "a key of role %s may not do this (needed: %s)".formatted(has.key(), needed.key()));
+    }
+  }
+
+  // --- what for ---
+
+  /** The body of a request that may have one. */
+  private static Future<byte[]> read(HttpServerRequest request) {
+    String method = request.method().name();
+    if (!List.of("PUT", "PATCH", "POST").contains(method)) {
+      request.resume();
+      return Future.succeededFuture(new byte[0]);
+    }
+    Promise<byte[]> whole = Promise.promise();
+    Buffer body = Buffer.buffer();
+    request.handler(
+        part -> {
+          if (body.length() + part.length() <= MAX_BODY) {
+            body.appendBuffer(part);
+          } else {
+            whole.tryFail(
+                new ApiError(
+                    413,
+                    "RequestEntityTooLarge",
+                    "a body has at most %d bytes".formatted(MAX_BODY)));
+          }
+        });
+    request.endHandler(end -> whole.tryComplete(body.getBytes()));
+    request.exceptionHandler(whole::tryFail);
+    return whole.future();
+  }
+
+  private Future<Answer> answer(HttpServerRequest request, Role role, byte[] body) {
+    MultiMap query = request.params();
+    if (request.path().equals(EXPLAIN)) {
+      if (!request.method().equals(HttpMethod.GET)) {
+        throw notAllowed(request, "GET");
+      }
+      return explain(query);
+    }
+    ResourcePath path = ResourcePath.of(request.path());
+    if (path.isArm()) {
+      ApiVersions.require(query.get("api-version"));
+    }
+    return switch (request.method().name()) {
+      case "GET", "HEAD" -> resources.get(path, query, request.absoluteURI());
+      case "PUT" -> {
+        require(role, Role.OPERATOR);
+        yield resources.put(path, body);
+      }
+      case "PATCH" -> {
+        require(role, Role.OPERATOR);
+        if (path.kind() != null) {
+          throw notAllowed(request, "GET, PUT, DELETE");
+        }
+        yield resources.patch(path, body);
+      }
+      case "DELETE" -> {
+        require(role, Role.OPERATOR);
+        yield resources.delete(path);
+      }
+      default -> throw notAllowed(request, "GET, PUT, PATCH, DELETE");
+    };
+  }
+
+  private static ApiError notAllowed(HttpServerRequest request, String allowed) {
+    request.response().putHeader("allow", allowed);
+    return new ApiError(
+        405,
+        "MethodNotAllowed",
+        "method %s (allowed here: %s)".formatted(request.method(), allowed));
+  }
+
+  // --- why ---
+
+  private Future<Answer> explain(MultiMap query) {
+    String client = query.get("client");
+    String topic = query.get("publish");
+    String filter = query.get("subscribe");
+    if (client == null || client.isEmpty() || (topic == null) == (filter == null)) {
+      throw ApiError.invalid(
+          "explain needs client and either publish or subscribe"
+              + " (as in /explain?client=NAME&publish=TOPIC)");
+    }
+    String wanted = topic == null ? inner(filter) : topic;
+    byte[] bytes = wanted.getBytes(StandardCharsets.UTF_8);
+    String problem =
+        bytes.length > MAX_TOPIC
+            ? "longer than %d bytes".formatted(MAX_TOPIC)
+            : topic == null
+                ? Topics.filterError(bytes, 0, bytes.length, MAX_LEVELS)
+                : Topics.nameError(bytes, 0, bytes.length, MAX_LEVELS);
+    if (problem != null) {
+      throw ApiError.invalid((topic == null ? "subscribe: " : "publish: ") + problem);
+    }
+    Permission right = topic == null ? Permission.SUBSCRIBER : Permission.PUBLISHER;
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION, new Bus.Explain(client, right, wanted), Bus.local(Resources.TIMEOUT))
+        .map(reply -> new Answer(200, json(((Bus.Explained) reply.body()).explanation())));
+  }
+
+  /** A shared subscription is judged by its filter. */
+  private static String inner(String filter) {
+    int slash = filter.startsWith("$share/") ? filter.indexOf('/', "$share/".length()) : -1;
+    return slash < 0 ? filter : filter.substring(slash + 1);
+  }
+
+  private static JsonObject json(Explanation why) {
+    JsonArray bindings = new JsonArray();
+    for (Explanation.Binding binding : why.bindings()) {
+      JsonArray templates = new JsonArray();
+      for (Explanation.Template template : binding.templates()) {
+        JsonObject one =
+            new JsonObject()
+                .put("template", template.text())
+                .put("filters", new JsonArray(template.filters()))
+                .put("matches", template.matches());
+        templates.add(template.whyNone() == null ? one : one.put("nothing", template.whyNone()));
+      }
+      bindings.add(
+          new JsonObject()
+              .put("permissionBinding", binding.name())
+              .put("clientGroup", binding.group())
+              .put("inGroup", binding.isInGroup())
+              .put("topicSpace", binding.topicSpace())
+              .put("topicTemplates", templates));
+    }
+    JsonObject json = new JsonObject().put("allowed", why.allowed()).put("reason", why.reason());
+    if (why.client() != null) {
+      json.put("client", why.client().name())
+          .put("authenticationName", why.client().authenticationName())
+          .put("enabled", why.client().enabled());
+    }
+    return json.put("clientGroups", new JsonArray(why.groups())).put("bindings", bindings);
+  }
+
+  // --- the answer ---
+
+  private void send(HttpServerRequest request, Answer answer) {
+    boolean isChange = !request.method().equals(HttpMethod.GET);
+    if (isChange && !request.method().equals(HttpMethod.HEAD)) {
+      log.info(
+          "api: method={} path={} status={} remote={}",
+          request.method(),
+          shown(request.path()),
+          answer.status(),
+          request.remoteAddress());
+    }
+    if (answer.breaks() != null) {
+      request.response().putHeader("x-busbar-breaks", answer.breaks());
+    }
+    telemetry.count(Meter.API_REQUESTS, Integer.toString(answer.status()));
+    HttpVerticle.send(
+        request,
+        answer.status(),
+        HttpVerticle.JSON,
+        answer.body() == null ? "" : answer.body().encode());
+  }
+
+  private void fail(HttpServerRequest request, Throwable cause) {
+    ApiError error = error(cause).orElse(null);
+    if (error == null) {
+      telemetry.count(Meter.API_REQUESTS, "500");
+      HttpVerticle.fail(request, cause);
+      return;
+    }
+    log.info(
+        "api: method={} path={} status={} remote={} cause={}",
+        request.method(),
+        shown(request.path()),
+        error.status(),
+        request.remoteAddress(),
+        error.getMessage());
+    if (error.status() == 401) {
+      request.response().putHeader("www-authenticate", "Bearer");
+    }
+    if (error.status() == 413) {
+      // the rest of the body is not read
+      request.response().putHeader("connection", "close");
+    }
+    telemetry.count(Meter.API_REQUESTS, Integer.toString(error.status()));
+    HttpVerticle.send(request, error.status(), HttpVerticle.JSON, error.toJson().encode());
+  }
+
+  private static Optional<ApiError> error(Throwable cause) {
+    if (cause instanceof ApiError error) {
+      return Optional.of(error);
+    } else if (cause instanceof ConfigException broken) {
+      return Optional.of(ApiError.invalid(broken.getMessage()));
+    } else if (cause instanceof ReplyException) {
+      return Optional.of(ApiError.unavailable("the store did not answer: try again"));
+    }
+    return Optional.empty();
+  }
+
+  private static String shown(String path) {
+    String line = path.replaceAll("[^\\x21-\\x7e]", "?");
+    return line.length() > 200 ? line.substring(0, 200) + "…" : line;
+  }
+}

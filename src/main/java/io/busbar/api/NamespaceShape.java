@@ -1,0 +1,139 @@
+package io.busbar.api;
+
+import io.busbar.config.ResourceForm;
+import io.busbar.policy.Resource.Kind;
+import io.busbar.shard.StoredResource;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The namespace itself in the shape of Azure Resource Manager. What Busbar acts on stands in the
+ * stored form under its own names; the rest of what was sent is kept as it was, and given back.
+ */
+final class NamespaceShape {
+  /** Where the stored form has what was sent. */
+  private static final String SENT = "sent";
+
+  private static final String SOURCES = "alternativeAuthenticationNameSources";
+  private static final String SPACES = "topicSpacesConfiguration";
+  private static final String AUTHENTICATION = "clientAuthentication";
+  private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
+  private static final Set<String> READ_ONLY =
+      Set.of("provisioningState", "privateEndpointConnections");
+
+  private final String host;
+  private final long sessionExpirySeconds;
+
+  /**
+   * The shape of a node's namespace.
+   *
+   * @param host where clients reach it
+   * @param sessionExpirySeconds the longest Session Expiry Interval
+   */
+  NamespaceShape(String host, long sessionExpirySeconds) {
+    this.host = host;
+    this.sessionExpirySeconds = sessionExpirySeconds;
+  }
+
+  static String name(StoredResource stored) {
+    return new JsonObject(Buffer.buffer(stored.value())).getString("name");
+  }
+
+  /** The stored form of what was sent. */
+  byte[] made(String name, JsonObject body) {
+    JsonObject sent = new JsonObject();
+    for (String key : TOP) {
+      if (body.getValue(key) != null) {
+        sent.put(key, body.getValue(key));
+      }
+    }
+    JsonObject properties = object(body, "properties").copy();
+    READ_ONLY.forEach(properties::remove);
+    return stored(name, sent.put("properties", properties));
+  }
+
+  /** The stored form after a PATCH: what was sent takes the place of what was there. */
+  byte[] changed(StoredResource now, JsonObject body) {
+    JsonObject before = new JsonObject(Buffer.buffer(now.value()));
+    JsonObject sent = object(before, SENT).copy();
+    for (String key : TOP) {
+      if (body.containsKey(key)) {
+        sent.put(key, body.getValue(key));
+      }
+    }
+    JsonObject properties = object(sent, "properties");
+    for (String key : object(body, "properties").fieldNames()) {
+      Object value = object(body, "properties").getValue(key);
+      if (value instanceof JsonObject part && properties.getValue(key) instanceof JsonObject old) {
+        properties.put(key, old.copy().mergeIn(part));
+      } else if (!READ_ONLY.contains(key)) {
+        properties.put(key, value);
+      }
+    }
+    return stored(before.getString("name"), sent.put("properties", properties));
+  }
+
+  private static byte[] stored(String name, JsonObject sent) {
+    JsonObject authentication = object(object(object(sent, "properties"), SPACES), AUTHENTICATION);
+    Object sources = authentication.getValue(SOURCES);
+    JsonObject form =
+        new JsonObject()
+            .put("name", name)
+            .put(SOURCES, sources == null ? new JsonArray() : sources);
+    // judged
+    ResourceForm.decode(Kind.NAMESPACE, form.toBuffer().getBytes());
+    return form.put(SENT, sent).toBuffer().getBytes();
+  }
+
+  private static JsonObject object(JsonObject in, String key) {
+    Object value = in.getValue(key);
+    if (value != null && !(value instanceof JsonObject)) {
+      throw ApiError.invalid(key + ": not an object (allowed: {…})");
+    }
+    return value == null ? new JsonObject() : (JsonObject) value;
+  }
+
+  /** The namespace in its envelope. */
+  JsonObject json(ResourcePath path, StoredResource stored) {
+    JsonObject form = new JsonObject(Buffer.buffer(stored.value()));
+    String name = form.getString("name");
+    JsonObject sent = object(form, SENT);
+    JsonObject properties = object(sent, "properties").copy();
+    JsonObject spaces = object(properties, SPACES).copy();
+    JsonObject authentication = object(spaces, AUTHENTICATION).copy();
+    authentication.put(SOURCES, form.getJsonArray(SOURCES, new JsonArray()));
+    spaces
+        .put("state", spaces.getString("state", "Enabled"))
+        .put("hostname", host)
+        .put(AUTHENTICATION, authentication);
+    if (!spaces.containsKey("maximumSessionExpiryInHours")) {
+      spaces.put("maximumSessionExpiryInHours", Math.max(1, sessionExpirySeconds / 3_600));
+    }
+    JsonObject topics = object(properties, "topicsConfiguration").copy().put("hostname", host);
+    properties
+        .put("provisioningState", "Succeeded")
+        .put("publicNetworkAccess", properties.getString("publicNetworkAccess", "Enabled"))
+        .put("topicsConfiguration", topics)
+        .put(SPACES, spaces);
+    JsonObject json =
+        new JsonObject()
+            .put("id", new ResourcePath(path.root(), true, name, null, null).id(Kind.NAMESPACE, ""))
+            .put("name", name)
+            .put("type", ResourcePath.type(Kind.NAMESPACE))
+            .put("location", sent.getString("location", "local"))
+            .put(
+                "sku",
+                sent.getValue("sku", new JsonObject().put("name", "Standard").put("capacity", 1)))
+            .put("systemData", Resources.systemData(stored));
+    if (sent.getValue("tags") != null) {
+      json.put("tags", sent.getValue("tags"));
+    }
+    if (sent.getValue("identity") != null) {
+      json.put("identity", sent.getValue("identity"));
+    }
+    return json.put("properties", properties);
+  }
+}

@@ -1,0 +1,485 @@
+package io.busbar.api;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.busbar.api.Management.Answer;
+import io.busbar.bus.Bus;
+import io.busbar.config.Profile;
+import io.busbar.config.ResourceForm;
+import io.busbar.policy.CaCertificate;
+import io.busbar.policy.Client;
+import io.busbar.policy.ClientGroup;
+import io.busbar.policy.PermissionBinding;
+import io.busbar.policy.Resource;
+import io.busbar.policy.Resource.Kind;
+import io.busbar.shard.Command;
+import io.busbar.shard.Outcome;
+import io.busbar.shard.StoredResource;
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.net.URLEncoder;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * The namespace's resources over the API, in the shapes of Azure Resource Manager: read from the
+ * authorization verticle, which has them as the store told; changed through the store, and answered
+ * when that is durable.
+ */
+final class Resources {
+  /** How long a verticle may take, in milliseconds. */
+  static final long TIMEOUT = 30_000;
+
+  /** Owner of what the API made. */
+  private static final String OWNER = "api";
+
+  /** Owner of what a namespace file has. */
+  private static final String FILE = "file";
+
+  private static final int PAGE = 20;
+  private static final int MAX_PAGE = 100;
+  private static final int BATCH = 256;
+
+  /** How many there may be in profile azure. */
+  private static final Map<Kind, Integer> AZURE =
+      new EnumMap<>(
+          Map.of(
+              Kind.CLIENT_GROUP, 10,
+              Kind.TOPIC_SPACE, 10,
+              Kind.PERMISSION_BINDING, 100,
+              Kind.CA_CERTIFICATE, 10));
+
+  private final EventBus bus;
+  private final Profile profile;
+  private final NamespaceShape shape;
+
+  Resources(EventBus bus, Profile profile, NamespaceShape shape) {
+    this.bus = bus;
+    this.profile = profile;
+    this.shape = shape;
+  }
+
+  // --- reading ---
+
+  Future<Answer> get(ResourcePath path, MultiMap query, String uri) {
+    if (path.namespace() == null) {
+      return find(Kind.NAMESPACE, "")
+          .map(
+              one -> {
+                JsonArray all = new JsonArray();
+                if (one != null) {
+                  all.add(shape.json(path, one));
+                }
+                return new Answer(200, new JsonObject().put("value", all));
+              });
+    }
+    return namespace(path)
+        .compose(
+            namespace -> {
+              if (path.kind() == null) {
+                return Future.succeededFuture(new Answer(200, shape.json(path, namespace)));
+              }
+              return path.name() == null ? list(path, query, uri) : one(path);
+            });
+  }
+
+  private Future<Answer> one(ResourcePath path) {
+    return find(path.kind(), path.kind().id(path.name()))
+        .map(
+            found -> {
+              if (found == null) {
+                throw ApiError.notFound(what(path.kind(), path.name()));
+              }
+              return new Answer(200, json(path, found));
+            });
+  }
+
+  private Future<Answer> list(ResourcePath path, MultiMap query, String uri) {
+    int most = PAGE;
+    String top = query.get("$top");
+    if (top != null) {
+      most = top.matches("[0-9]{1,9}") ? Integer.parseInt(top) : 0;
+      if (most < 1 || most > MAX_PAGE) {
+        throw ApiError.invalid(
+            "$top: not a number of the page (allowed: 1 to %d)".formatted(MAX_PAGE));
+      }
+    }
+    String filter = query.get("$filter");
+    Predicate<String> names =
+        filter == null || filter.isBlank() ? name -> true : NameFilter.of(filter);
+    String after = after(query.get("$skipToken"));
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION,
+            new Bus.ListResources(path.kind(), after, most, names),
+            Bus.local(TIMEOUT))
+        .map(
+            reply -> {
+              Bus.Listed listed = (Bus.Listed) reply.body();
+              JsonArray value = new JsonArray();
+              listed.resources().forEach(one -> value.add(json(path, one)));
+              JsonObject body = new JsonObject().put("value", value);
+              if (listed.next() != null) {
+                body.put("nextLink", next(uri, query, listed.next()));
+              }
+              return new Answer(200, body);
+            });
+  }
+
+  private static String after(String token) {
+    try {
+      return token == null ? null : new String(Base64.getUrlDecoder().decode(token), UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw ApiError.invalid("$skipToken: not one of a nextLink");
+    }
+  }
+
+  private static String next(String uri, MultiMap query, String after) {
+    int mark = uri.indexOf('?');
+    StringBuilder link = new StringBuilder(mark < 0 ? uri : uri.substring(0, mark));
+    char separator = '?';
+    for (Map.Entry<String, String> one : query) {
+      if (!one.getKey().equals("$skipToken")) {
+        link.append(separator)
+            .append(URLEncoder.encode(one.getKey(), UTF_8))
+            .append('=')
+            .append(URLEncoder.encode(one.getValue(), UTF_8));
+        separator = '&';
+      }
+    }
+    return link.append(separator)
+        .append("$skipToken=")
+        .append(Base64.getUrlEncoder().withoutPadding().encodeToString(after.getBytes(UTF_8)))
+        .toString();
+  }
+
+  private Future<StoredResource> find(Kind kind, String id) {
+    return bus.<Bus.Local>request(Bus.AUTHORIZATION, new Bus.Find(kind, id), Bus.local(TIMEOUT))
+        .map(reply -> ((Bus.Found) reply.body()).resource());
+  }
+
+  /** The namespace of a path, if this is it. */
+  private Future<StoredResource> namespace(ResourcePath path) {
+    return find(Kind.NAMESPACE, "")
+        .map(
+            found -> {
+              if (found == null || !isOf(path, found)) {
+                throw ApiError.notFound(what(Kind.NAMESPACE, path.namespace()));
+              }
+              return found;
+            });
+  }
+
+  private static boolean isOf(ResourcePath path, StoredResource namespace) {
+    return NamespaceShape.name(namespace).equalsIgnoreCase(path.namespace());
+  }
+
+  private static String what(Kind kind, String name) {
+    String some = kind.plural();
+    return "%s '%s'"
+        .formatted(
+            some.substring(0, some.length() - 1),
+            name.length() > 128 ? name.substring(0, 128) + "…" : name);
+  }
+
+  /** A resource in its envelope. */
+  private static JsonObject json(ResourcePath path, StoredResource stored) {
+    JsonObject properties = new JsonObject(Buffer.buffer(stored.value()));
+    String name = (String) properties.remove("name");
+    Kind kind = Kind.of(stored.kind());
+    if (kind == Kind.CA_CERTIFICATE) {
+      CaCertificate authority =
+          (CaCertificate) ResourceForm.decode(kind, stored.value()).resource();
+      properties
+          .put("issueTimeInUtc", authority.certificate().getNotBefore().toInstant().toString())
+          .put("expiryTimeInUtc", authority.certificate().getNotAfter().toInstant().toString());
+    }
+    properties.put("provisioningState", "Succeeded");
+    return new JsonObject()
+        .put("id", path.id(kind, name))
+        .put("name", name)
+        .put("type", ResourcePath.type(kind))
+        .put("systemData", systemData(stored))
+        .put("properties", properties);
+  }
+
+  static JsonObject systemData(StoredResource stored) {
+    String by = stored.owner().equals(FILE) ? "namespace file" : "management API";
+    return new JsonObject()
+        .put("createdBy", by)
+        .put("createdByType", "Application")
+        .put("createdAt", Instant.ofEpochMilli(stored.created()).toString())
+        .put("lastModifiedAt", Instant.ofEpochMilli(stored.modified()).toString());
+  }
+
+  // --- changing ---
+
+  Future<Answer> put(ResourcePath path, byte[] body) {
+    requireOne(path);
+    if (path.kind() == null) {
+      return find(Kind.NAMESPACE, "")
+          .compose(
+              now -> {
+                if (now != null && !isOf(path, now)) {
+                  throw ApiError.conflict(
+                      "this cluster serves namespace '%s' (allowed: that one; or delete it first)"
+                          .formatted(NamespaceShape.name(now)));
+                }
+                requireOurs(now);
+                byte[] value = shape.made(path.namespace(), object(body));
+                return store(path, Kind.NAMESPACE, "", null, value);
+              });
+    }
+    return namespace(path)
+        .compose(namespace -> find(path.kind(), path.kind().id(path.name())))
+        .compose(
+            now -> {
+              requireOurs(now);
+              ResourceForm form = ResourceForm.parse(path.kind(), name(path, now), body);
+              return judge(form.resource(), now)
+                  .compose(
+                      good ->
+                          store(
+                              path,
+                              path.kind(),
+                              form.resource().id(),
+                              form.resource().key(),
+                              form.encode()));
+            });
+  }
+
+  /** The name as it was first given: its case does not change. */
+  private static String name(ResourcePath path, StoredResource now) {
+    return now == null ? path.name() : new JsonObject(Buffer.buffer(now.value())).getString("name");
+  }
+
+  Future<Answer> patch(ResourcePath path, byte[] body) {
+    requireOne(path);
+    return namespace(path)
+        .compose(
+            now -> {
+              requireOurs(now);
+              byte[] value = shape.changed(now, object(body));
+              return store(path, Kind.NAMESPACE, "", null, value);
+            });
+  }
+
+  private static JsonObject object(byte[] body) {
+    try {
+      return new JsonObject(Buffer.buffer(body));
+    } catch (DecodeException | ClassCastException e) {
+      throw ApiError.invalid("the body is not a JSON object");
+    }
+  }
+
+  private static void requireOne(ResourcePath path) {
+    boolean isOne = path.namespace() != null && (path.kind() == null || path.name() != null);
+    if (!isOne) {
+      throw new ApiError(405, "MethodNotAllowed", "a list is only read (allowed here: GET)");
+    }
+  }
+
+  private static void requireOurs(StoredResource now) {
+    if (now != null && now.owner().equals(FILE)) {
+      throw ApiError.conflict("it stands in the nodes' namespace file (allowed: change it there)");
+    }
+  }
+
+  /** What the resource alone does not tell: others that it refers to, or that are there already. */
+  private Future<Void> judge(Resource resource, StoredResource now) {
+    if (resource instanceof Client client && now != null) {
+      Client before = (Client) ResourceForm.decode(Kind.CLIENT, now.value()).resource();
+      if (!before.authenticationName().equals(client.authenticationName())) {
+        throw ApiError.invalid(
+            "properties.authenticationName: it is '%s' and cannot be changed (allowed: delete the client and make another)"
+                .formatted(before.authenticationName()));
+      }
+    }
+    Future<Void> good = Future.succeededFuture();
+    if (resource instanceof PermissionBinding binding) {
+      if (!binding.clientGroupName().equals(ClientGroup.ALL)) {
+        good = exists(Kind.CLIENT_GROUP, binding.clientGroupName(), "properties.clientGroupName");
+      }
+      good =
+          good.compose(
+              v -> exists(Kind.TOPIC_SPACE, binding.topicSpaceName(), "properties.topicSpaceName"));
+    }
+    Integer most = profile == Profile.AZURE ? AZURE.get(resource.kind()) : null;
+    if (now == null && most != null) {
+      good = good.compose(v -> isRoom(resource.kind(), most));
+    }
+    return good;
+  }
+
+  private Future<Void> exists(Kind kind, String name, String property) {
+    return find(kind, kind.id(name))
+        .map(
+            found -> {
+              if (found == null) {
+                throw ApiError.invalid(
+                    "%s: '%s' does not exist (allowed: %sa name under %s)"
+                        .formatted(
+                            property,
+                            name,
+                            kind == Kind.CLIENT_GROUP ? "$all or " : "",
+                            kind.plural()));
+              }
+              return null;
+            });
+  }
+
+  private Future<Void> isRoom(Kind kind, int most) {
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION,
+            new Bus.ListResources(kind, null, most, name -> true),
+            Bus.local(TIMEOUT))
+        .map(
+            reply -> {
+              if (((Bus.Listed) reply.body()).resources().size() >= most) {
+                throw ApiError.invalid(
+                    "%s: there are %d already (allowed: %d in profile azure)"
+                        .formatted(kind.plural(), most, most));
+              }
+              return null;
+            });
+  }
+
+  private Future<Answer> store(ResourcePath path, Kind kind, String id, String key, byte[] value) {
+    Command put = new Command.PutResource(kind.code(), id, key, OWNER, value);
+    return append(List.of(put))
+        .compose(
+            outcomes -> {
+              if (outcomes.get(0) instanceof Outcome.Taken taken) {
+                throw ApiError.conflict(
+                    "properties.authenticationName: it is that of client '%s' (must be unique, whatever its case)"
+                        .formatted(taken.by()));
+              }
+              boolean isNew = outcomes.get(0) instanceof Outcome.Put made && made.created();
+              return find(kind, id)
+                  .map(
+                      now -> {
+                        if (now == null) {
+                          throw ApiError.conflict("it was deleted meanwhile");
+                        }
+                        JsonObject body =
+                            kind == Kind.NAMESPACE ? shape.json(path, now) : json(path, now);
+                        return new Answer(isNew ? 201 : 200, body);
+                      });
+            });
+  }
+
+  private Future<List<Outcome>> append(List<Command> commands) {
+    return bus.<Bus.Local>request(Bus.SESSION, new Bus.Append(commands), Bus.local(TIMEOUT))
+        .map(
+            reply -> {
+              Bus.Appended appended = (Bus.Appended) reply.body();
+              if (appended.refusal() != null) {
+                throw ApiError.unavailable(
+                    "the store takes nothing now (%s): try again later"
+                        .formatted(appended.refusal()));
+              }
+              return appended.outcomes();
+            });
+  }
+
+  Future<Answer> delete(ResourcePath path) {
+    requireOne(path);
+    Kind kind = path.kind() == null ? Kind.NAMESPACE : path.kind();
+    String id = path.kind() == null ? "" : kind.id(path.name());
+    return find(Kind.NAMESPACE, "")
+        .compose(
+            namespace -> {
+              if (namespace == null || !isOf(path, namespace)) {
+                return Future.succeededFuture(new Answer(204, null));
+              }
+              return find(kind, id).compose(now -> now == null ? none() : delete(kind, now));
+            });
+  }
+
+  private static Future<Answer> none() {
+    return Future.succeededFuture(new Answer(204, null));
+  }
+
+  private Future<Answer> delete(Kind kind, StoredResource now) {
+    requireOurs(now);
+    Future<Void> below = Future.succeededFuture();
+    if (kind == Kind.NAMESPACE) {
+      for (Kind one :
+          List.of(
+              Kind.PERMISSION_BINDING,
+              Kind.TOPIC_SPACE,
+              Kind.CLIENT_GROUP,
+              Kind.CLIENT,
+              Kind.CA_CERTIFICATE)) {
+        below = below.compose(v -> deleteAll(one));
+      }
+    }
+    return below
+        .compose(v -> broken(kind, now))
+        .compose(
+            breaks ->
+                append(List.of(new Command.DeleteResource(kind.code(), now.name())))
+                    .map(
+                        outcomes ->
+                            outcomes.get(0) instanceof Outcome.Deleted gone && gone.existed()
+                                ? new Answer(200, null, breaks.orElse(null))
+                                : new Answer(204, null)));
+  }
+
+  private Future<Void> deleteAll(Kind kind) {
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION,
+            new Bus.ListResources(kind, null, BATCH, name -> true),
+            Bus.local(TIMEOUT))
+        .compose(
+            reply -> {
+              List<Command> gone = new ArrayList<>();
+              for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
+                requireOurs(one);
+                gone.add(new Command.DeleteResource(one.kind(), one.name()));
+              }
+              return gone.isEmpty()
+                  ? Future.succeededFuture()
+                  : append(gone).compose(outcomes -> deleteAll(kind));
+            });
+  }
+
+  /** Bindings that give nothing any more without a group or a space. */
+  private Future<Optional<String>> broken(Kind kind, StoredResource gone) {
+    if (kind != Kind.CLIENT_GROUP && kind != Kind.TOPIC_SPACE) {
+      return Future.succeededFuture(Optional.empty());
+    }
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION,
+            new Bus.ListResources(Kind.PERMISSION_BINDING, null, BATCH, name -> true),
+            Bus.local(TIMEOUT))
+        .map(
+            reply -> {
+              List<String> names = new ArrayList<>();
+              for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
+                PermissionBinding binding =
+                    (PermissionBinding)
+                        ResourceForm.decode(Kind.PERMISSION_BINDING, one.value()).resource();
+                String used =
+                    kind == Kind.CLIENT_GROUP
+                        ? binding.clientGroupName()
+                        : binding.topicSpaceName();
+                if (Objects.equals(kind.id(used), gone.name())) {
+                  names.add("permissionBindings/" + binding.name());
+                }
+              }
+              return names.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", names));
+            });
+  }
+}

@@ -1,0 +1,517 @@
+package io.busbar.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.busbar.Node;
+import io.busbar.config.Durability;
+import io.busbar.config.Limits;
+import io.busbar.config.Profile;
+import io.busbar.config.Settings;
+import io.busbar.config.Settings.Address;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.testing.RawClient;
+import io.busbar.testing.TestPki;
+import io.busbar.tool.Certificates;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.core.net.PemTrustOptions;
+import io.vertx.ext.web.client.HttpRequest;
+import io.vertx.ext.web.client.HttpResponse;
+import io.vertx.ext.web.client.WebClient;
+import io.vertx.ext.web.client.WebClientOptions;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The management API over HTTPS, on a node whose store is on disk; what it makes is in force. */
+@Timeout(60)
+class ApiIT {
+  private static final String ARM =
+      "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.EventGrid/namespaces/plant";
+  private static final String VERSION = "?api-version=2025-02-15";
+
+  @TempDir static Path home;
+  private static TestPki pki;
+  private static Settings settings;
+  private static Node node;
+  private static Vertx vertx;
+  private static WebClient client;
+
+  @BeforeAll
+  static void start() throws Exception {
+    pki = TestPki.in(home);
+    Certificates.Identity server = pki.server();
+    Files.writeString(
+        home.resolve("api-keys"),
+        "# of this test\nowner %s\n\nreader %s\n".formatted(hash("the-owner"), hash("a-reader")));
+    settings =
+        new Settings(
+                "api",
+                Profile.OPEN,
+                List.of(
+                    new Settings.Listener(
+                        Settings.Protocol.MQTTS,
+                        new Address("127.0.0.1", 0),
+                        Optional.of(server.certificate()),
+                        Optional.of(server.key()),
+                        "/mqtt",
+                        List.of("mqtt"))),
+                new Address("127.0.0.1", 0),
+                Settings.Cluster.single(),
+                Optional.empty(),
+                false,
+                1,
+                new Limits(Profile.OPEN, Map.of()))
+            .with(
+                new Settings.Storage(
+                    home.resolve("data"), Durability.FSYNC, Settings.Storage.SEGMENT_BYTES))
+            .with(
+                new Settings.Api(
+                    new Address("127.0.0.1", 0),
+                    server.certificate(),
+                    server.key(),
+                    home.resolve("api-keys")));
+    vertx = Vertx.vertx();
+    client =
+        WebClient.create(
+            vertx,
+            new WebClientOptions()
+                .setSsl(true)
+                .setTrustOptions(
+                    new PemTrustOptions().addCertPath(home.resolve("ca.pem").toString())));
+    node = await(Node.start(settings));
+  }
+
+  private static String hash(String key) throws Exception {
+    return HexFormat.of()
+        .formatHex(
+            MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    await(node.stop());
+    await(vertx.close());
+  }
+
+  @BeforeEach
+  void empty() throws Exception {
+    ask(HttpMethod.DELETE, ARM + VERSION, null);
+    JsonObject namespace = new JsonObject().put("location", "westeurope");
+    assertThat(put(ARM + VERSION, namespace).statusCode()).isEqualTo(201);
+  }
+
+  private static <T> T await(Future<T> future) throws Exception {
+    return future.toCompletionStage().toCompletableFuture().get(30, TimeUnit.SECONDS);
+  }
+
+  private static HttpResponse<Buffer> ask(HttpMethod method, String path, Buffer body)
+      throws Exception {
+    return ask(method, path, body, "the-owner");
+  }
+
+  private static HttpResponse<Buffer> ask(HttpMethod method, String path, Buffer body, String key)
+      throws Exception {
+    HttpRequest<Buffer> request =
+        client.request(method, node.api().orElseThrow().port(), "localhost", path);
+    if (key != null) {
+      request.putHeader("Authorization", "Bearer " + key);
+    }
+    return await(body == null ? request.send() : request.sendBuffer(body));
+  }
+
+  private static HttpResponse<Buffer> get(String path) throws Exception {
+    return ask(HttpMethod.GET, path, null);
+  }
+
+  private static HttpResponse<Buffer> put(String path, JsonObject body) throws Exception {
+    return ask(HttpMethod.PUT, path, body.toBuffer());
+  }
+
+  private static HttpResponse<Buffer> put(String kind, String name, JsonObject properties)
+      throws Exception {
+    return put(
+        ARM + "/" + kind + "/" + name + VERSION, new JsonObject().put("properties", properties));
+  }
+
+  private static void made(String kind, String name, JsonObject properties) throws Exception {
+    HttpResponse<Buffer> made = put(kind, name, properties);
+    assertThat(made.statusCode()).as(made.bodyAsString()).isIn(200, 201);
+  }
+
+  private static void refused(HttpResponse<Buffer> answer, int status, String code, String why) {
+    assertThat(answer.statusCode()).as(answer.bodyAsString()).isEqualTo(status);
+    JsonObject error = answer.bodyAsJsonObject().getJsonObject("error");
+    assertThat(error.getString("code")).isEqualTo(code);
+    assertThat(error.getString("message")).contains(why);
+  }
+
+  private static void plant() throws Exception {
+    made(
+        "caCertificates",
+        "ours",
+        new JsonObject()
+            .put(
+                "encodedCertificate",
+                Files.readString(home.resolve("ca.pem")).replaceAll("\\R", "")));
+    made(
+        "clients",
+        "truck-1",
+        new JsonObject()
+            .put("description", "the first")
+            .put("attributes", new JsonObject().put("type", "truck").put("load", 5))
+            .put(
+                "clientCertificateAuthentication",
+                new JsonObject().put("validationScheme", "SubjectMatchesAuthenticationName")));
+    made("clientGroups", "trucks", new JsonObject().put("query", "attributes.type = 'truck'"));
+    made(
+        "topicSpaces",
+        "own",
+        new JsonObject()
+            .put("topicTemplates", new JsonArray().add("trucks/${client.authenticationName}/#")));
+    made("permissionBindings", "publish", binding("trucks", "own", "Publisher"));
+  }
+
+  private static JsonObject binding(String group, String space, String permission) {
+    return new JsonObject()
+        .put("clientGroupName", group)
+        .put("topicSpaceName", space)
+        .put("permission", permission);
+  }
+
+  private static RawClient truck() throws Exception {
+    return TestPki.open(
+        node.listeners().get(0).address().port(),
+        MqttVersion.V5,
+        pki.context(pki.client("truck-1")),
+        "TLSv1.3");
+  }
+
+  // --- resources ---
+
+  @Test
+  void whatIsMadeIsInForceAtOnce() throws Exception {
+    try (RawClient early = truck()) {
+      assertThat(TestPki.connect(early, "truck-1", "s").code()).isEqualTo(0x87);
+    }
+    plant();
+    try (RawClient truck = truck()) {
+      assertThat(TestPki.connect(truck, "truck-1", "s").code()).isZero();
+      assertThat(truck.publishAcked("trucks/truck-1/x", "x").isError()).isFalse();
+      assertThat(truck.publishAcked("other", "x")).isEqualTo(ReasonCode.NOT_AUTHORIZED);
+      assertThat(ask(HttpMethod.DELETE, ARM + "/clients/truck-1" + VERSION, null).statusCode())
+          .isEqualTo(200);
+      truck.expectEnd(ReasonCode.NOT_AUTHORIZED);
+    }
+  }
+
+  @Test
+  void aResourceHasTheShapeOfAzureResourceManager() throws Exception {
+    plant();
+    JsonObject client = get(ARM + "/clients/truck-1" + VERSION).bodyAsJsonObject();
+    assertThat(client.getString("id")).isEqualTo(ARM + "/clients/truck-1");
+    assertThat(client.getString("name")).isEqualTo("truck-1");
+    assertThat(client.getString("type")).isEqualTo("Microsoft.EventGrid/namespaces/clients");
+    assertThat(client.getJsonObject("systemData").getInstant("createdAt")).isNotNull();
+    JsonObject properties = client.getJsonObject("properties");
+    assertThat(properties)
+        .isEqualTo(
+            new JsonObject(
+                """
+                {"description": "the first", "authenticationName": "truck-1", "state": "Enabled",
+                 "clientCertificateAuthentication":
+                   {"validationScheme": "SubjectMatchesAuthenticationName"},
+                 "attributes": {"load": 5, "type": "truck"}, "provisioningState": "Succeeded"}
+                """));
+    JsonObject ca = get(ARM + "/caCertificates/ours" + VERSION).bodyAsJsonObject();
+    assertThat(ca.getJsonObject("properties").getString("expiryTimeInUtc")).startsWith("20");
+
+    JsonObject namespace = get(ARM + VERSION).bodyAsJsonObject();
+    assertThat(namespace.getString("location")).isEqualTo("westeurope");
+    assertThat(namespace.getString("type")).isEqualTo("Microsoft.EventGrid/namespaces");
+    assertThat(
+            namespace
+                .getJsonObject("properties")
+                .getJsonObject("topicSpacesConfiguration")
+                .getString("state"))
+        .isEqualTo("Enabled");
+    assertThat(get("/namespaces/PLANT").bodyAsJsonObject().getString("name")).isEqualTo("plant");
+    assertThat(
+            get("/subscriptions/s-1/providers/Microsoft.EventGrid/namespaces" + VERSION)
+                .bodyAsJsonObject()
+                .getJsonArray("value"))
+        .hasSize(1);
+  }
+
+  @Test
+  void putTellsWhetherItIsNewAndDeleteWhetherItWas() throws Exception {
+    JsonObject group = new JsonObject().put("query", "attributes.x = 1");
+    assertThat(put("clientGroups", "Some-Group", group).statusCode()).isEqualTo(201);
+    HttpResponse<Buffer> again = put("clientGroups", "some-group", group);
+    assertThat(again.statusCode()).isEqualTo(200);
+    assertThat(again.bodyAsJsonObject().getString("name"))
+        .as("the name as it was first given")
+        .isEqualTo("Some-Group");
+    String path = ARM + "/clientgroups/SOME-GROUP" + VERSION;
+    assertThat(get(path).statusCode()).isEqualTo(200);
+    assertThat(ask(HttpMethod.DELETE, path, null).statusCode()).isEqualTo(200);
+    assertThat(ask(HttpMethod.DELETE, path, null).statusCode()).isEqualTo(204);
+    refused(get(path), 404, "ResourceNotFound", "clientGroup 'SOME-GROUP' was not found");
+  }
+
+  @Test
+  void aNamespaceIsChangedInPlace() throws Exception {
+    JsonObject patch =
+        new JsonObject(
+            """
+            {"tags": {"a": "b"}, "properties": {"topicSpacesConfiguration": {
+              "maximumSessionExpiryInHours": 2, "clientAuthentication": {
+                "alternativeAuthenticationNameSources": ["ClientCertificateSubject"]}}}}
+            """);
+    HttpResponse<Buffer> changed = ask(HttpMethod.PATCH, ARM + VERSION, patch.toBuffer());
+    assertThat(changed.statusCode()).as(changed.bodyAsString()).isEqualTo(200);
+    JsonObject namespace = get(ARM + VERSION).bodyAsJsonObject();
+    assertThat(namespace.getString("location")).isEqualTo("westeurope");
+    assertThat(namespace.getJsonObject("tags").getString("a")).isEqualTo("b");
+    plant();
+    try (RawClient truck = truck()) {
+      assertThat(TestPki.connect(truck, null, "by-certificate").code()).isZero();
+    }
+    JsonObject wrong =
+        new JsonObject(
+            """
+            {"properties": {"topicSpacesConfiguration": {"clientAuthentication": {
+                "alternativeAuthenticationNameSources": ["Passport"]}}}}
+            """);
+    refused(
+        ask(HttpMethod.PATCH, ARM + VERSION, wrong.toBuffer()),
+        400,
+        "InvalidRequest",
+        "alternativeAuthenticationNameSources[0]: \"Passport\" (allowed: ClientCertificateSubject");
+  }
+
+  @Test
+  void aListComesInPages() throws Exception {
+    Set<String> expected = new HashSet<>();
+    for (int i = 0; i < 45; i++) {
+      made("clients", "c-" + i, new JsonObject());
+      expected.add("c-" + i);
+    }
+    List<String> names = new ArrayList<>();
+    String next = ARM + "/clients" + VERSION;
+    List<Integer> sizes = new ArrayList<>();
+    while (next != null) {
+      JsonObject page = get(next).bodyAsJsonObject();
+      sizes.add(page.getJsonArray("value").size());
+      page.getJsonArray("value").forEach(one -> names.add(((JsonObject) one).getString("name")));
+      String link = page.getString("nextLink");
+      next = link == null ? null : link.substring(link.indexOf("/subscriptions"));
+    }
+    assertThat(sizes).containsExactly(20, 20, 5);
+    assertThat(names).containsExactlyInAnyOrderElementsOf(expected);
+    JsonArray some =
+        get(ARM
+                + "/clients"
+                + VERSION
+                + "&$top=100&$filter=contains(name,'-4')%20and%20name%20ne%20'c-4'")
+            .bodyAsJsonObject()
+            .getJsonArray("value");
+    assertThat(some).hasSize(5);
+    refused(get(ARM + "/clients" + VERSION + "&$top=0"), 400, "InvalidRequest", "1 to 100");
+    refused(get(ARM + "/clients" + VERSION + "&$filter=x"), 400, "InvalidRequest", "column 1");
+    refused(
+        get(ARM + "/clients" + VERSION + "&$skipToken=%25"), 400, "InvalidRequest", "$skipToken");
+  }
+
+  @Test
+  void whatIsMadeIsThereAfterARestart() throws Exception {
+    plant();
+    await(node.stop());
+    node = await(Node.start(settings));
+    assertThat(get(ARM + "/topicSpaces/own" + VERSION).statusCode()).isEqualTo(200);
+    try (RawClient truck = truck()) {
+      assertThat(TestPki.connect(truck, "truck-1", "s").code()).isZero();
+      assertThat(truck.publishAcked("trucks/truck-1/x", "x").isError()).isFalse();
+    }
+  }
+
+  @Test
+  void aDeletedGroupSaysWhatItBreaks() throws Exception {
+    plant();
+    HttpResponse<Buffer> gone =
+        ask(HttpMethod.DELETE, ARM + "/clientGroups/trucks" + VERSION, null);
+    assertThat(gone.statusCode()).isEqualTo(200);
+    assertThat(gone.getHeader("x-busbar-breaks")).isEqualTo("permissionBindings/publish");
+    try (RawClient truck = truck()) {
+      assertThat(TestPki.connect(truck, "truck-1", "s").code()).isZero();
+      assertThat(truck.publishAcked("trucks/truck-1/x", "x")).isEqualTo(ReasonCode.NOT_AUTHORIZED);
+    }
+  }
+
+  // --- what is refused ---
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      value = {
+        "clients/a%20b | {} | 'a b' (allowed: 1 to 128",
+        "clients/a%2Fb | {} | 'a/b' (allowed: 1 to 128",
+        "clients/c | {\"state\": \"On\"} | properties.state: \"On\" (allowed: Enabled, Disabled)",
+        "clients/c | {\"state\": true} | properties.state: true (allowed: a text",
+        "clients/c | {\"state\": null} | properties.state: nothing (allowed: a text",
+        "clients/c | {\"attributes\": {\"a\": 1.5}} | properties.attributes.a: 1.5 (allowed:",
+        "clients/c | {\"attributes\": {\"a\": {\"b\": 1}}} | a mapping (allowed:",
+        "clients/c | {\"attributes\": {\"a b\": 1}} | key 'a b' (allowed: A-Z",
+        "clients/c | {\"attributes\": []} | properties.attributes: a list (allowed: a mapping)",
+        "clients/c | {\"authenticationName\": \"\"} | '' (allowed: 1 to 128 characters",
+        "clients/c | {\"clientCertificateAuthentication\": {\"validationScheme\": \"ThumbprintMatch\"}} | 0 given (allowed: 1 or 2",
+        "clientGroups/g-1 | {} | properties.query: missing (required)",
+        "clientGroups/g-1 | {\"query\": \"attributes.a =\"} | properties.query: column",
+        "clientGroups/$all | {\"query\": \"attributes.a = 1\"} | '$all' (allowed: 3 to 50",
+        "topicSpaces/s-1 | {\"topicTemplates\": []} | none given (allowed: at least 1)",
+        "topicSpaces/s-1 | {\"topicTemplates\": \"a\"} | properties.topicTemplates: \"a\" (allowed: a list)",
+        "topicSpaces/s-1 | {\"topicTemplates\": [\"a/#/b\"]} | properties.topicTemplates[0]:",
+        "permissionBindings/b-1 | {\"clientGroupName\": \"nobody\", \"topicSpaceName\": \"none\", \"permission\": \"Publisher\"} | properties.clientGroupName: 'nobody' does not exist",
+        "permissionBindings/b-1 | {\"clientGroupName\": \"$all\", \"topicSpaceName\": \"none\", \"permission\": \"Publisher\"} | properties.topicSpaceName: 'none' does not exist",
+        "permissionBindings/b-1 | {\"clientGroupName\": \"$all\", \"topicSpaceName\": \"none\", \"permission\": \"Both\"} | properties.permission: \"Both\" (allowed: Publisher, Subscriber)",
+        "caCertificates/ca-1 | {} | properties.encodedCertificate: missing (required)",
+        "caCertificates/ca-1 | {\"encodedCertificate\": \"x\"} | holds no certificate",
+      })
+  void aBrokenRuleIsNamed(String path, String properties, String why) throws Exception {
+    HttpResponse<Buffer> answer =
+        ask(
+            HttpMethod.PUT,
+            ARM + "/" + path + VERSION,
+            Buffer.buffer("{\"properties\": " + properties + "}"));
+    refused(answer, 400, "InvalidRequest", why);
+    assertThat(get(ARM + "/" + path + VERSION).statusCode()).isEqualTo(404);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "[]", "{", "{\"properties\": 5}", "{\"a\":1} x", "\"x\"", "nul"})
+  void aBodyThatIsNoResourceIsRefused(String body) throws Exception {
+    HttpResponse<Buffer> answer =
+        ask(HttpMethod.PUT, ARM + "/topicSpaces/s-1" + VERSION, Buffer.buffer(body));
+    assertThat(answer.statusCode()).isEqualTo(400);
+    assertThat(answer.bodyAsJsonObject().getJsonObject("error").getString("message")).isNotEmpty();
+  }
+
+  @Test
+  void bombsAreRefused() throws Exception {
+    String path = ARM + "/clients/bomb" + VERSION;
+    Buffer deep = Buffer.buffer("{\"properties\":" + "[".repeat(10_000));
+    refused(ask(HttpMethod.PUT, path, deep), 400, "InvalidRequest", "not JSON");
+    Buffer large = Buffer.buffer(new byte[(1 << 20) + 1]);
+    refused(ask(HttpMethod.PUT, path, large), 413, "RequestEntityTooLarge", "1048576");
+    assertThat(get(ARM + VERSION).statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void anAuthenticationNameIsUniqueAndStays() throws Exception {
+    made("clients", "one", new JsonObject().put("authenticationName", "Press-1"));
+    refused(
+        put("clients", "two", new JsonObject().put("authenticationName", "PRESS-1")),
+        409,
+        "Conflict",
+        "it is that of client 'one'");
+    refused(
+        put("clients", "one", new JsonObject().put("authenticationName", "press-2")),
+        400,
+        "InvalidRequest",
+        "it is 'Press-1' and cannot be changed");
+  }
+
+  @Test
+  void aPathOrAMethodThatLeadsToNothingIsSaid() throws Exception {
+    refused(get(ARM), 400, "MissingApiVersionParameter", "2025-02-15");
+    refused(get(ARM + "?api-version=2020-01-01"), 400, "InvalidApiVersionParameter", "allowed");
+    refused(get(ARM + "/things" + VERSION), 404, "ResourceTypeNotFound", "clients, clientGroups");
+    refused(get(ARM.replace("plant", "other") + VERSION), 404, "ResourceNotFound", "'other'");
+    refused(
+        put(ARM.replace("plant", "other") + VERSION, new JsonObject()),
+        409,
+        "Conflict",
+        "this cluster serves namespace 'plant'");
+    refused(
+        ask(HttpMethod.PUT, ARM + "/clients" + VERSION, Buffer.buffer("{}")),
+        405,
+        "MethodNotAllowed",
+        "a list is only read");
+    refused(
+        ask(HttpMethod.PATCH, ARM + "/clients/x" + VERSION, Buffer.buffer("{}")),
+        405,
+        "MethodNotAllowed",
+        "GET, PUT, DELETE");
+    refused(ask(HttpMethod.POST, ARM + VERSION, Buffer.buffer("{}")), 405, "MethodNotAllowed", "");
+    assertThat(get("/elsewhere").statusCode()).isEqualTo(404);
+  }
+
+  // --- who may ---
+
+  @Test
+  void aKeySaysWhatOneMayDo() throws Exception {
+    refused(ask(HttpMethod.GET, ARM + VERSION, null, null), 401, "AuthenticationFailed", "no key");
+    refused(
+        ask(HttpMethod.GET, ARM + VERSION, null, "guess"),
+        401,
+        "AuthenticationFailed",
+        "not known");
+    HttpResponse<Buffer> open = ask(HttpMethod.GET, "/explain?client=x&publish=y", null, null);
+    assertThat(open.statusCode()).isEqualTo(401);
+    assertThat(open.getHeader("www-authenticate")).isEqualTo("Bearer");
+    assertThat(ask(HttpMethod.GET, ARM + VERSION, null, "a-reader").statusCode()).isEqualTo(200);
+    refused(
+        ask(HttpMethod.DELETE, ARM + VERSION, null, "a-reader"),
+        403,
+        "AuthorizationFailed",
+        "a key of role reader may not do this (needed: operator)");
+  }
+
+  // --- why ---
+
+  @Test
+  void explainSaysWhy() throws Exception {
+    plant();
+    JsonObject yes = get("/explain?client=truck-1&publish=trucks/truck-1/x").bodyAsJsonObject();
+    assertThat(yes.getBoolean("allowed")).isTrue();
+    assertThat(yes.getString("reason")).contains("permission binding 'publish'");
+    JsonObject template =
+        yes.getJsonArray("bindings")
+            .getJsonObject(0)
+            .getJsonArray("topicTemplates")
+            .getJsonObject(0);
+    assertThat(template.getJsonArray("filters").getString(0)).isEqualTo("trucks/truck-1/#");
+    JsonObject no = get("/explain?client=truck-1&subscribe=$share/g/trucks/%23").bodyAsJsonObject();
+    assertThat(no.getBoolean("allowed")).isFalse();
+    assertThat(no.getString("reason")).contains("has no Subscriber binding");
+    assertThat(get("/explain?client=nobody&publish=x").bodyAsJsonObject().getString("reason"))
+        .isEqualTo("client 'nobody' is not registered");
+    refused(get("/explain?client=x"), 400, "InvalidRequest", "either publish or subscribe");
+    refused(get("/explain?client=x&publish=a/%2B"), 400, "InvalidRequest", "publish: ");
+    refused(get("/explain?client=x&subscribe=a%23"), 400, "InvalidRequest", "subscribe: ");
+  }
+}
