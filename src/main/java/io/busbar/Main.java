@@ -16,6 +16,8 @@ public final class Main {
             args,
             settings ->
                 Node.start(settings)
-                    .map(node -> new Running(node.listeners(), node.http(), node::stop))));
+                    .map(
+                        node ->
+                            new Running(node.listeners(), node.http(), node.api(), node::stop))));
   }
 }

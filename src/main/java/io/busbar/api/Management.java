@@ -185,7 +185,10 @@ public final class Management {
       ApiVersions.require(query.get("api-version"));
     }
     return switch (request.method().name()) {
-      case "GET", "HEAD" -> resources.get(path, query, request.absoluteURI());
+      case "GET" -> resources.get(path, query, request.absoluteURI());
+      // whether it exists
+      case "HEAD" ->
+          resources.get(path, query, request.absoluteURI()).map(there -> new Answer(204, null));
       case "PUT" -> {
         require(role, Role.OPERATOR);
         yield resources.put(path, body);

@@ -6,6 +6,7 @@ import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
 import io.busbar.policy.Client;
 import io.busbar.policy.Permit;
+import io.busbar.policy.Resource;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Owned;
@@ -41,6 +42,10 @@ public final class AuthorizationVerticle extends VerticleBase {
   private final Registry registry = new Registry();
   private final NamespaceLoader loader;
   private Affected affected = Affected.NOBODY;
+
+  /** From then on each change is logged. */
+  private boolean isLoaded;
+
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
   private CertificateFactory certificates;
   private LongAdder busMessages;
@@ -105,7 +110,12 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Load) {
       loader
           .start(vertx)
-          .onSuccess(done -> message.reply(new Bus.Done(), Bus.local()))
+          .onSuccess(
+              done -> {
+                isLoaded = true;
+                registry.tell();
+                message.reply(new Bus.Done(), Bus.local());
+              })
           .onFailure(e -> message.fail(1, e.getMessage()));
     }
   }
@@ -116,13 +126,16 @@ public final class AuthorizationVerticle extends VerticleBase {
   private void changed(Bus.Changed changed) {
     boolean isFirst = affected.isNobody();
     for (Effect.Changed one : changed.changes()) {
-      affected = affected.and(registry.apply(one));
-      limitedLog.info(
-          "resource {}: kind={} name={} owner={}",
-          one.resource() == null ? "removed" : "changed",
-          one.kind(),
-          one.name(),
-          one.resource() == null ? "-" : one.resource().owner());
+      Optional<Affected> change = registry.apply(one);
+      affected = affected.and(change.orElse(Affected.NOBODY));
+      if (isLoaded && change.isPresent()) {
+        limitedLog.info(
+            "resource {}: kind={} name={} owner={}",
+            one.resource() == null ? "removed" : "changed",
+            Resource.Kind.of(one.kind()).plural(),
+            one.name(),
+            one.resource() == null ? "-" : one.resource().owner());
+      }
     }
     if (isFirst && !affected.isNobody() && !broker.settings.accessForAll()) {
       vertx.setTimer(GATHER, t -> rejudge());

@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
@@ -83,8 +84,19 @@ final class Registry {
     return new Bus.Listed(some, null);
   }
 
-  /** Takes a change that the store has told. */
-  Affected apply(Effect.Changed changed) {
+  /** Logs what there is. */
+  void tell() {
+    List<String> counts = new ArrayList<>();
+    for (Kind kind : Kind.values()) {
+      if (kind != Kind.NAMESPACE) {
+        counts.add(kind.plural() + "=" + resources.get(kind).size());
+      }
+    }
+    LOG.info("namespace {}: {}", policy.settings().name(), String.join(" ", counts));
+  }
+
+  /** Takes a change that the store has told; empty for what this version does not know. */
+  Optional<Affected> apply(Effect.Changed changed) {
     Kind kind;
     Affected affected;
     try {
@@ -100,7 +112,7 @@ final class Registry {
           changed.kind(),
           changed.name(),
           e.getMessage());
-      return Affected.NOBODY;
+      return Optional.empty();
     }
     if (changed.resource() == null) {
       resources.get(kind).remove(changed.name());
@@ -110,7 +122,7 @@ final class Registry {
     if (!affected.isNobody()) {
       revision++;
     }
-    return affected;
+    return Optional.of(affected);
   }
 
   /** What puts a resource into the store. */

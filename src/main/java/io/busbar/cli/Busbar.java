@@ -29,6 +29,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  busbar start --insecure            a developer's broker on 127.0.0.1, no TLS",
       "  busbar start --config node.yaml    a node from its configuration",
       "  busbar cert client press-7         a device's certificate from the trial authority",
+      "  busbar get clients                 what the namespace of a running node has",
+      "  busbar explain --client c --publish t    why a client may do that, or why not",
       "",
       "Logs go to standard error; BUSBAR_LOG=json makes them JSON, BUSBAR_LOG_LEVEL=DEBUG more.",
       "Exit codes: 0 done, 1 failed, 2 wrong option or configuration, 130 or 143 stopped."
@@ -64,6 +66,12 @@ public final class Busbar implements Runnable {
             .addSubcommand(new Start(starter))
             .addSubcommand(new Quickstart(starter))
             .addSubcommand(new Cert())
+            .addSubcommand(new Key())
+            .addSubcommand(new ResourceCommands.Get())
+            .addSubcommand(new ResourceCommands.Apply())
+            .addSubcommand(new ResourceCommands.Export())
+            .addSubcommand(new ResourceCommands.Delete())
+            .addSubcommand(new Explain())
             .addSubcommand(BENCH, Load.command())
             .setParameterExceptionHandler((e, given) -> wrongOption(e))
             .setExecutionExceptionHandler((e, of, given) -> failed(of, e));

@@ -3,6 +3,7 @@ package io.busbar.cli;
 import io.busbar.config.Settings.Address;
 import io.busbar.config.Settings.Listener;
 import java.io.PrintWriter;
+import java.util.Optional;
 
 /** Commands of well-known clients, to copy and paste against the quick start's node. */
 final class Commands {
@@ -10,9 +11,12 @@ final class Commands {
   private final Address mqtts;
   private final String wss;
   private final Address http;
+  private final Optional<Address> api;
   private final int webhook;
 
-  Commands(Home files, Listener mqtts, Listener wss, Address http, int webhook) {
+  Commands(
+      Home files, Listener mqtts, Listener wss, Address http, Optional<Address> api, int webhook) {
+    this.api = api.map(Quickstart::reachable);
     this.files = files;
     this.mqtts = Quickstart.reachable(mqtts.address());
     this.wss = "wss://" + Quickstart.reachable(wss.address()) + wss.path();
@@ -67,8 +71,21 @@ final class Commands {
     out.printf("curl -s http://%s/metrics%n", http);
     out.printf("curl -s http://127.0.0.1:%d/events%n", webhook);
     out.println();
+    api.ifPresent(address -> manage(out, address));
     out.printf("Who may do what stands in %s. Ctrl-C stops.%n", files.namespace());
     out.flush();
+  }
+
+  private void manage(PrintWriter out, Address address) {
+    String options = " --home %s --api https://%s".formatted(quoted(""), address);
+    out.println("# who may do what: the registry, and why (the same over HTTPS for curl and SDKs)");
+    out.println("busbar get clients" + options);
+    out.println(
+        "busbar explain --client vehicle02 --publish vehicles/vehicle01/position" + options);
+    out.printf(
+        "curl -s --cacert %s -H \"Authorization: Bearer $(cat %s)\" https://%s/namespaces%n",
+        quoted("ca.pem"), quoted("api-key"), address);
+    out.println();
   }
 
   private String mosquitto(String command, String client, String version, String rest) {

@@ -48,6 +48,7 @@ final class Home {
     for (String client : CLIENTS) {
       home.certificates.client(client);
     }
+    Key.prepare(place);
     home.write("namespace.yaml", ports);
     home.write("busbar.yaml", ports);
     return home;

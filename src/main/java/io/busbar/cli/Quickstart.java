@@ -143,7 +143,8 @@ final class Quickstart implements Callable<Integer> {
       vertx.close();
       return isGood ? 0 : 1;
     }
-    new Commands(files, mqtts, wss, serving.node().http(), webhook).print(out);
+    new Commands(files, mqtts, wss, serving.node().http(), serving.node().api(), webhook)
+        .print(out);
     Serving.untilStopped();
     return 0;
   }

@@ -3,6 +3,7 @@ package io.busbar.cli;
 import io.busbar.config.Settings;
 import io.vertx.core.Future;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -10,10 +11,14 @@ import java.util.function.Supplier;
  *
  * @param listeners with the ports that are listened on
  * @param http where health and metrics are served
+ * @param api where the namespace is managed over HTTPS, if anywhere
  * @param stop stops it; called once
  */
 public record Running(
-    List<Settings.Listener> listeners, Settings.Address http, Supplier<Future<Void>> stop) {
+    List<Settings.Listener> listeners,
+    Settings.Address http,
+    Optional<Settings.Address> api,
+    Supplier<Future<Void>> stop) {
   /** Copies the list, so that it does not change. */
   public Running {
     listeners = List.copyOf(listeners);

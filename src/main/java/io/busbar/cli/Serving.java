@@ -67,6 +67,11 @@ final class Serving {
       requireFree(places.port.apply(i), listeners.get(i).address());
     }
     requireFree(places.http, settings.http());
+    if (settings.api().isPresent()) {
+      Settings.Api api = settings.api().get();
+      requireCertificate(places.source + ": api", api.certificate(), api.key());
+      requireFree(places.source + ": api.port", api.address());
+    }
     Cluster cluster = settings.cluster();
     if (cluster.enabled()) {
       requireFree(places.source + ": cluster.port", cluster.address());
@@ -97,7 +102,9 @@ final class Serving {
     for (Listener listener : node.listeners()) {
       line.append(' ').append(url(listener));
     }
-    out.println(line.append(" http://").append(node.http()));
+    line.append(" http://").append(node.http());
+    node.api().ifPresent(api -> line.append(" https://").append(api));
+    out.println(line);
     out.flush();
   }
 
@@ -137,12 +144,15 @@ final class Serving {
 
   private static void requireCertificate(String place, Listener listener) {
     if (listener.certificate().isPresent() && listener.key().isPresent()) {
-      try {
-        Certificates.require(
-            new Certificates.Identity(listener.certificate().get(), listener.key().get()));
-      } catch (IOException e) {
-        throw new ConfigException(place + ".certificate, key: " + e.getMessage(), e);
-      }
+      requireCertificate(place, listener.certificate().get(), listener.key().get());
+    }
+  }
+
+  private static void requireCertificate(String place, Path certificate, Path key) {
+    try {
+      Certificates.require(new Certificates.Identity(certificate, key));
+    } catch (IOException e) {
+      throw new ConfigException(place + ".certificate, key: " + e.getMessage(), e);
     }
   }
 

@@ -134,14 +134,22 @@ public final class SettingsFile {
         root.section("cluster")
             .map(cluster -> cluster(cluster, file, plaintext))
             .orElseGet(Cluster::single),
-        Optional.of(
-            root.has("namespace") ? path(root, "namespace", file) : home.resolve("namespace.yaml")),
+        namespace(root, file, home),
         false,
         root.whole("loops", 0, MAX_LOOPS, 0),
         limits(root, profile),
         announced(root),
         storage,
         root.section("api").map(api -> api(api, file, home)));
+  }
+
+  /** A node with an API needs no namespace file: then nobody may do anything until that is told. */
+  private static Optional<Path> namespace(Section root, Path file, Path home) {
+    if (root.has("namespace")) {
+      return Optional.of(path(root, "namespace", file));
+    }
+    Path ofHome = home.resolve("namespace.yaml");
+    return root.has("api") && !Files.exists(ofHome) ? Optional.empty() : Optional.of(ofHome);
   }
 
   private static Settings.Api api(Section section, Path file, Path home) {

@@ -1,0 +1,220 @@
+package io.busbar.cli;
+
+import io.busbar.config.ConfigException;
+import io.busbar.config.SettingsFile;
+import io.busbar.policy.Resource.Kind;
+import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.TrustManagerFactory;
+import picocli.CommandLine.Option;
+
+/** The management API of a node, as the commands ask it. Its options are those of each of them. */
+final class ApiClient {
+  private static final Duration TIMEOUT = Duration.ofSeconds(60);
+
+  /** Kinds in the order in which what refers to others comes after them. */
+  static final List<Kind> KINDS =
+      List.of(
+          Kind.CA_CERTIFICATE,
+          Kind.CLIENT,
+          Kind.CLIENT_GROUP,
+          Kind.TOPIC_SPACE,
+          Kind.PERMISSION_BINDING);
+
+  @Option(
+      names = "--api",
+      paramLabel = "URL",
+      defaultValue = "https://127.0.0.1:" + SettingsFile.API_PORT,
+      description = "the node's management API (${DEFAULT-VALUE})")
+  private URI api;
+
+  @Option(
+      names = "--home",
+      paramLabel = "DIR",
+      defaultValue = "${sys:user.home}/.busbar",
+      description = "where ca.pem, to trust, and api-key are (${DEFAULT-VALUE})")
+  private Path home;
+
+  @Option(
+      names = "--key-file",
+      paramLabel = "FILE",
+      description = "file with the key (else BUSBAR_API_KEY, else api-key of the home)")
+  private Path keyFile;
+
+  private HttpClient client;
+
+  /** An answer. */
+  record Answer(int status, JsonObject body) {}
+
+  /**
+   * Asks for a path.
+   *
+   * @throws IOException if there is no answer, or one that is an error: its message says why
+   */
+  Answer ask(String method, String path, JsonObject body) throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(api.resolve(path))
+            .timeout(TIMEOUT)
+            .header("content-type", "application/json")
+            .method(
+                method,
+                body == null
+                    ? HttpRequest.BodyPublishers.noBody()
+                    : HttpRequest.BodyPublishers.ofString(body.encode()));
+    String key = key();
+    if (key != null) {
+      request.header("authorization", "Bearer " + key);
+    }
+    HttpResponse<String> response;
+    try {
+      response = client().send(request.build(), HttpResponse.BodyHandlers.ofString());
+    } catch (ConnectException e) {
+      throw new IOException(
+          "no node answers at %s (start one, or name another with --api)".formatted(api), e);
+    } catch (SSLHandshakeException e) {
+      throw new IOException(
+          "%s: its certificate is not trusted (needed: one of %s)"
+              .formatted(api, home.resolve("ca.pem")),
+          e);
+    } catch (IOException e) {
+      throw new IOException("%s: %s".formatted(api, e.getMessage()), e);
+    }
+    JsonObject answer = json(response.body());
+    if (response.statusCode() >= 400) {
+      JsonObject error = answer.getJsonObject("error", new JsonObject());
+      String hint =
+          response.statusCode() == 401
+              ? " (key: --key-file, BUSBAR_API_KEY or %s)".formatted(home.resolve("api-key"))
+              : "";
+      throw new IOException(
+          "%s: %s%s"
+              .formatted(
+                  error.getString("code", "status " + response.statusCode()),
+                  error.getString("message", ""),
+                  hint));
+    }
+    return new Answer(response.statusCode(), answer);
+  }
+
+  private static JsonObject json(String text) throws IOException {
+    try {
+      return text.isBlank() ? new JsonObject() : new JsonObject(text);
+    } catch (DecodeException e) {
+      throw new IOException("the answer is not JSON: is this a node of Busbar?", e);
+    }
+  }
+
+  /** The namespace's name. */
+  String namespace() throws IOException, InterruptedException {
+    JsonArray all = ask("GET", "/namespaces", null).body().getJsonArray("value");
+    if (all.isEmpty()) {
+      throw new IOException("the node has no namespace yet (busbar apply makes one)");
+    }
+    return all.getJsonObject(0).getString("name");
+  }
+
+  /** The path of a kind's resources, or of one. */
+  static String path(String namespace, Kind kind, String name) {
+    String all = "/namespaces/" + namespace + "/" + kind.plural();
+    return name == null
+        ? all
+        : all + "/" + URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** All resources of a kind, page after page. */
+  List<JsonObject> all(String namespace, Kind kind) throws IOException, InterruptedException {
+    List<JsonObject> all = new ArrayList<>();
+    String next = path(namespace, kind, null) + "?$top=100";
+    while (next != null) {
+      JsonObject page = ask("GET", next, null).body();
+      for (Object one : page.getJsonArray("value")) {
+        all.add((JsonObject) one);
+      }
+      String link = page.getString("nextLink");
+      URI uri = link == null ? null : URI.create(link);
+      next = uri == null ? null : uri.getRawPath() + "?" + uri.getRawQuery();
+    }
+    return all;
+  }
+
+  /** The kind that a person means: its name, in one or many, in any case. */
+  static Kind kind(String word) {
+    String bare = word.toLowerCase(Locale.ROOT).replace("-", "");
+    for (Kind kind : KINDS) {
+      String plural = kind.plural().toLowerCase(Locale.ROOT);
+      if (bare.equals(plural) || bare.equals(plural.substring(0, plural.length() - 1))) {
+        return kind;
+      }
+    }
+    throw new ConfigException(
+        "\"%s\" is no kind of resource (allowed: %s)"
+            .formatted(word, String.join(", ", KINDS.stream().map(Kind::plural).toList())));
+  }
+
+  private String key() throws IOException {
+    if (keyFile != null) {
+      return Files.readString(keyFile).strip();
+    }
+    String given = System.getenv("BUSBAR_API_KEY");
+    if (given != null && !given.isBlank()) {
+      return given.strip();
+    }
+    Path file = home.resolve("api-key");
+    return Files.isReadable(file) ? Files.readString(file).strip() : null;
+  }
+
+  private HttpClient client() throws IOException {
+    if (client != null) {
+      return client;
+    }
+    HttpClient.Builder builder = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10));
+    Path authority = home.resolve("ca.pem");
+    if ("https".equals(api.getScheme()) && Files.isReadable(authority)) {
+      builder.sslContext(trusting(Files.readAllBytes(authority)));
+    }
+    client = builder.build();
+    return client;
+  }
+
+  /** The home's authority, besides nobody: who talks to a node of his own knows who signed it. */
+  private static SSLContext trusting(byte[] pem) throws IOException {
+    try (InputStream in = new ByteArrayInputStream(pem)) {
+      KeyStore trust = KeyStore.getInstance("PKCS12");
+      trust.load(null, null);
+      int i = 0;
+      for (Certificate one : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trust.setCertificateEntry("ca-" + i++, one);
+      }
+      TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
+      trusts.init(trust);
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(null, trusts.getTrustManagers(), null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IOException("ca.pem cannot be used: " + e.getMessage(), e);
+    }
+  }
+}
