@@ -148,7 +148,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
               of.loops(),
               of.limits(),
               of.announced(),
-              storage));
+              storage,
+              of.api()));
     }
   }
 
@@ -367,6 +368,17 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
         .orElseThrow()
         .address()
         .port();
+  }
+
+  /** The port where a protocol is spoken, of one of the nodes. */
+  public int port(Settings.Protocol protocol, int node) {
+    turn = node;
+    return port(protocol);
+  }
+
+  /** The port of the management API of one of the nodes. */
+  public int apiPort(int node) {
+    return nodes.get(node).api().orElseThrow().port();
   }
 
   /** The port of health and metrics. */

@@ -1,0 +1,219 @@
+package io.busbar;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.busbar.config.Limits;
+import io.busbar.config.Profile;
+import io.busbar.config.Settings;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.ReasonCode;
+import io.busbar.testing.Await;
+import io.busbar.testing.RawClient;
+import io.busbar.testing.TestNode;
+import io.busbar.testing.TestPki;
+import io.busbar.tool.Certificates;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.json.JsonObject;
+import io.vertx.core.net.PemTrustOptions;
+import io.vertx.ext.web.client.HttpRequest;
+import io.vertx.ext.web.client.HttpResponse;
+import io.vertx.ext.web.client.WebClient;
+import io.vertx.ext.web.client.WebClientOptions;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is changed at one node of three is in force at all of them. */
+@Timeout(180)
+class ClusterAccessIT {
+  private static final String NAMESPACE = "/namespaces/plant";
+  private static final Duration SOON = Duration.ofSeconds(1);
+
+  @TempDir static Path home;
+  private static TestPki pki;
+  private static Vertx vertx;
+  private static WebClient client;
+
+  @RegisterExtension static final TestNode NODES = TestNode.of(ClusterAccessIT::settings).nodes(3);
+
+  private static Settings settings() throws Exception {
+    pki = TestPki.in(home);
+    Certificates.Identity server = pki.server();
+    byte[] hash =
+        MessageDigest.getInstance("SHA-256").digest("key".getBytes(StandardCharsets.UTF_8));
+    Files.writeString(home.resolve("api-keys"), "owner " + HexFormat.of().formatHex(hash));
+    return new Settings(
+            "managed",
+            Profile.OPEN,
+            List.of(
+                new Settings.Listener(
+                    Settings.Protocol.MQTTS,
+                    new Settings.Address("127.0.0.1", 0),
+                    Optional.of(server.certificate()),
+                    Optional.of(server.key()),
+                    "/mqtt",
+                    List.of("mqtt"))),
+            new Settings.Address("127.0.0.1", 0),
+            Settings.Cluster.single(),
+            Optional.empty(),
+            false,
+            1,
+            new Limits(Profile.OPEN, Map.of()))
+        .with(
+            new Settings.Api(
+                new Settings.Address("127.0.0.1", 0),
+                server.certificate(),
+                server.key(),
+                home.resolve("api-keys")));
+  }
+
+  @BeforeAll
+  static void make() throws Exception {
+    vertx = Vertx.vertx();
+    client =
+        WebClient.create(
+            vertx,
+            new WebClientOptions()
+                .setSsl(true)
+                .setTrustOptions(
+                    new PemTrustOptions().addCertPath(home.resolve("ca.pem").toString())));
+    put(0, "", "{}");
+    String pem = Files.readString(home.resolve("ca.pem")).replaceAll("\\R", "");
+    put(0, "/caCertificates/ours", "{\"encodedCertificate\": \"" + pem + "\"}");
+    put(1, "/clients/truck", "{\"attributes\": {\"type\": \"truck\"}}");
+    put(2, "/clientGroups/trucks", "{\"query\": \"attributes.type = 'truck'\"}");
+    put(0, "/topicSpaces/all", "{\"topicTemplates\": [\"t/#\"]}");
+    bind();
+  }
+
+  private static void bind() throws Exception {
+    put(
+        1,
+        "/permissionBindings/publish",
+        "{\"clientGroupName\":\"trucks\",\"topicSpaceName\":\"all\",\"permission\":\"Publisher\"}");
+  }
+
+  @AfterAll
+  static void close() throws Exception {
+    await(vertx.close());
+  }
+
+  private static <T> T await(Future<T> future) throws Exception {
+    return future.toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
+  }
+
+  private static Future<HttpResponse<Buffer>> ask(
+      HttpMethod method, int node, String path, String properties) {
+    HttpRequest<Buffer> request =
+        client
+            .request(method, NODES.apiPort(node), "localhost", NAMESPACE + path)
+            .putHeader("Authorization", "Bearer key");
+    return properties == null
+        ? request.send()
+        : request.sendJsonObject(new JsonObject().put("properties", new JsonObject(properties)));
+  }
+
+  private static void put(int node, String path, String properties) throws Exception {
+    HttpResponse<Buffer> made = await(ask(HttpMethod.PUT, node, path, properties));
+    assertThat(made.statusCode()).as(made.bodyAsString()).isIn(200, 201);
+    // what refers to it may be made at another node next
+    for (int other = 0; other < 3; other++) {
+      int there = other;
+      Instant answered = Instant.now();
+      Await.until(
+          path + " is at node " + other,
+          () -> {
+            try {
+              return await(ask(HttpMethod.GET, there, path, null)).statusCode() == 200;
+            } catch (Exception e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+      assertThat(Duration.between(answered, Instant.now())).isLessThan(SOON);
+    }
+  }
+
+  private static RawClient truck(int node, String session) throws Exception {
+    RawClient truck =
+        NODES.adopt(
+            TestPki.open(
+                NODES.port(Settings.Protocol.MQTTS, node),
+                MqttVersion.V5,
+                pki.context(pki.client("truck")),
+                "TLSv1.3"));
+    assertThat(TestPki.connect(truck, "truck", session).code()).isZero();
+    return truck;
+  }
+
+  @Test
+  void aRightThatIsTakenAtOneNodeIsGoneAtAnotherWithinASecond() throws Exception {
+    for (int round = 0; round < 3; round++) {
+      RawClient truck = truck(1, "busy-" + round);
+      assertThat(truck.publishAcked("t/x", "x").isError()).isFalse();
+      Future<HttpResponse<Buffer>> gone =
+          ask(HttpMethod.DELETE, 0, "/permissionBindings/publish", null);
+      Instant answered = null;
+      ReasonCode last = ReasonCode.SUCCESS;
+      while (!last.isError()) {
+        last = truck.publishAcked("t/x", "x");
+        if (gone.isComplete()) {
+          assertThat(gone.result().statusCode()).isEqualTo(200);
+          answered = answered == null ? Instant.now() : answered;
+          assertThat(Duration.between(answered, Instant.now())).isLessThan(SOON);
+        }
+      }
+      assertThat(last).isEqualTo(ReasonCode.NOT_AUTHORIZED);
+      await(gone);
+      bind();
+      Await.until(
+          "the right is back",
+          () -> {
+            try {
+              return !truck.publishAcked("t/x", "x").isError();
+            } catch (Exception e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+    }
+  }
+
+  /** Each name is one client's, whoever asks where at the same time. */
+  @Test
+  void oneOfTwoGetsAnAuthenticationName() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      String properties = "{\"authenticationName\": \"press-%d\"}".formatted(i);
+      Future<HttpResponse<Buffer>> one = ask(HttpMethod.PUT, 0, "/clients/one-" + i, properties);
+      Future<HttpResponse<Buffer>> other =
+          ask(HttpMethod.PUT, 2, "/clients/other-" + i, properties);
+      List<Integer> codes = List.of(await(one).statusCode(), await(other).statusCode());
+      assertThat(codes).containsExactlyInAnyOrder(201, 409);
+    }
+  }
+
+  @Test
+  void allIsThereAfterAllNodesWereRestarted() throws Exception {
+    NODES.restart();
+    for (int node = 0; node < 3; node++) {
+      assertThat(truck(node, "again-" + node).publishAcked("t/x", "x").isError()).isFalse();
+    }
+  }
+}
