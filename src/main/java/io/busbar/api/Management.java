@@ -71,14 +71,11 @@ public final class Management {
     this.bus = bus;
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
-    String host = settings.listeners().get(0).address().host();
     this.resources =
         new Resources(
             bus,
             settings.profile(),
-            new NamespaceShape(
-                host.equals("0.0.0.0") ? settings.nodeName() : host,
-                settings.limits().get(Limit.SESSION_EXPIRY)));
+            new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
   }
 
   /** Begins to look after itself, once a second. */

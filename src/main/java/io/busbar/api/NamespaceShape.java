@@ -18,6 +18,7 @@ final class NamespaceShape {
   private static final String SENT = "sent";
 
   private static final String SOURCES = "alternativeAuthenticationNameSources";
+  private static final String TOKENS = "customJwtAuthentication";
   private static final String SPACES = "topicSpacesConfiguration";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
@@ -83,6 +84,9 @@ final class NamespaceShape {
         new JsonObject()
             .put("name", name)
             .put(SOURCES, sources == null ? new JsonArray() : sources);
+    if (authentication.getValue(TOKENS) != null) {
+      form.put(TOKENS, authentication.getValue(TOKENS));
+    }
     // judged
     ResourceForm.decode(Kind.NAMESPACE, form.toBuffer().getBytes());
     return form.put(SENT, sent).toBuffer().getBytes();

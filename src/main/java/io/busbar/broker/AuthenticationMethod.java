@@ -2,9 +2,12 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Admission.Credential;
+import io.busbar.policy.Client;
 import io.busbar.policy.Permit;
 import io.vertx.core.Future;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.util.List;
 
 /**
@@ -56,6 +59,14 @@ public interface AuthenticationMethod {
      * @param data for the client, or null
      */
     record Granted(Permit permit, byte[] data) implements Step {}
+
+    /**
+     * The client is who it says, and the namespace's groups and bindings say what it may do.
+     *
+     * @param client with its attributes
+     * @param until when the credential expires
+     */
+    record Identified(Client client, Credential credential, Instant until) implements Step {}
 
     /** It is not let in. */
     record Refused(ReasonCode reason, String text) implements Step {}

@@ -7,6 +7,7 @@ import io.busbar.policy.Affected;
 import io.busbar.policy.Client;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Resource;
+import io.busbar.policy.TokenIssuer;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Owned;
@@ -25,7 +26,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +50,7 @@ public final class AuthorizationVerticle extends VerticleBase {
   private boolean isLoaded;
 
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
+  private final CustomJwt tokens = new CustomJwt(Instant::now);
   private CertificateFactory certificates;
   private LongAdder busMessages;
   private final LimitedLog limitedLog =
@@ -167,7 +171,7 @@ public final class AuthorizationVerticle extends VerticleBase {
         if (!lost.isEmpty()) {
           commands.add(new Command.Revoke(session.session(), lost));
         }
-      } else if (methods.isEmpty()) {
+      } else if (areAllRegistered()) {
         // else it may be one whose token says who it is
         commands.add(new Command.End(session.session()));
       }
@@ -186,7 +190,7 @@ public final class AuthorizationVerticle extends VerticleBase {
       why = "the client is disabled";
     } else if (client.isPresent()) {
       why = registry.policy().permit(client.get()).whyNotPublish(may.topic()).orElse(null);
-    } else if (methods.isEmpty()) {
+    } else if (areAllRegistered()) {
       why = "the client is not registered any more";
     }
     return why == null ? new Bus.Done() : new Bus.Refused(ReasonCode.NOT_AUTHORIZED, why);
@@ -194,11 +198,34 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   // --- who it is ---
 
+  private Optional<TokenIssuer> tokenIssuer() {
+    return broker.settings.accessForAll()
+        ? Optional.empty()
+        : registry.policy().settings().tokenIssuer();
+  }
+
+  /** Whether nobody is let in who is not in the registry. */
+  private boolean areAllRegistered() {
+    return methods.isEmpty() && tokenIssuer().isEmpty();
+  }
+
   /** Enhanced authentication begins. */
   private void begin(Bus.Authenticate who, Message<Bus.Local> message) {
+    Optional<TokenIssuer> issuer = tokenIssuer();
+    if (issuer.isPresent() && who.method().equals(CustomJwt.NAME)) {
+      List<String> audiences = issuer.get().audiences();
+      proceed(
+          tokens.exchange(
+              issuer.get(), audiences.isEmpty() ? List.of(broker.settings.host()) : audiences),
+          who.data(),
+          message);
+      return;
+    }
     AuthenticationMethod method = methods.get(who.method());
     if (method == null) {
-      String offered = methods.isEmpty() ? "none" : String.join(", ", methods.keySet());
+      Set<String> names = new TreeSet<>(methods.keySet());
+      issuer.ifPresent(i -> names.add(CustomJwt.NAME));
+      String offered = names.isEmpty() ? "none" : String.join(", ", names);
       message.reply(
           new Bus.Refused(
               ReasonCode.BAD_AUTHENTICATION_METHOD,
@@ -243,6 +270,11 @@ public final class AuthorizationVerticle extends VerticleBase {
       return new Bus.Challenged(exchange, challenge.data());
     } else if (step instanceof AuthenticationMethod.Step.Granted granted) {
       return new Bus.Authenticated(granted.permit(), granted.data(), null, registry.revision());
+    }
+    if (step instanceof AuthenticationMethod.Step.Identified known) {
+      Admission.Granted granted =
+          registry.policy().identified(known.client(), known.credential(), known.until());
+      return new Bus.Authenticated(granted.permit(), null, granted, registry.revision());
     }
     AuthenticationMethod.Step.Refused refused = (AuthenticationMethod.Step.Refused) step;
     return new Bus.Refused(refused.reason(), refused.text());

@@ -60,9 +60,10 @@ public record NamespaceFile(
                 "permissionBindings",
                 "caCertificates",
                 "alternativeAuthenticationNameSources",
+                "customJwtAuthentication",
                 "routes");
     List<ResourceForm> resources = new ArrayList<>();
-    NamespaceSettings settings = ResourceForm.settings(root);
+    NamespaceSettings settings = ResourceForm.settings(root, file);
     resources.add(new ResourceForm(settings, root.text("description").orElse(null)));
     List<Client> clients = read(root, Kind.CLIENT, Client.class, file, resources);
     List<ClientGroup> groups = read(root, Kind.CLIENT_GROUP, ClientGroup.class, file, resources);
@@ -77,6 +78,13 @@ public record NamespaceFile(
     for (Section section : root.sections(Kind.CA_CERTIFICATE.plural())) {
       section.text("file").ifPresent(other -> files.add(ResourceForm.path(section, file, other)));
     }
+    root.section("customJwtAuthentication").stream()
+        .flatMap(tokens -> tokens.sections("encodedIssuerCertificates").stream())
+        .forEach(
+            section ->
+                section
+                    .text("file")
+                    .ifPresent(other -> files.add(ResourceForm.path(section, file, other))));
     return new NamespaceFile(namespace, resources, files, routes(root));
   }
 

@@ -15,6 +15,8 @@ import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
+import io.busbar.policy.TokenIssuer;
+import io.busbar.policy.TokenIssuer.Signer;
 import io.busbar.policy.TopicSpace;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -31,6 +33,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -87,7 +90,7 @@ public record ResourceForm(Resource resource, String description) {
           case TOPIC_SPACE -> space(section);
           case PERMISSION_BINDING -> binding(section);
           case CA_CERTIFICATE -> authority(section, file);
-          case NAMESPACE -> settings(section);
+          case NAMESPACE -> settings(section, file);
         };
     return new ResourceForm(resource, section.text("description").orElse(null));
   }
@@ -147,13 +150,17 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   private static CaCertificate authority(Section section, Path file) {
-    if (file == null) {
-      section.only("name", "encodedCertificate");
-      section.requiredText("encodedCertificate");
-    } else {
-      section.only("name", "encodedCertificate", "file");
-    }
+    section.only("name", "encodedCertificate", "file");
     String name = section.requiredText("name");
+    X509Certificate certificate = certificate(section, file);
+    return section.made(() -> new CaCertificate(name, certificate));
+  }
+
+  /** A certificate in its property, or in a file beside the namespace file. */
+  private static X509Certificate certificate(Section section, Path file) {
+    if (file == null) {
+      return certificate(section, "encodedCertificate", section.requiredText("encodedCertificate"));
+    }
     if (section.has("encodedCertificate") == section.has("file")) {
       throw section.error(
           "encodedCertificate",
@@ -165,8 +172,7 @@ public record ResourceForm(Resource resource, String description) {
     if (key.equals("file")) {
       pem = new String(Yaml.bytes(path(section, file, pem), MAX_PEM_BYTES), ISO_8859_1);
     }
-    X509Certificate certificate = certificate(section, key, pem);
-    return section.made(() -> new CaCertificate(name, certificate));
+    return certificate(section, key, pem);
   }
 
   /** The path of a file that a namespace file names, as it does: relative to itself. */
@@ -203,7 +209,7 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   /** The namespace's own keys; a namespace file has others besides. */
-  static NamespaceSettings settings(Section section) {
+  static NamespaceSettings settings(Section section, Path file) {
     String name = section.requiredText("name");
     List<String> given = section.texts("alternativeAuthenticationNameSources").orElse(List.of());
     List<NameSource> sources = new ArrayList<>();
@@ -216,7 +222,21 @@ public record ResourceForm(Resource resource, String description) {
       }
       sources.add(source);
     }
-    return section.made(() -> new NamespaceSettings(name, sources));
+    Optional<TokenIssuer> issuer =
+        section.section("customJwtAuthentication").map(tokens -> tokenIssuer(tokens, file));
+    return section.made(() -> new NamespaceSettings(name, sources, issuer));
+  }
+
+  private static TokenIssuer tokenIssuer(Section section, Path file) {
+    section.only("tokenIssuer", "audiences", "encodedIssuerCertificates");
+    String issuer = section.requiredText("tokenIssuer");
+    List<String> audiences = section.texts("audiences").orElse(List.of());
+    List<Signer> signers = new ArrayList<>();
+    for (Section one : section.sections("encodedIssuerCertificates")) {
+      one.only("kid", "encodedCertificate", "file");
+      signers.add(new Signer(one.requiredText("kid"), certificate(one, file)));
+    }
+    return section.made(() -> new TokenIssuer(issuer, audiences, signers));
   }
 
   // --- writing ---
@@ -258,7 +278,27 @@ public record ResourceForm(Resource resource, String description) {
           settings.alternativeAuthenticationNameSources().stream()
               .map(source -> word(SOURCES, source))
               .toList());
+      if (settings.tokenIssuer().isPresent()) {
+        tokenIssuer(out, settings.tokenIssuer().get());
+      }
     }
+  }
+
+  private static void tokenIssuer(JsonGenerator out, TokenIssuer issuer) throws IOException {
+    out.writeObjectFieldStart("customJwtAuthentication");
+    out.writeStringField("tokenIssuer", issuer.issuer());
+    if (!issuer.audiences().isEmpty()) {
+      texts(out, "audiences", issuer.audiences());
+    }
+    out.writeArrayFieldStart("encodedIssuerCertificates");
+    for (Signer signer : issuer.signers()) {
+      out.writeStartObject();
+      out.writeStringField("kid", signer.kid());
+      out.writeStringField("encodedCertificate", pem(signer.certificate()));
+      out.writeEndObject();
+    }
+    out.writeEndArray();
+    out.writeEndObject();
   }
 
   private static void client(JsonGenerator out, Client client) throws IOException {

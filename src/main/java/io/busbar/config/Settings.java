@@ -119,6 +119,14 @@ public record Settings(
         Storage.memory());
   }
 
+  /**
+   * By which name clients reach the node: the first listener's, or the node's where that is any.
+   */
+  public String host() {
+    String host = listeners.get(0).address().host();
+    return host.equals("0.0.0.0") || host.equals("::") ? nodeName : host;
+  }
+
   /** The same with other storage. */
   public Settings with(Storage other) {
     return new Settings(

@@ -1,6 +1,7 @@
 package io.busbar.policy;
 
 import io.busbar.mqtt.ReasonCode;
+import java.security.cert.X509Certificate;
 import java.time.Instant;
 
 /** The answer to a client that connects, or that is judged again. */
@@ -8,13 +9,28 @@ public sealed interface Admission {
   /**
    * It may connect, and do what the permit says.
    *
-   * @param isRegistered whether it is one of the registry's; else its token said who it is
-   * @param issuer the registered certificate that vouches for it, or null where none has to
-   * @param until when what proves who it is expires
+   * @param credential what it proved by
+   * @param until when that expires
    */
-  record Granted(
-      Client client, boolean isRegistered, Permit permit, CaCertificate issuer, Instant until)
+  record Granted(Client client, Permit permit, Credential credential, Instant until)
       implements Admission {}
+
+  /** What a client proved by who it is. */
+  sealed interface Credential {
+    /**
+     * Its certificate; the client is one of the registry's.
+     *
+     * @param issuer the registered certificate that vouches for it, or null where none has to
+     */
+    record Certificate(CaCertificate issuer) implements Credential {}
+
+    /**
+     * A token, which says the client's attributes, too.
+     *
+     * @param signer the certificate of the namespace's issuer whose key signed it
+     */
+    record Token(X509Certificate signer) implements Credential {}
+  }
 
   /**
    * It may not connect.

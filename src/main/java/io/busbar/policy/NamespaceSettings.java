@@ -2,6 +2,7 @@ package io.busbar.policy;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * What a namespace itself says (Microsoft.EventGrid/namespaces).
@@ -9,8 +10,12 @@ import java.util.Locale;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param alternativeAuthenticationNameSources where the authentication name is taken from when
  *     CONNECT has no user name, in this order
+ * @param tokenIssuer whose tokens say who a client is, if anyone's (customJwtAuthentication)
  */
-public record NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources)
+public record NamespaceSettings(
+    String name,
+    List<NameSource> alternativeAuthenticationNameSources,
+    Optional<TokenIssuer> tokenIssuer)
     implements Resource {
   private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
 
@@ -37,6 +42,11 @@ public record NamespaceSettings(String name, List<NameSource> alternativeAuthent
       }
     }
     alternativeAuthenticationNameSources = List.copyOf(alternativeAuthenticationNameSources);
+  }
+
+  /** In which no tokens are accepted. */
+  public NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources) {
+    this(name, alternativeAuthenticationNameSources, Optional.empty());
   }
 
   @Override

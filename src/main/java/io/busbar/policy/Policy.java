@@ -3,6 +3,7 @@ package io.busbar.policy;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.PermissionBinding.Permission;
 import java.security.cert.X509Certificate;
@@ -67,8 +68,7 @@ public final class Policy {
     if (resource instanceof Client client) {
       return put(client);
     } else if (resource instanceof NamespaceSettings now) {
-      settings = now;
-      return Affected.NOBODY;
+      return put(now);
     } else if (resource instanceof CaCertificate authority) {
       CaCertificate old = authorities.put(authority.id(), authority);
       // one more lets more clients in, and ends no connection
@@ -101,10 +101,7 @@ public final class Policy {
       case TOPIC_SPACE -> changed(spaces.remove(id) != null);
       case PERMISSION_BINDING -> changed(bindings.remove(id) != null);
       case CA_CERTIFICATE -> authorities.remove(id) == null ? Affected.NOBODY : Affected.EVERYONE;
-      case NAMESPACE -> {
-        settings = new NamespaceSettings(settings.name(), List.of());
-        yield Affected.NOBODY;
-      }
+      case NAMESPACE -> put(new NamespaceSettings(settings.name(), List.of()));
     };
   }
 
@@ -114,6 +111,12 @@ public final class Policy {
     }
     compiled = null;
     return Affected.EVERYONE;
+  }
+
+  private Affected put(NamespaceSettings now) {
+    boolean isIssuerSame = now.tokenIssuer().equals(settings.tokenIssuer());
+    settings = now;
+    return isIssuerSame ? Affected.NOBODY : Affected.EVERYONE;
   }
 
   private Affected put(Client client) {
@@ -225,17 +228,33 @@ public final class Policy {
     Certificates.Proof proof =
         new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
     return proof.whyNot() == null
-        ? new Admission.Granted(client, true, permit(client), proof.issuer(), proof.until())
+        ? new Admission.Granted(
+            client, permit(client), new Credential.Certificate(proof.issuer()), proof.until())
         : refused(
             "client %s: %s".formatted(Text.quote(client.authenticationName()), proof.whyNot()));
   }
 
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
-    if (!before.isRegistered()) {
-      Client known = before.client();
-      return new Admission.Granted(known, false, permit(known), null, before.until());
-    }
+    return before.credential() instanceof Credential.Certificate certificate
+        ? again(before, certificate.issuer())
+        : again(before, (Credential.Token) before.credential());
+  }
+
+  private Admission again(Admission.Granted before, Credential.Token token) {
+    Client client = before.client();
+    boolean isSigner =
+        settings.tokenIssuer().stream()
+            .flatMap(issuer -> issuer.signers().stream())
+            .anyMatch(signer -> signer.certificate().equals(token.signer()));
+    return isSigner
+        ? identified(client, token, before.until())
+        : refused(
+            "client %s has a token of an issuer's certificate that is not registered any more"
+                .formatted(Text.quote(client.authenticationName())));
+  }
+
+  private Admission again(Admission.Granted before, CaCertificate issuer) {
     String name = before.client().authenticationName();
     Client client = clients.get(Text.fold(name));
     String who = "client " + Text.quote(name) + " ";
@@ -251,14 +270,22 @@ public final class Policy {
     if (!isSameProof) {
       return refused(who + "is to prove otherwise now who it is");
     }
-    CaCertificate issuer = before.issuer();
     if (issuer != null && !issuer.equals(authorities.get(issuer.id()))) {
       return refused(
           who
               + "has a certificate of CA '%s', which is not registered any more"
                   .formatted(issuer.name()));
     }
-    return new Admission.Granted(client, true, permit(client), issuer, before.until());
+    return new Admission.Granted(client, permit(client), before.credential(), before.until());
+  }
+
+  /**
+   * Admits a client of which a credential said all that is known of it.
+   *
+   * @param until when the credential expires
+   */
+  public Admission.Granted identified(Client client, Credential credential, Instant until) {
+    return new Admission.Granted(client, permit(client), credential, until);
   }
 
   /** The client that the certificate names in the first of the configured sources. */

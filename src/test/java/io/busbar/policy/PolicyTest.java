@@ -96,7 +96,8 @@ class PolicyTest {
   @Test
   void aCaThatIsGoneEndsThoseThatItVouchesFor() {
     Admission.Granted before = connected();
-    assertThat(before.issuer().name()).isEqualTo("ca0");
+    assertThat(((Admission.Credential.Certificate) before.credential()).issuer().name())
+        .isEqualTo("ca0");
     assertThat(before.until()).isEqualTo(LEAF.getNotAfter().toInstant());
     assertThat(policy.put(new CaCertificate("more", OTHER.certificate())).isNobody()).isTrue();
     assertThat(policy.again(before)).isInstanceOf(Admission.Granted.class);
