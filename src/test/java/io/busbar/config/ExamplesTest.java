@@ -3,10 +3,12 @@ package io.busbar.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.busbar.testing.TestTokens;
 import io.busbar.tool.Certificates;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,7 +36,8 @@ class ExamplesTest {
   @TempDir Path directory;
 
   @BeforeEach
-  void certificates() throws IOException {
+  void certificates() throws IOException, GeneralSecurityException {
+    Files.writeString(directory.resolve("tokens.pem"), TestTokens.issuer("one").pem());
     for (Path place : List.of(directory, directory.resolve("tls"))) {
       Certificates certificates = Certificates.in(place, Instant.now());
       certificates.server(List.of("localhost"));
@@ -64,6 +67,7 @@ class ExamplesTest {
     "settings, zzz: 1",
     "settings, 'listeners: [{ zzz: 1 }]'",
     "settings, 'http: { zzz: 1 }'",
+    "settings, 'api: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",
@@ -72,6 +76,7 @@ class ExamplesTest {
     "namespace, 'topicSpaces: [{ zzz: 1 }]'",
     "namespace, 'permissionBindings: [{ zzz: 1 }]'",
     "namespace, 'caCertificates: [{ zzz: 1 }]'",
+    "namespace, 'customJwtAuthentication: { zzz: 1 }'",
     "namespace, 'routes: [{ zzz: 1 }]'",
     "namespace, 'routes: [{ name: all, webhook: { zzz: 1 } }]'"
   })
