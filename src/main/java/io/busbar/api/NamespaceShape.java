@@ -18,7 +18,8 @@ final class NamespaceShape {
   private static final String SENT = "sent";
 
   private static final String SOURCES = "alternativeAuthenticationNameSources";
-  private static final String TOKENS = "customJwtAuthentication";
+  private static final List<String> AUTHORITIES =
+      List.of("customJwtAuthentication", "webhookAuthentication");
   private static final String SPACES = "topicSpacesConfiguration";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
@@ -84,8 +85,13 @@ final class NamespaceShape {
         new JsonObject()
             .put("name", name)
             .put(SOURCES, sources == null ? new JsonArray() : sources);
-    if (authentication.getValue(TOKENS) != null) {
-      form.put(TOKENS, authentication.getValue(TOKENS));
+    for (String key : authentication.fieldNames()) {
+      // the documents write some with other capitals than the specification
+      for (String authority : AUTHORITIES) {
+        if (key.equalsIgnoreCase(authority) && authentication.getValue(key) != null) {
+          form.put(authority, authentication.getValue(key));
+        }
+      }
     }
     // judged
     ResourceForm.decode(Kind.NAMESPACE, form.toBuffer().getBytes());

@@ -4,6 +4,7 @@ import io.busbar.bus.Bus;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
+import io.busbar.policy.AuthenticationWebhook;
 import io.busbar.policy.Client;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Resource;
@@ -51,6 +52,7 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
   private final CustomJwt tokens = new CustomJwt(Instant::now);
+  private WebhookAuthentication webhooks;
   private CertificateFactory certificates;
   private LongAdder busMessages;
   private final LimitedLog limitedLog =
@@ -71,6 +73,7 @@ public final class AuthorizationVerticle extends VerticleBase {
   public Future<?> start() throws CertificateException {
     certificates = CertificateFactory.getInstance("X.509");
     vertx.setPeriodic(1_000, t -> limitedLog.sweep());
+    webhooks = new WebhookAuthentication(vertx, broker.settings.webhook(), broker.telemetry);
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "authorization");
     return vertx.eventBus().<Bus.Local>localConsumer(Bus.AUTHORIZATION, this::onLocal).completion();
   }
@@ -84,7 +87,12 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Authenticate who) {
       Bus.Local answer;
       try {
-        answer = judge(who);
+        List<X509Certificate> chain = parsed(who.chain());
+        if (isForWebhook(who, chain)) {
+          ask(who, chain, message);
+          return;
+        }
+        answer = judge(who, chain);
       } catch (RuntimeException | CertificateException e) {
         // whatever goes wrong here must not let anybody in
         limitedLog.warn(
@@ -206,7 +214,37 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   /** Whether nobody is let in who is not in the registry. */
   private boolean areAllRegistered() {
-    return methods.isEmpty() && tokenIssuer().isEmpty();
+    return methods.isEmpty() && tokenIssuer().isEmpty() && webhook().isEmpty();
+  }
+
+  private Optional<AuthenticationWebhook> webhook() {
+    return broker.settings.accessForAll()
+        ? Optional.empty()
+        : registry.policy().settings().webhook();
+  }
+
+  /** A webhook is asked for those whom the registry does not know. */
+  private boolean isForWebhook(Bus.Authenticate who, List<X509Certificate> chain) {
+    String userName = who.userName() == null ? "" : who.userName();
+    return webhook().isPresent() && registry.policy().find(userName, chain).isEmpty();
+  }
+
+  private void ask(Bus.Authenticate who, List<X509Certificate> chain, Message<Bus.Local> message) {
+    webhooks
+        .ask(webhook().orElseThrow(), who, chain, Instant.now())
+        .onSuccess(step -> message.reply(answer(null, own(step)), Bus.local()))
+        .onFailure(e -> unavailable(e, message));
+  }
+
+  /** What the registry has is the registry's: no webhook gives its names to others. */
+  private AuthenticationMethod.Step own(AuthenticationMethod.Step step) {
+    boolean isRegistered =
+        step instanceof AuthenticationMethod.Step.Identified known
+            && registry.policy().client(known.client().authenticationName()).isPresent();
+    return isRegistered
+        ? new AuthenticationMethod.Step.Refused(
+            ReasonCode.NOT_AUTHORIZED, "webhook: gave the name of a client of the registry")
+        : step;
   }
 
   /** Enhanced authentication begins. */
@@ -222,6 +260,14 @@ public final class AuthorizationVerticle extends VerticleBase {
       return;
     }
     AuthenticationMethod method = methods.get(who.method());
+    if (method == null && webhook().isPresent()) {
+      try {
+        ask(who, parsed(who.chain()), message);
+      } catch (CertificateException e) {
+        unavailable(e, message);
+      }
+      return;
+    }
     if (method == null) {
       Set<String> names = new TreeSet<>(methods.keySet());
       issuer.ifPresent(i -> names.add(CustomJwt.NAME));
@@ -288,14 +334,13 @@ public final class AuthorizationVerticle extends VerticleBase {
         Bus.local());
   }
 
-  private Bus.Local judge(Bus.Authenticate who) throws CertificateException {
+  private Bus.Local judge(Bus.Authenticate who, List<X509Certificate> chain) {
     String userName = who.userName() == null ? "" : who.userName();
     if (broker.settings.accessForAll()) {
       return new Bus.Authenticated(
           Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0);
     }
-    Admission admission =
-        registry.policy().admit(userName, who.clientId(), parsed(who.chain()), Instant.now());
+    Admission admission = registry.policy().admit(userName, who.clientId(), chain, Instant.now());
     if (admission instanceof Admission.Granted granted) {
       return new Bus.Authenticated(granted.permit(), null, granted, registry.revision());
     }

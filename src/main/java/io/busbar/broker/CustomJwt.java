@@ -7,7 +7,6 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
-import io.busbar.policy.Client.ValidationScheme;
 import io.busbar.policy.PolicyException;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TokenIssuer.Signer;
@@ -20,7 +19,6 @@ import java.security.Signature;
 import java.security.cert.CertificateException;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Date;
 import java.util.List;
@@ -180,13 +178,8 @@ final class CustomJwt {
   }
 
   private static Instant time(JsonObject claims, String claim) throws Wrong {
-    if (claims.getValue(claim) instanceof Number seconds) {
-      double value = seconds.doubleValue();
-      if (value >= 0 && value < 1e11) {
-        return Instant.ofEpochMilli((long) (value * 1_000));
-      }
-    }
-    throw new Wrong("has no %s (needed: seconds since 1970)".formatted(claim));
+    return Claims.time(claims.getValue(claim))
+        .orElseThrow(() -> new Wrong("has no %s (needed: seconds since 1970)".formatted(claim)));
   }
 
   private static Client client(JsonObject claims) throws Wrong {
@@ -196,42 +189,16 @@ final class CustomJwt {
     }
     Map<String, Attribute> attributes = new TreeMap<>();
     for (String claim : claims.fieldNames()) {
-      Attribute attribute = attribute(claims.getValue(claim));
       boolean isName = claim.matches("[A-Za-z0-9_]+") && !OF_THE_TOKEN.contains(claim);
-      if (attribute != null && isName) {
-        attributes.put(claim, attribute);
+      if (isName) {
+        Claims.attribute(claims.getValue(claim)).ifPresent(one -> attributes.put(claim, one));
       }
     }
     try {
-      return new Client(
-          "token",
-          subject,
-          true,
-          ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME,
-          List.of(),
-          attributes);
+      return Claims.client(subject, attributes);
     } catch (PolicyException e) {
       throw new Wrong(e.getMessage());
     }
-  }
-
-  /** A claim as an attribute: 32-bit whole numbers, texts, lists of texts; others are none. */
-  private static Attribute attribute(Object value) {
-    if (value instanceof String text) {
-      return new Attribute.Text(text);
-    } else if (value instanceof Integer number) {
-      return new Attribute.Whole(number);
-    } else if (value instanceof JsonArray list) {
-      List<String> texts = new ArrayList<>();
-      for (Object one : list) {
-        if (!(one instanceof String text)) {
-          return null;
-        }
-        texts.add(text);
-      }
-      return new Attribute.Texts(texts);
-    }
-    return null;
   }
 
   // --- its form ---

@@ -183,7 +183,8 @@ final class Quickstart implements Callable<Integer> {
                             new Address(api.address().host(), apiPort),
                             api.certificate(),
                             api.key(),
-                            api.keys())));
+                            api.keys())),
+        read.webhook());
   }
 
   /** The built-in webhook listens where the namespace's route leads. */

@@ -61,6 +61,7 @@ public record NamespaceFile(
                 "caCertificates",
                 "alternativeAuthenticationNameSources",
                 "customJwtAuthentication",
+                "webhookAuthentication",
                 "routes");
     List<ResourceForm> resources = new ArrayList<>();
     NamespaceSettings settings = ResourceForm.settings(root, file);

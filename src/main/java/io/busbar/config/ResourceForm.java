@@ -1,11 +1,11 @@
 package io.busbar.config;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.busbar.policy.Attribute;
+import io.busbar.policy.AuthenticationWebhook;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.security.cert.CertificateEncodingException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
@@ -224,7 +223,15 @@ public record ResourceForm(Resource resource, String description) {
     }
     Optional<TokenIssuer> issuer =
         section.section("customJwtAuthentication").map(tokens -> tokenIssuer(tokens, file));
-    return section.made(() -> new NamespaceSettings(name, sources, issuer));
+    Optional<AuthenticationWebhook> webhook =
+        section.section("webhookAuthentication").map(ResourceForm::webhook);
+    return section.made(() -> new NamespaceSettings(name, sources, issuer, webhook));
+  }
+
+  private static AuthenticationWebhook webhook(Section section) {
+    section.only("endpointUrl");
+    String endpointUrl = section.requiredText("endpointUrl");
+    return section.made(() -> AuthenticationWebhook.of(endpointUrl));
   }
 
   private static TokenIssuer tokenIssuer(Section section, Path file) {
@@ -270,7 +277,7 @@ public record ResourceForm(Resource resource, String description) {
       out.writeStringField("topicSpaceName", binding.topicSpaceName());
       out.writeStringField("permission", word(PERMISSIONS, binding.permission()));
     } else if (resource instanceof CaCertificate authority) {
-      out.writeStringField("encodedCertificate", pem(authority.certificate()));
+      out.writeStringField("encodedCertificate", Pem.of(authority.certificate()));
     } else if (resource instanceof NamespaceSettings settings) {
       texts(
           out,
@@ -280,6 +287,11 @@ public record ResourceForm(Resource resource, String description) {
               .toList());
       if (settings.tokenIssuer().isPresent()) {
         tokenIssuer(out, settings.tokenIssuer().get());
+      }
+      if (settings.webhook().isPresent()) {
+        out.writeObjectFieldStart("webhookAuthentication");
+        out.writeStringField("endpointUrl", settings.webhook().get().endpoint().toString());
+        out.writeEndObject();
       }
     }
   }
@@ -294,7 +306,7 @@ public record ResourceForm(Resource resource, String description) {
     for (Signer signer : issuer.signers()) {
       out.writeStartObject();
       out.writeStringField("kid", signer.kid());
-      out.writeStringField("encodedCertificate", pem(signer.certificate()));
+      out.writeStringField("encodedCertificate", Pem.of(signer.certificate()));
       out.writeEndObject();
     }
     out.writeEndArray();
@@ -338,16 +350,5 @@ public record ResourceForm(Resource resource, String description) {
       }
     }
     throw new IllegalArgumentException("a value without a word: " + value);
-  }
-
-  private static String pem(X509Certificate certificate) {
-    try {
-      String base64 =
-          Base64.getMimeEncoder(64, "\n".getBytes(US_ASCII))
-              .encodeToString(certificate.getEncoded());
-      return "-----BEGIN CERTIFICATE-----\n" + base64 + "\n-----END CERTIFICATE-----\n";
-    } catch (CertificateEncodingException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param storage what is kept, and where
  * @param api where the namespace is managed over HTTPS, if anywhere; a node with {@code
  *     accessForAll} has it beside health and metrics instead
+ * @param webhook how the webhook is called that says who clients are, where the namespace has one
  */
 public record Settings(
     String nodeName,
@@ -34,7 +35,8 @@ public record Settings(
     Limits limits,
     Announced announced,
     Storage storage,
-    Optional<Api> api) {
+    Optional<Api> api,
+    Webhook webhook) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
@@ -66,7 +68,8 @@ public record Settings(
         limits,
         announced,
         storage,
-        Optional.empty());
+        Optional.empty(),
+        Webhook.PLAIN);
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -141,7 +144,8 @@ public record Settings(
         limits,
         announced,
         other,
-        api);
+        api,
+        webhook);
   }
 
   /** The same with an API. */
@@ -158,7 +162,26 @@ public record Settings(
         limits,
         announced,
         storage,
-        Optional.of(other));
+        Optional.of(other),
+        webhook);
+  }
+
+  /** The same with another way to call the webhook of the namespace. */
+  public Settings with(Webhook other) {
+    return new Settings(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        storage,
+        api,
+        other);
   }
 
   /**
@@ -170,6 +193,18 @@ public record Settings(
    * @param keys file of those who may, with the hashes of their keys
    */
   public record Api(Address address, Path certificate, Path key, Path keys) {}
+
+  /**
+   * How webhooks that say who clients are are called.
+   *
+   * @param authority PEM file of whoever signed their certificates, or none for those that the JVM
+   *     trusts
+   * @param tokenFile file with what they are shown as {@code Authorization: Bearer}, if anything
+   */
+  public record Webhook(Optional<Path> authority, Optional<Path> tokenFile) {
+    /** With nothing shown, to those whom the JVM trusts. */
+    public static final Webhook PLAIN = new Webhook(Optional.empty(), Optional.empty());
+  }
 
   /**
    * What is kept of stored sessions and retained messages, and where.

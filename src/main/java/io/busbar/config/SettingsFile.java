@@ -78,7 +78,8 @@ public final class SettingsFile {
                     home.resolve("server.pem"),
                     home.resolve("server-key.pem"),
                     keys(home)))
-            : Optional.empty());
+            : Optional.empty(),
+        Settings.Webhook.PLAIN);
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -116,7 +117,8 @@ public final class SettingsFile {
                 "data",
                 "durability",
                 "store",
-                "api");
+                "api",
+                "webhookAuthentication");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -140,7 +142,10 @@ public final class SettingsFile {
         limits(root, profile),
         announced(root),
         storage,
-        root.section("api").map(api -> api(api, file, home)));
+        root.section("api").map(api -> api(api, file, home)),
+        root.section("webhookAuthentication")
+            .map(webhook -> webhook(webhook, file))
+            .orElse(Settings.Webhook.PLAIN));
   }
 
   /** A node with an API needs no namespace file: then nobody may do anything until that is told. */
@@ -161,6 +166,17 @@ public final class SettingsFile {
             : home.resolve("server.pem"),
         section.has("key") ? path(section, "key", file) : home.resolve("server-key.pem"),
         section.has("keys") ? path(section, "keys", file) : keys(home));
+  }
+
+  private static Settings.Webhook webhook(Section section, Path file) {
+    section.only("authority", "tokenFile");
+    return new Settings.Webhook(
+        section.has("authority")
+            ? Optional.of(readable(section, "authority", file))
+            : Optional.empty(),
+        section.has("tokenFile")
+            ? Optional.of(readable(section, "tokenFile", file))
+            : Optional.empty());
   }
 
   /** Where the hashes of the keys of the API are, if nothing else is told. */

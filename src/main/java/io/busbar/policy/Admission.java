@@ -10,7 +10,7 @@ public sealed interface Admission {
    * It may connect, and do what the permit says.
    *
    * @param credential what it proved by
-   * @param until when that expires
+   * @param until when that expires, or null if it does not
    */
   record Granted(Client client, Permit permit, Credential credential, Instant until)
       implements Admission {}
@@ -30,6 +30,9 @@ public sealed interface Admission {
      * @param signer the certificate of the namespace's issuer whose key signed it
      */
     record Token(X509Certificate signer) implements Credential {}
+
+    /** What a webhook said, the client's attributes, too. */
+    record Webhook(AuthenticationWebhook webhook) implements Credential {}
   }
 
   /**

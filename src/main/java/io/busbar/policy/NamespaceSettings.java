@@ -11,11 +11,13 @@ import java.util.Optional;
  * @param alternativeAuthenticationNameSources where the authentication name is taken from when
  *     CONNECT has no user name, in this order
  * @param tokenIssuer whose tokens say who a client is, if anyone's (customJwtAuthentication)
+ * @param webhook who else is asked, if anyone (webhookAuthentication)
  */
 public record NamespaceSettings(
     String name,
     List<NameSource> alternativeAuthenticationNameSources,
-    Optional<TokenIssuer> tokenIssuer)
+    Optional<TokenIssuer> tokenIssuer,
+    Optional<AuthenticationWebhook> webhook)
     implements Resource {
   private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
 
@@ -44,9 +46,9 @@ public record NamespaceSettings(
     alternativeAuthenticationNameSources = List.copyOf(alternativeAuthenticationNameSources);
   }
 
-  /** In which no tokens are accepted. */
+  /** In which the registry alone says who a client is. */
   public NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources) {
-    this(name, alternativeAuthenticationNameSources, Optional.empty());
+    this(name, alternativeAuthenticationNameSources, Optional.empty(), Optional.empty());
   }
 
   @Override

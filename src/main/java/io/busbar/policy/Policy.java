@@ -114,9 +114,11 @@ public final class Policy {
   }
 
   private Affected put(NamespaceSettings now) {
-    boolean isIssuerSame = now.tokenIssuer().equals(settings.tokenIssuer());
+    boolean isSame =
+        now.tokenIssuer().equals(settings.tokenIssuer())
+            && now.webhook().equals(settings.webhook());
     settings = now;
-    return isIssuerSame ? Affected.NOBODY : Affected.EVERYONE;
+    return isSame ? Affected.NOBODY : Affected.EVERYONE;
   }
 
   private Affected put(Client client) {
@@ -207,6 +209,16 @@ public final class Policy {
   }
 
   /**
+   * The registry's client that connects, proved or not.
+   *
+   * @param userName the user name of CONNECT, or an empty text without one
+   * @param chain the certificates that it proved and sent, its own first; empty without
+   */
+  public Optional<Client> find(String userName, List<X509Certificate> chain) {
+    return userName.isEmpty() ? named(chain) : client(userName);
+  }
+
+  /**
    * Judges a client that connects. Verifies up to {@value Certificates#MAX_CHAIN} signatures, about
    * a millisecond of work.
    *
@@ -217,7 +229,7 @@ public final class Policy {
    */
   public Admission admit(
       String userName, String clientId, List<X509Certificate> chain, Instant now) {
-    Optional<Client> found = userName.isEmpty() ? named(chain) : client(userName);
+    Optional<Client> found = find(userName, chain);
     if (found.isEmpty()) {
       return refused(whyNotFound(userName, clientId, chain));
     }
@@ -236,22 +248,25 @@ public final class Policy {
 
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
-    return before.credential() instanceof Credential.Certificate certificate
-        ? again(before, certificate.issuer())
-        : again(before, (Credential.Token) before.credential());
-  }
-
-  private Admission again(Admission.Granted before, Credential.Token token) {
+    if (before.credential() instanceof Credential.Certificate certificate) {
+      return again(before, certificate.issuer());
+    }
     Client client = before.client();
-    boolean isSigner =
-        settings.tokenIssuer().stream()
-            .flatMap(issuer -> issuer.signers().stream())
-            .anyMatch(signer -> signer.certificate().equals(token.signer()));
-    return isSigner
-        ? identified(client, token, before.until())
-        : refused(
-            "client %s has a token of an issuer's certificate that is not registered any more"
-                .formatted(Text.quote(client.authenticationName())));
+    String who = "client " + Text.quote(client.authenticationName()) + " ";
+    if (before.credential() instanceof Credential.Token token) {
+      boolean isSigner =
+          settings.tokenIssuer().stream()
+              .flatMap(issuer -> issuer.signers().stream())
+              .anyMatch(signer -> signer.certificate().equals(token.signer()));
+      if (!isSigner) {
+        return refused(
+            who + "has a token of an issuer's certificate that is not registered any more");
+      }
+    } else if (before.credential() instanceof Credential.Webhook told
+        && !settings.webhook().equals(Optional.of(told.webhook()))) {
+      return refused(who + "was let in by a webhook that is not asked any more");
+    }
+    return identified(client, before.credential(), before.until());
   }
 
   private Admission again(Admission.Granted before, CaCertificate issuer) {

@@ -76,6 +76,11 @@ public enum Meter {
       Kind.COUNTER,
       "changed namespace files, taken in or refused as a whole",
       "result"),
+  WEBHOOK_AUTHENTICATIONS(
+      "busbar.webhook.authentications",
+      Kind.COUNTER,
+      "clients that a webhook was asked for, by what came of it",
+      "result"),
   API_REQUESTS(
       "busbar.api.requests", Kind.COUNTER, "requests of the management API answered", "status"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),

@@ -38,6 +38,8 @@ class ExamplesTest {
   @BeforeEach
   void certificates() throws IOException, GeneralSecurityException {
     Files.writeString(directory.resolve("tokens.pem"), TestTokens.issuer("one").pem());
+    Files.writeString(directory.resolve("webhook-ca.pem"), TestTokens.issuer("ca").pem());
+    Files.writeString(directory.resolve("webhook-token"), "secret");
     for (Path place : List.of(directory, directory.resolve("tls"))) {
       Certificates certificates = Certificates.in(place, Instant.now());
       certificates.server(List.of("localhost"));
@@ -68,6 +70,7 @@ class ExamplesTest {
     "settings, 'listeners: [{ zzz: 1 }]'",
     "settings, 'http: { zzz: 1 }'",
     "settings, 'api: { zzz: 1 }'",
+    "settings, 'webhookAuthentication: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",
@@ -77,6 +80,7 @@ class ExamplesTest {
     "namespace, 'permissionBindings: [{ zzz: 1 }]'",
     "namespace, 'caCertificates: [{ zzz: 1 }]'",
     "namespace, 'customJwtAuthentication: { zzz: 1 }'",
+    "namespace, 'webhookAuthentication: { zzz: 1 }'",
     "namespace, 'routes: [{ zzz: 1 }]'",
     "namespace, 'routes: [{ name: all, webhook: { zzz: 1 } }]'"
   })

@@ -149,7 +149,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
               of.limits(),
               of.announced(),
               storage,
-              of.api()));
+              of.api(),
+              of.webhook()));
     }
   }
 
