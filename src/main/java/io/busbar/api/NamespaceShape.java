@@ -19,7 +19,7 @@ final class NamespaceShape {
 
   private static final String SOURCES = "alternativeAuthenticationNameSources";
   private static final List<String> AUTHORITIES =
-      List.of("customJwtAuthentication", "webhookAuthentication");
+      List.of("customJwtAuthentication", "oauth2JwtAuthentication", "webhookAuthentication");
   private static final String SPACES = "topicSpacesConfiguration";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");

@@ -51,7 +51,7 @@ public final class AuthorizationVerticle extends VerticleBase {
   private boolean isLoaded;
 
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
-  private final CustomJwt tokens = new CustomJwt(Instant::now);
+  private final TokenAuthentication tokens = new TokenAuthentication(Instant::now);
   private WebhookAuthentication webhooks;
   private CertificateFactory certificates;
   private LongAdder busMessages;
@@ -125,7 +125,9 @@ public final class AuthorizationVerticle extends VerticleBase {
           .onSuccess(
               done -> {
                 isLoaded = true;
-                registry.tell();
+                if (!broker.settings.accessForAll()) {
+                  registry.tell();
+                }
                 message.reply(new Bus.Done(), Bus.local());
               })
           .onFailure(e -> message.fail(1, e.getMessage()));
@@ -206,15 +208,13 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   // --- who it is ---
 
-  private Optional<TokenIssuer> tokenIssuer() {
-    return broker.settings.accessForAll()
-        ? Optional.empty()
-        : registry.policy().settings().tokenIssuer();
+  private List<TokenIssuer> tokenIssuers() {
+    return broker.settings.accessForAll() ? List.of() : registry.policy().settings().tokenIssuers();
   }
 
   /** Whether nobody is let in who is not in the registry. */
   private boolean areAllRegistered() {
-    return methods.isEmpty() && tokenIssuer().isEmpty() && webhook().isEmpty();
+    return methods.isEmpty() && tokenIssuers().isEmpty() && webhook().isEmpty();
   }
 
   private Optional<AuthenticationWebhook> webhook() {
@@ -249,15 +249,11 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   /** Enhanced authentication begins. */
   private void begin(Bus.Authenticate who, Message<Bus.Local> message) {
-    Optional<TokenIssuer> issuer = tokenIssuer();
-    if (issuer.isPresent() && who.method().equals(CustomJwt.NAME)) {
-      List<String> audiences = issuer.get().audiences();
-      proceed(
-          tokens.exchange(
-              issuer.get(), audiences.isEmpty() ? List.of(broker.settings.host()) : audiences),
-          who.data(),
-          message);
-      return;
+    for (TokenIssuer issuer : tokenIssuers()) {
+      if (issuer.method().wire().equals(who.method())) {
+        proceed(tokens.exchange(issuer, broker.settings.host()), who.data(), message);
+        return;
+      }
     }
     AuthenticationMethod method = methods.get(who.method());
     if (method == null && webhook().isPresent()) {
@@ -270,7 +266,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     }
     if (method == null) {
       Set<String> names = new TreeSet<>(methods.keySet());
-      issuer.ifPresent(i -> names.add(CustomJwt.NAME));
+      tokenIssuers().forEach(issuer -> names.add(issuer.method().wire()));
       String offered = names.isEmpty() ? "none" : String.join(", ", names);
       message.reply(
           new Bus.Refused(

@@ -12,11 +12,13 @@ import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
+import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TopicSpace;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -60,7 +62,8 @@ public record NamespaceFile(
                 "permissionBindings",
                 "caCertificates",
                 "alternativeAuthenticationNameSources",
-                "customJwtAuthentication",
+                TokenIssuer.Method.CUSTOM_JWT.property(),
+                TokenIssuer.Method.OAUTH2_JWT.property(),
                 "webhookAuthentication",
                 "routes");
     List<ResourceForm> resources = new ArrayList<>();
@@ -79,7 +82,8 @@ public record NamespaceFile(
     for (Section section : root.sections(Kind.CA_CERTIFICATE.plural())) {
       section.text("file").ifPresent(other -> files.add(ResourceForm.path(section, file, other)));
     }
-    root.section("customJwtAuthentication").stream()
+    Arrays.stream(TokenIssuer.Method.values())
+        .flatMap(method -> root.section(method.property()).stream())
         .flatMap(tokens -> tokens.sections("encodedIssuerCertificates").stream())
         .forEach(
             section ->

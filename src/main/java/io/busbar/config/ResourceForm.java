@@ -16,6 +16,7 @@ import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
 import io.busbar.policy.TokenIssuer;
+import io.busbar.policy.TokenIssuer.Method;
 import io.busbar.policy.TokenIssuer.Signer;
 import io.busbar.policy.TopicSpace;
 import java.io.ByteArrayInputStream;
@@ -221,11 +222,15 @@ public record ResourceForm(Resource resource, String description) {
       }
       sources.add(source);
     }
-    Optional<TokenIssuer> issuer =
-        section.section("customJwtAuthentication").map(tokens -> tokenIssuer(tokens, file));
+    List<TokenIssuer> issuers = new ArrayList<>();
+    for (Method method : Method.values()) {
+      section
+          .section(method.property())
+          .ifPresent(tokens -> issuers.add(tokenIssuer(method, tokens, file)));
+    }
     Optional<AuthenticationWebhook> webhook =
         section.section("webhookAuthentication").map(ResourceForm::webhook);
-    return section.made(() -> new NamespaceSettings(name, sources, issuer, webhook));
+    return section.made(() -> new NamespaceSettings(name, sources, issuers, webhook));
   }
 
   private static AuthenticationWebhook webhook(Section section) {
@@ -234,7 +239,7 @@ public record ResourceForm(Resource resource, String description) {
     return section.made(() -> AuthenticationWebhook.of(endpointUrl));
   }
 
-  private static TokenIssuer tokenIssuer(Section section, Path file) {
+  private static TokenIssuer tokenIssuer(Method method, Section section, Path file) {
     section.only("tokenIssuer", "audiences", "encodedIssuerCertificates");
     String issuer = section.requiredText("tokenIssuer");
     List<String> audiences = section.texts("audiences").orElse(List.of());
@@ -243,7 +248,7 @@ public record ResourceForm(Resource resource, String description) {
       one.only("kid", "encodedCertificate", "file");
       signers.add(new Signer(one.requiredText("kid"), certificate(one, file)));
     }
-    return section.made(() -> new TokenIssuer(issuer, audiences, signers));
+    return section.made(() -> new TokenIssuer(method, issuer, audiences, signers));
   }
 
   // --- writing ---
@@ -285,8 +290,8 @@ public record ResourceForm(Resource resource, String description) {
           settings.alternativeAuthenticationNameSources().stream()
               .map(source -> word(SOURCES, source))
               .toList());
-      if (settings.tokenIssuer().isPresent()) {
-        tokenIssuer(out, settings.tokenIssuer().get());
+      for (TokenIssuer issuer : settings.tokenIssuers()) {
+        tokenIssuer(out, issuer);
       }
       if (settings.webhook().isPresent()) {
         out.writeObjectFieldStart("webhookAuthentication");
@@ -297,7 +302,7 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   private static void tokenIssuer(JsonGenerator out, TokenIssuer issuer) throws IOException {
-    out.writeObjectFieldStart("customJwtAuthentication");
+    out.writeObjectFieldStart(issuer.method().property());
     out.writeStringField("tokenIssuer", issuer.issuer());
     if (!issuer.audiences().isEmpty()) {
       texts(out, "audiences", issuer.audiences());

@@ -1,8 +1,10 @@
 package io.busbar.policy;
 
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.PermissionBinding.Permission;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.util.Set;
 
 /** The answer to a client that connects, or that is judged again. */
 public sealed interface Admission {
@@ -25,11 +27,19 @@ public sealed interface Admission {
     record Certificate(CaCertificate issuer) implements Credential {}
 
     /**
-     * A token, which says the client's attributes, too.
+     * A token, which says all that is known of the client.
      *
+     * @param method what it was for
      * @param signer the certificate of the namespace's issuer whose key signed it
+     * @param roles what it may do in all topic spaces, where the method is one of roles
      */
-    record Token(X509Certificate signer) implements Credential {}
+    record Token(TokenIssuer.Method method, X509Certificate signer, Set<Permission> roles)
+        implements Credential {
+      /** Copies the roles, so that a credential does not change. */
+      public Token {
+        roles = Set.copyOf(roles);
+      }
+    }
 
     /** What a webhook said, the client's attributes, too. */
     record Webhook(AuthenticationWebhook webhook) implements Credential {}

@@ -10,13 +10,13 @@ import java.util.Optional;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param alternativeAuthenticationNameSources where the authentication name is taken from when
  *     CONNECT has no user name, in this order
- * @param tokenIssuer whose tokens say who a client is, if anyone's (customJwtAuthentication)
+ * @param tokenIssuers whose tokens say who a client is, at most one for each method
  * @param webhook who else is asked, if anyone (webhookAuthentication)
  */
 public record NamespaceSettings(
     String name,
     List<NameSource> alternativeAuthenticationNameSources,
-    Optional<TokenIssuer> tokenIssuer,
+    List<TokenIssuer> tokenIssuers,
     Optional<AuthenticationWebhook> webhook)
     implements Resource {
   private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
@@ -44,11 +44,12 @@ public record NamespaceSettings(
       }
     }
     alternativeAuthenticationNameSources = List.copyOf(alternativeAuthenticationNameSources);
+    tokenIssuers = List.copyOf(tokenIssuers);
   }
 
   /** In which the registry alone says who a client is. */
   public NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources) {
-    this(name, alternativeAuthenticationNameSources, Optional.empty(), Optional.empty());
+    this(name, alternativeAuthenticationNameSources, List.of(), Optional.empty());
   }
 
   @Override

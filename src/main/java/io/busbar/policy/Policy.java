@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import javax.security.auth.x500.X500Principal;
 
 /**
@@ -39,6 +40,9 @@ public final class Policy {
 
   /** What is made of groups, spaces and bindings; null until it is asked for again. */
   private List<Group> compiled;
+
+  /** The topic spaces of {@link #compiled}. */
+  private List<Space> parsed = List.of();
 
   /** A group and what its bindings give. */
   record Group(String name, Optional<Query> query, List<Space> publish, List<Space> subscribe) {
@@ -115,7 +119,7 @@ public final class Policy {
 
   private Affected put(NamespaceSettings now) {
     boolean isSame =
-        now.tokenIssuer().equals(settings.tokenIssuer())
+        now.tokenIssuers().equals(settings.tokenIssuers())
             && now.webhook().equals(settings.webhook());
     settings = now;
     return isSame ? Affected.NOBODY : Affected.EVERYONE;
@@ -160,9 +164,9 @@ public final class Policy {
     if (compiled != null) {
       return compiled;
     }
-    Map<String, Space> parsed = new HashMap<>();
+    Map<String, Space> byName = new LinkedHashMap<>();
     for (TopicSpace space : spaces.values()) {
-      parsed.put(
+      byName.put(
           space.id(),
           new Space(space.name(), space.topicTemplates().stream().map(TopicTemplate::of).toList()));
     }
@@ -178,7 +182,7 @@ public final class Policy {
     }
     for (PermissionBinding binding : bindings.values()) {
       Group group = byId.get(Text.fold(binding.clientGroupName()));
-      Space space = parsed.get(Text.fold(binding.topicSpaceName()));
+      Space space = byName.get(Text.fold(binding.topicSpaceName()));
       if (group == null || space == null) {
         continue;
       }
@@ -189,6 +193,7 @@ public final class Policy {
       }
     }
     compiled = List.copyOf(byId.values());
+    parsed = List.copyOf(byName.values());
     return compiled;
   }
 
@@ -255,7 +260,8 @@ public final class Policy {
     String who = "client " + Text.quote(client.authenticationName()) + " ";
     if (before.credential() instanceof Credential.Token token) {
       boolean isSigner =
-          settings.tokenIssuer().stream()
+          settings.tokenIssuers().stream()
+              .filter(issuer -> issuer.method() == token.method())
               .flatMap(issuer -> issuer.signers().stream())
               .anyMatch(signer -> signer.certificate().equals(token.signer()));
       if (!isSigner) {
@@ -300,7 +306,24 @@ public final class Policy {
    * @param until when the credential expires
    */
   public Admission.Granted identified(Client client, Credential credential, Instant until) {
-    return new Admission.Granted(client, permit(client), credential, until);
+    boolean isOfRoles =
+        credential instanceof Credential.Token token
+            && token.method() == TokenIssuer.Method.OAUTH2_JWT;
+    Permit permit =
+        isOfRoles
+            ? new GroupPermit(client, List.of(withRoles(((Credential.Token) credential).roles())))
+            : permit(client);
+    return new Admission.Granted(client, permit, credential, until);
+  }
+
+  /** A group of its own, with all topic spaces. */
+  private Group withRoles(Set<Permission> roles) {
+    groups();
+    return new Group(
+        "of roles",
+        Optional.empty(),
+        roles.contains(Permission.PUBLISHER) ? parsed : List.of(),
+        roles.contains(Permission.SUBSCRIBER) ? parsed : List.of());
   }
 
   /** The client that the certificate names in the first of the configured sources. */

@@ -7,17 +7,45 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Whose tokens say who a client is (customJwtAuthentication of a namespace).
+ * Whose tokens say who a client is.
  *
+ * @param method which method of enhanced authentication its tokens are for
  * @param issuer what the claim {@code iss} must be
- * @param audiences one of which the claim {@code aud} must have; empty for the node's own host name
+ * @param audiences one of which the claim {@code aud} must have; empty for those of the method
  * @param signers the certificates whose keys sign tokens: one, or two while one is being replaced
  */
-public record TokenIssuer(String issuer, List<String> audiences, List<Signer> signers) {
+public record TokenIssuer(
+    Method method, String issuer, List<String> audiences, List<Signer> signers) {
   private static final int MAX_SIGNERS = 2;
   private static final int MAX_AUDIENCES = 8;
   private static final int MAX_TEXT = 2_048;
   private static final int LEAST_BITS = 2_048;
+
+  /** What a token is for. */
+  public enum Method {
+    /** Its claims are attributes, by which groups are chosen (customJwtAuthentication). */
+    CUSTOM_JWT("CUSTOM-JWT", "customJwtAuthentication"),
+    /** Its roles say what the client may do, in all topic spaces; no group is asked. */
+    OAUTH2_JWT("OAUTH2-JWT", "oauth2JwtAuthentication");
+
+    private final String wire;
+    private final String property;
+
+    Method(String wire, String property) {
+      this.wire = wire;
+      this.property = property;
+    }
+
+    /** The Authentication Method by which clients ask for it. */
+    public String wire() {
+      return wire;
+    }
+
+    /** The property of a namespace that has its issuer. */
+    public String property() {
+      return property;
+    }
+  }
 
   /**
    * A certificate whose key signs tokens.

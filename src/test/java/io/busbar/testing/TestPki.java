@@ -141,23 +141,32 @@ public final class TestPki {
   }
 
   private SSLContext newContext(Shown shown) throws IOException, GeneralSecurityException {
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(
+        shown == null ? new KeyManager[0] : keys(shown).getKeyManagers(),
+        trusts().getTrustManagers(),
+        null);
+    return context;
+  }
+
+  /** For clients that want no context: whom they trust. */
+  public TrustManagerFactory trusts() throws IOException, GeneralSecurityException {
     KeyStore trust = KeyStore.getInstance("PKCS12");
     trust.load(null, null);
     trust.setCertificateEntry("ca", read(certificates.authority()));
     TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
     trusts.init(trust);
-    SSLContext context = SSLContext.getInstance("TLS");
-    context.init(shown == null ? new KeyManager[0] : keys(shown), trusts.getTrustManagers(), null);
-    return context;
+    return trusts;
   }
 
-  private static KeyManager[] keys(Shown shown) throws IOException, GeneralSecurityException {
+  /** For clients that want no context: what they show. */
+  public static KeyManagerFactory keys(Shown shown) throws IOException, GeneralSecurityException {
     KeyStore store = KeyStore.getInstance("PKCS12");
     store.load(null, null);
     store.setKeyEntry("key", shown.key, new char[0], new X509Certificate[] {shown.certificate});
     KeyManagerFactory factory = KeyManagerFactory.getInstance("PKIX");
     factory.init(store, new char[0]);
-    return factory.getKeyManagers();
+    return factory;
   }
 
   /** A client that has done its handshake. */

@@ -7,8 +7,10 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
+import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.PolicyException;
 import io.busbar.policy.TokenIssuer;
+import io.busbar.policy.TokenIssuer.Method;
 import io.busbar.policy.TokenIssuer.Signer;
 import io.vertx.core.Future;
 import io.vertx.core.json.DecodeException;
@@ -21,27 +23,37 @@ import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Date;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /**
- * The authentication method {@code CUSTOM-JWT} of Event Grid: the Authentication Data is a JSON Web
- * Token (RFC 7519), signed with RS256 by the namespace's token issuer. Its subject is the
- * authentication name, other claims are attributes; nobody needs to be in the registry.
+ * The authentication methods of Event Grid in which the Authentication Data is a JSON Web Token
+ * (RFC 7519), signed with RS256 by an issuer that the namespace names; nobody needs to be in the
+ * registry. Of {@code CUSTOM-JWT} the subject is the authentication name and other claims are
+ * attributes; of {@code OAUTH2-JWT} the object id is, and roles say what it may do.
  */
-final class CustomJwt {
-  static final String NAME = "CUSTOM-JWT";
-
+final class TokenAuthentication {
   private static final int MAX_BYTES = 8_192;
 
   /** By how much clocks may differ, in seconds. */
   private static final long LEEWAY = 60;
 
   private static final Set<String> TYPES = Set.of("jwt", "jws");
+
+  /** What tokens of Microsoft Entra are for, and the roles that Event Grid has for it. */
+  private static final List<String> EVENT_GRID =
+      List.of("https://eventgrid.azure.net/", "https://eventgrid.azure.net");
+
+  private static final Map<String, Permission> ROLES =
+      Map.of(
+          "EventGrid TopicSpaces Publisher", Permission.PUBLISHER,
+          "EventGrid TopicSpaces Subscriber", Permission.SUBSCRIBER);
 
   /** Claims that say something of the token, and nothing of the client. */
   private static final Set<String> OF_THE_TOKEN =
@@ -54,7 +66,7 @@ final class CustomJwt {
    *
    * @param now the time at which tokens must be valid
    */
-  CustomJwt(Supplier<Instant> now) {
+  TokenAuthentication(Supplier<Instant> now) {
     this.now = now;
   }
 
@@ -71,14 +83,18 @@ final class CustomJwt {
    * An exchange of one step.
    *
    * @param issuer whose tokens are accepted
-   * @param audiences one of which a token must be for
+   * @param host by which name clients reach the node
    */
-  AuthenticationMethod.Exchange exchange(TokenIssuer issuer, List<String> audiences) {
-    return data -> Future.succeededFuture(judge(issuer, audiences, data));
+  AuthenticationMethod.Exchange exchange(TokenIssuer issuer, String host) {
+    return data -> Future.succeededFuture(judge(issuer, host, data));
   }
 
   /** What a token says, if it is one of the issuer's, for here, and valid now. */
-  AuthenticationMethod.Step judge(TokenIssuer issuer, List<String> audiences, byte[] data) {
+  AuthenticationMethod.Step judge(TokenIssuer issuer, String host, byte[] data) {
+    List<String> audiences = issuer.audiences();
+    if (audiences.isEmpty()) {
+      audiences = issuer.method() == Method.OAUTH2_JWT ? EVENT_GRID : List.of(host);
+    }
     try {
       return verified(issuer, audiences, data);
     } catch (Wrong e) {
@@ -115,7 +131,7 @@ final class CustomJwt {
     X509Certificate signer = signer(issuer, header, signed, bytes("signature", parts[2]));
     JsonObject claims = json("claims", parts[1]);
     if (!issuer.issuer().equals(text(claims, "iss"))) {
-      throw new Wrong("its issuer (iss) is not the namespace's tokenIssuer");
+      throw new Wrong("its issuer (iss) is not the namespace's");
     }
     if (!isFor(claims, audiences)) {
       throw new Wrong(
@@ -131,7 +147,9 @@ final class CustomJwt {
       throw new Wrong("is not valid before %s (now: %s)".formatted(from, time));
     }
     return new AuthenticationMethod.Step.Identified(
-        client(claims), new Credential.Token(signer), until.plusSeconds(LEEWAY));
+        client(issuer.method(), claims),
+        new Credential.Token(issuer.method(), signer, roles(claims)),
+        until.plusSeconds(LEEWAY));
   }
 
   // --- the signature ---
@@ -182,9 +200,12 @@ final class CustomJwt {
         .orElseThrow(() -> new Wrong("has no %s (needed: seconds since 1970)".formatted(claim)));
   }
 
-  private static Client client(JsonObject claims) throws Wrong {
-    String subject = text(claims, "sub");
-    if (subject == null) {
+  private static Client client(Method method, JsonObject claims) throws Wrong {
+    String name = method == Method.OAUTH2_JWT ? text(claims, "oid") : null;
+    if (name == null) {
+      name = text(claims, "sub");
+    }
+    if (name == null) {
       throw new Wrong("has no subject (sub), the authentication name");
     }
     Map<String, Attribute> attributes = new TreeMap<>();
@@ -195,10 +216,23 @@ final class CustomJwt {
       }
     }
     try {
-      return Claims.client(subject, attributes);
+      return Claims.client(name, attributes);
     } catch (PolicyException e) {
       throw new Wrong(e.getMessage());
     }
+  }
+
+  /** The roles that mean something here; others are for others. */
+  private static Set<Permission> roles(JsonObject claims) {
+    Set<Permission> roles = EnumSet.noneOf(Permission.class);
+    if (claims.getValue("roles") instanceof JsonArray all) {
+      all.stream()
+          .filter(String.class::isInstance)
+          .map(ROLES::get)
+          .filter(Objects::nonNull)
+          .forEach(roles::add);
+    }
+    return roles;
   }
 
   // --- its form ---

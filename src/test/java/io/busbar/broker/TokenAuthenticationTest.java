@@ -8,8 +8,10 @@ import io.busbar.broker.AuthenticationMethod.Step;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.Attribute;
+import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.PolicyException;
 import io.busbar.policy.TokenIssuer;
+import io.busbar.policy.TokenIssuer.Method;
 import io.busbar.policy.TokenIssuer.Signer;
 import io.busbar.testing.TestTokens;
 import io.vertx.core.json.JsonArray;
@@ -22,6 +24,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import javax.crypto.Mac;
@@ -32,7 +35,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Tokens that are good, and attempts with others: each is refused with its one reason. */
-class CustomJwtTest {
+class TokenAuthenticationTest {
   private static final Instant NOW = Instant.parse("2026-11-28T12:00:00.75Z");
   private static final String HERE = "mqtt.example.com";
   private static final TestTokens FIRST = issuer("first");
@@ -40,8 +43,9 @@ class CustomJwtTest {
   private static final TestTokens STRANGER = issuer("first");
   private static final TokenIssuer ISSUER =
       new TokenIssuer(
+          Method.CUSTOM_JWT,
           TestTokens.ISSUER,
-          List.of(),
+          List.of(HERE, "broker.example.com"),
           List.of(
               new Signer("first", FIRST.certificate()),
               new Signer("second", SECOND.certificate())));
@@ -51,7 +55,7 @@ class CustomJwtTest {
   }
 
   private static Step judge(byte[] token) {
-    return new CustomJwt(() -> NOW).judge(ISSUER, List.of(HERE, "broker.example.com"), token);
+    return new TokenAuthentication(() -> NOW).judge(ISSUER, "unused", token);
   }
 
   private static JsonObject claims() {
@@ -71,7 +75,8 @@ class CustomJwtTest {
     Step.Identified known = identified(FIRST.token(FIRST.header(), claims()));
     assertThat(known.client().authenticationName()).isEqualTo("truck-1");
     assertThat(known.client().attributes()).isEmpty();
-    assertThat(known.credential()).isEqualTo(new Credential.Token(FIRST.certificate()));
+    assertThat(known.credential())
+        .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, FIRST.certificate(), Set.of()));
     assertThat(known.until())
         .isEqualTo(Instant.ofEpochSecond(NOW.plus(Duration.ofMinutes(10)).getEpochSecond() + 60));
   }
@@ -113,7 +118,7 @@ class CustomJwtTest {
       nameless.remove("typ");
       for (JsonObject header : List.of(issuer.header(), nameless)) {
         assertThat(identified(issuer.token(header, claims())).credential())
-            .isEqualTo(new Credential.Token(issuer.certificate()));
+            .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, issuer.certificate(), Set.of()));
       }
     }
   }
@@ -132,6 +137,32 @@ class CustomJwtTest {
     identified(FIRST.token(FIRST.header(), claims().put("exp", now - 58)));
     identified(FIRST.token(FIRST.header(), claims().put("nbf", now + 58)));
     identified(FIRST.token(FIRST.header(), claims().put("exp", now + 0.25)));
+  }
+
+  @Test
+  void aTokenForRolesNamesAnObjectAndWhatItMayDo() {
+    TokenIssuer entra =
+        new TokenIssuer(
+            Method.OAUTH2_JWT,
+            TestTokens.ISSUER,
+            List.of(),
+            List.of(new Signer("first", FIRST.certificate())));
+    JsonObject claims =
+        TestTokens.claims("pairwise", "https://eventgrid.azure.net/", NOW, Duration.ofMinutes(5))
+            .put("oid", "object-1")
+            .put(
+                "roles",
+                new JsonArray().add("Reader").add("EventGrid TopicSpaces Subscriber").add(7));
+    TokenAuthentication tokens = new TokenAuthentication(() -> NOW);
+    Step.Identified known =
+        (Step.Identified) tokens.judge(entra, HERE, FIRST.token(FIRST.header(), claims));
+    assertThat(known.client().authenticationName()).isEqualTo("object-1");
+    assertThat(known.credential())
+        .isEqualTo(
+            new Credential.Token(
+                Method.OAUTH2_JWT, FIRST.certificate(), Set.of(Permission.SUBSCRIBER)));
+    Step here = tokens.judge(entra, HERE, FIRST.token(FIRST.header(), claims.put("aud", HERE)));
+    assertThat(here).isInstanceOf(Step.Refused.class);
   }
 
   // --- bad ones ---
@@ -269,9 +300,12 @@ class CustomJwtTest {
     TestTokens old = TestTokens.issuer("old", "RSA", 2_048, NOW.minusSeconds(60));
     TokenIssuer issuer =
         new TokenIssuer(
-            TestTokens.ISSUER, List.of(HERE), List.of(new Signer("old", old.certificate())));
+            Method.CUSTOM_JWT,
+            TestTokens.ISSUER,
+            List.of(),
+            List.of(new Signer("old", old.certificate())));
     Step step =
-        new CustomJwt(() -> NOW).judge(issuer, List.of(HERE), old.token(old.header(), claims()));
+        new TokenAuthentication(() -> NOW).judge(issuer, HERE, old.token(old.header(), claims()));
     assertThat(((Step.Refused) step).text())
         .isEqualTo("token: the issuer's certificate 'old' is not valid now");
   }
@@ -307,7 +341,7 @@ class CustomJwtTest {
 
   private static void refused(
       String property, String issuer, List<String> audiences, List<Signer> signers) {
-    assertThatThrownBy(() -> new TokenIssuer(issuer, audiences, signers))
+    assertThatThrownBy(() -> new TokenIssuer(Method.CUSTOM_JWT, issuer, audiences, signers))
         .isInstanceOf(PolicyException.class)
         .hasMessageContaining(property);
   }
