@@ -6,6 +6,7 @@ import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
@@ -152,13 +153,7 @@ class ClusterAccessIT {
   }
 
   private static RawClient truck(int node, String session) throws Exception {
-    RawClient truck =
-        NODES.adopt(
-            TestPki.open(
-                NODES.port(Settings.Protocol.MQTTS, node),
-                MqttVersion.V5,
-                pki.context(pki.client("truck")),
-                "TLSv1.3"));
+    RawClient truck = open(node, MqttVersion.V5);
     assertThat(TestPki.connect(truck, "truck", session).code()).isZero();
     return truck;
   }
@@ -193,6 +188,96 @@ class ClusterAccessIT {
             }
           },
           () -> "not yet");
+    }
+  }
+
+  private static RawClient open(int node, MqttVersion version) throws Exception {
+    return NODES.adopt(
+        TestPki.open(
+            NODES.port(Settings.Protocol.MQTTS, node),
+            version,
+            pki.context(pki.client("truck")),
+            "TLSv1.3"));
+  }
+
+  private static int code(int node, MqttVersion version, String session) throws Exception {
+    try (RawClient truck = open(node, version)) {
+      return TestPki.connect(truck, "truck", session).code();
+    }
+  }
+
+  private static void most(String sessions) throws Exception {
+    String properties =
+        "{\"topicSpacesConfiguration\": {\"maximumClientSessionsPerAuthenticationName\": %s}}"
+            .formatted(sessions);
+    assertThat(await(ask(HttpMethod.PATCH, 0, "", properties)).statusCode()).isEqualTo(200);
+  }
+
+  /** A client has so many sessions in all, at whichever node, connected or stored. */
+  @Test
+  void aClientHasAsManySessionsAsItMayInTheWholeCluster() throws Exception {
+    most("1");
+    try {
+      Await.until(
+          "the limit is known",
+          () -> {
+            try (RawClient first = open(0, MqttVersion.V5)) {
+              TestPki.connect(first, "truck", "first");
+              return code(1, MqttVersion.V5, "second") == 0x97
+                  && code(2, MqttVersion.V3_1_1, "second") == 3;
+            } catch (Exception e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+      // the name itself is taken over, wherever
+      RawClient first = truck(0, "first");
+      RawClient again = truck(1, "first");
+      first.expectEnd(ReasonCode.SESSION_TAKEN_OVER);
+      again.send("e000");
+      again.expectClose();
+      // of two at once one is let in
+      for (int i = 0; i < 20; i++) {
+        RawClient one = open(0, MqttVersion.V5);
+        RawClient other = open(2, MqttVersion.V5);
+        TestPki.request(one, "truck", "one-" + i, 0);
+        TestPki.request(other, "truck", "other-" + i, 0);
+        assertThat(
+                List.of(
+                    one.read(Packet.Connack.class).code(), other.read(Packet.Connack.class).code()))
+            .containsExactlyInAnyOrder(0, 0x97);
+        one.close();
+        other.close();
+        Await.until(
+            "both are gone",
+            () -> {
+              try {
+                return code(1, MqttVersion.V5, "between") == 0;
+              } catch (Exception e) {
+                throw new AssertionError(e);
+              }
+            },
+            () -> "not yet");
+      }
+      // a session that is stored counts while nobody has it
+      RawClient stored = open(0, MqttVersion.V5);
+      TestPki.request(stored, "truck", "stored", 3);
+      assertThat(stored.read(Packet.Connack.class).code()).isZero();
+      stored.send("e000");
+      stored.expectClose();
+      assertThat(code(2, MqttVersion.V5, "second")).isEqualTo(0x97);
+      Await.until(
+          "it has expired",
+          () -> {
+            try {
+              return code(2, MqttVersion.V5, "second") == 0;
+            } catch (Exception e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+    } finally {
+      most("100");
     }
   }
 

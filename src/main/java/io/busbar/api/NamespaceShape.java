@@ -21,6 +21,7 @@ final class NamespaceShape {
   private static final List<String> AUTHORITIES =
       List.of("customJwtAuthentication", "oauth2JwtAuthentication", "webhookAuthentication");
   private static final String SPACES = "topicSpacesConfiguration";
+  private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
   private static final Set<String> READ_ONLY =
@@ -85,6 +86,10 @@ final class NamespaceShape {
         new JsonObject()
             .put("name", name)
             .put(SOURCES, sources == null ? new JsonArray() : sources);
+    Object sessions = object(object(sent, "properties"), SPACES).getValue(SESSIONS);
+    if (sessions != null) {
+      form.put(SESSIONS, sessions);
+    }
     for (String key : authentication.fieldNames()) {
       // the documents write some with other capitals than the specification
       for (String authority : AUTHORITIES) {

@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.config.Limit;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
@@ -311,15 +312,26 @@ public final class AuthorizationVerticle extends VerticleBase {
     if (step instanceof AuthenticationMethod.Step.Challenge challenge) {
       return new Bus.Challenged(exchange, challenge.data());
     } else if (step instanceof AuthenticationMethod.Step.Granted granted) {
-      return new Bus.Authenticated(granted.permit(), granted.data(), null, registry.revision());
+      return new Bus.Authenticated(
+          granted.permit(), granted.data(), null, registry.revision(), mostSessions());
     }
     if (step instanceof AuthenticationMethod.Step.Identified known) {
       Admission.Granted granted =
           registry.policy().identified(known.client(), known.credential(), known.until());
-      return new Bus.Authenticated(granted.permit(), null, granted, registry.revision());
+      return new Bus.Authenticated(
+          granted.permit(), null, granted, registry.revision(), mostSessions());
     }
     AuthenticationMethod.Step.Refused refused = (AuthenticationMethod.Step.Refused) step;
     return new Bus.Refused(refused.reason(), refused.text());
+  }
+
+  /** The namespace says it, or else the node. */
+  private int mostSessions() {
+    if (broker.settings.accessForAll()) {
+      return 0;
+    }
+    int most = registry.policy().settings().maximumClientSessionsPerAuthenticationName();
+    return most > 0 ? most : broker.limits.intValue(Limit.CLIENT_SESSIONS);
   }
 
   /** An authority that fails lets nobody in. */
@@ -334,11 +346,12 @@ public final class AuthorizationVerticle extends VerticleBase {
     String userName = who.userName() == null ? "" : who.userName();
     if (broker.settings.accessForAll()) {
       return new Bus.Authenticated(
-          Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0);
+          Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0, 0);
     }
     Admission admission = registry.policy().admit(userName, who.clientId(), chain, Instant.now());
     if (admission instanceof Admission.Granted granted) {
-      return new Bus.Authenticated(granted.permit(), null, granted, registry.revision());
+      return new Bus.Authenticated(
+          granted.permit(), null, granted, registry.revision(), mostSessions());
     }
     Admission.Refused refused = (Admission.Refused) admission;
     return new Bus.Refused(refused.reason(), refused.text());

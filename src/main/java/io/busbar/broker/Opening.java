@@ -194,7 +194,8 @@ final class Opening {
             connect.cleanStart(),
             expirySeconds,
             will,
-            window());
+            window(),
+            known.mostSessions());
     loop.bus
         .<Bus.Local>request(Bus.SESSION, request, Bus.local(SESSION_TIMEOUT))
         .onComplete(

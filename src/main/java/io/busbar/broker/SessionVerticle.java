@@ -6,6 +6,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Command;
 import io.busbar.shard.Location;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.Owners;
 import io.busbar.shard.Refusal;
 import io.busbar.store.Appended;
 import io.busbar.store.Store;
@@ -20,8 +21,10 @@ import io.vertx.core.internal.ContextInternal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -51,10 +54,15 @@ public final class SessionVerticle extends VerticleBase {
   /** When stored sessions are reviewed again if the store did not take what came of it, in ms. */
   private static final long REVIEW_AGAIN = 1_000;
 
+  /** Names of one client that are told: more than it may have, if that is bounded. */
+  private static final int MOST_NAMES = 101;
+
   private final Broker broker;
   private final Store store;
   private final boolean clustered;
   private final Map<String, Holder> holders = new HashMap<>();
+  private final Owners owners =
+      new Owners(all -> holders.forEach((name, one) -> all.accept(one.authenticationName(), name)));
   private final List<String> members;
   private OtherNodes others;
 
@@ -285,7 +293,7 @@ public final class SessionVerticle extends VerticleBase {
     } else if (body instanceof Bus.Closed closed) {
       Holder holder = holders.get(closed.clientId());
       if (holder != null && holder.epoch == closed.epoch()) {
-        holders.remove(closed.clientId());
+        forget(closed.clientId(), holder);
       }
     } else if (body instanceof Bus.Rejudge) {
       review.begin();
@@ -332,14 +340,35 @@ public final class SessionVerticle extends VerticleBase {
     lastEpoch = Math.max(lastEpoch + 1, System.currentTimeMillis() * 1_000);
     Holder holder =
         new Holder(lastEpoch, open.authenticationName(), open.loop(), open.connection());
+    // whoever had it may have been another client, on a node that is open to all
+    if (before != null) {
+      forget(open.clientId(), before);
+    }
     holders.put(open.clientId(), holder);
+    owners.added(open.authenticationName(), open.clientId());
+    boolean isCounted = open.mostSessions() > 0;
+    Set<String> elsewhere = new HashSet<>();
+    if (isCounted) {
+      elsewhere.addAll(owners.of(open.authenticationName()));
+    }
     List<Future<Boolean>> evicted = new ArrayList<>();
     if (before != null) {
       evicted.add(evict(before));
     }
-    Wire.Eviction eviction = new Wire.Eviction(open.clientId(), lastEpoch, broker.nodeId);
-    for (Future<Buffer> answer : others.ask(Bus::nodeSession, eviction.encode())) {
-      evicted.add(answer.map(verdict -> verdict == null || Wire.isYes(verdict)));
+    Wire.Eviction eviction =
+        new Wire.Eviction(
+            open.clientId(), lastEpoch, broker.nodeId, isCounted ? open.authenticationName() : "");
+    for (Future<Buffer> reply : others.ask(Bus::nodeSession, eviction.encode())) {
+      evicted.add(
+          reply.map(
+              answer -> {
+                if (answer == null) {
+                  return true;
+                }
+                Wire.Evicted one = Wire.Evicted.decode(answer);
+                elsewhere.addAll(one.others());
+                return one.yes();
+              }));
     }
     return Future.all(evicted)
         .transform(
@@ -349,9 +378,9 @@ public final class SessionVerticle extends VerticleBase {
                       && evicted.stream().allMatch(Future::result)
                       && holder.equals(holders.get(open.clientId()));
               if (won) {
-                return store(open, holder, begun);
+                return store(open, holder, elsewhere, begun);
               }
-              holders.remove(open.clientId(), holder);
+              forget(open.clientId(), holder);
               return Future.succeededFuture(
                   outcome.succeeded()
                       ? new Bus.Refused(
@@ -362,8 +391,19 @@ public final class SessionVerticle extends VerticleBase {
             });
   }
 
-  /** Opens the session in the store, which knows whether there is one to resume. */
-  private Future<Bus.Local> store(Bus.Open open, Holder holder, long begun) {
+  /** A holder has its name no more, if it has. */
+  private void forget(String name, Holder holder) {
+    if (holders.remove(name, holder)) {
+      owners.removed(holder.authenticationName, name);
+    }
+  }
+
+  /**
+   * Opens the session in the store, which knows whether there is one to resume.
+   *
+   * @param elsewhere names under which the client is connected
+   */
+  private Future<Bus.Local> store(Bus.Open open, Holder holder, Set<String> elsewhere, long begun) {
     Command command =
         new Command.Open(
             open.clientId(),
@@ -372,7 +412,11 @@ public final class SessionVerticle extends VerticleBase {
             open.expirySeconds(),
             open.will(),
             new Location(store.node(), open.loop(), open.connection()),
-            open.window());
+            open.window(),
+            open.mostSessions() == 0
+                ? null
+                : new Command.Quota(
+                    open.mostSessions(), elsewhere.stream().limit(MOST_NAMES).toList()));
     Promise<Bus.Local> answer = Promise.promise();
     append(
         List.of(command),
@@ -381,7 +425,7 @@ public final class SessionVerticle extends VerticleBase {
                 .send()
                 .onComplete(
                     known -> {
-                      Bus.Local opened = opened(holder, appended, known.succeeded());
+                      Bus.Local opened = opened(open, holder, appended, known.succeeded());
                       if (!answer.tryComplete(opened) || opened instanceof Bus.Refused) {
                         giveBack(open.clientId(), appended);
                       }
@@ -401,12 +445,13 @@ public final class SessionVerticle extends VerticleBase {
         .onSuccess(
             reply -> {
               if (reply instanceof Bus.Refused) {
-                holders.remove(open.clientId(), holder);
+                forget(open.clientId(), holder);
               }
             });
   }
 
-  private static Bus.Local opened(Holder holder, Appended appended, boolean isIndexed) {
+  private static Bus.Local opened(
+      Bus.Open open, Holder holder, Appended appended, boolean isIndexed) {
     if (appended instanceof Appended.Refused refused) {
       return new Bus.Refused(Unstored.ends(refused.reason()), Unstored.text(refused.reason()));
     }
@@ -415,6 +460,12 @@ public final class SessionVerticle extends VerticleBase {
     }
     if (all.outcomes().get(0) instanceof Outcome.Opened opened) {
       return new Bus.Opened(holder.epoch, opened);
+    }
+    if (all.outcomes().get(0) instanceof Outcome.Exceeded) {
+      return new Bus.Refused(
+          ReasonCode.QUOTA_EXCEEDED,
+          "the client has other sessions, connected or stored (allowed: %d in all)"
+              .formatted(open.mostSessions()));
     }
     return new Bus.Refused(
         ReasonCode.QUOTA_EXCEEDED,
@@ -456,21 +507,31 @@ public final class SessionVerticle extends VerticleBase {
   private void onEviction(Message<Buffer> message) {
     busMessages.increment();
     Wire.Eviction wanted = Wire.Eviction.decode(message.body());
+    List<String> names =
+        wanted.owner().isEmpty()
+            ? List.of()
+            : owners.of(wanted.owner()).stream()
+                .filter(name -> !isNewer(holders.get(name), wanted))
+                .limit(MOST_NAMES)
+                .toList();
     Holder holder = holders.get(wanted.clientId());
     if (holder == null) {
-      message.reply(Wire.verdict(true));
+      message.reply(new Wire.Evicted(true, names).encode());
       return;
     }
-    boolean newer =
-        holder.epoch > wanted.epoch()
-            || (holder.epoch == wanted.epoch() && broker.nodeId.compareTo(wanted.node()) > 0);
-    if (newer) {
-      message.reply(Wire.verdict(false));
+    if (isNewer(holder, wanted)) {
+      message.reply(new Wire.Evicted(false, names).encode());
       return;
     }
-    holders.remove(wanted.clientId());
+    forget(wanted.clientId(), holder);
     evict(holder)
-        .onSuccess(done -> message.reply(Wire.verdict(true)))
+        .onSuccess(done -> message.reply(new Wire.Evicted(true, names).encode()))
         .onFailure(e -> message.fail(1, "the connection did not close"));
+  }
+
+  /** Of two that come at once, one is newer everywhere. */
+  private boolean isNewer(Holder holder, Wire.Eviction wanted) {
+    return holder.epoch > wanted.epoch()
+        || (holder.epoch == wanted.epoch() && broker.nodeId.compareTo(wanted.node()) > 0);
   }
 }

@@ -180,8 +180,10 @@ public final class Bus {
    * @param data for the client, or null
    * @param granted what it was judged by, to be judged again; null where nobody is
    * @param revision of the policy that judged
+   * @param mostSessions how many sessions it may have, or 0 for as many as there may be
    */
-  public record Authenticated(Permit permit, byte[] data, Admission.Granted granted, long revision)
+  public record Authenticated(
+      Permit permit, byte[] data, Admission.Granted granted, long revision, int mostSessions)
       implements Local {}
 
   /** Resources of the namespace have changed, as the store has it. */
@@ -249,6 +251,7 @@ public final class Bus {
    * @param expirySeconds Session Expiry Interval: 0 for a session that ends with the connection
    * @param will of a session that is to be stored, or null
    * @param window how many messages to the client may be in flight
+   * @param mostSessions how many sessions the client may have, or 0 for as many as there may be
    */
   public record Open(
       String clientId,
@@ -258,7 +261,8 @@ public final class Bus {
       boolean cleanStart,
       long expirySeconds,
       Will will,
-      int window)
+      int window,
+      int mostSessions)
       implements Local {}
 
   /**

@@ -16,8 +16,10 @@ import java.util.List;
  *   interest   u8 version=1, u8 kind, string author, u16 loops, i64 number, u32 count,
  *              count times (u8 flags (1 added, 2 only at QoS 0, 4 share), u16 length, filter,
  *              [string share, u16 weight])
- *   evict      u8 version=1, string session name, i64 epoch, string node
+ *   evict      u8 version=1, string session name, i64 epoch, string node,
+ *              [string whose other names are asked for]
  *   verdict    u8 version=1, u8 yes
+ *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port
  *   position   u8 version=1, i64 position
  * </pre>
@@ -174,8 +176,12 @@ public final class Wire {
     }
   }
 
-  /** A node wants a session name: whoever holds it under an older epoch is to be closed. */
-  public record Eviction(String clientId, long epoch, String node) {
+  /**
+   * A node wants a session name: whoever holds it under an older epoch is to be closed.
+   *
+   * @param owner which other names this authentication name holds is asked, too; empty if not
+   */
+  public record Eviction(String clientId, long epoch, String node, String owner) {
 
     /** The form on the wire. */
     public Buffer encode() {
@@ -183,13 +189,52 @@ public final class Wire {
       string(out, clientId);
       out.appendLong(epoch);
       string(out, node);
+      if (!owner.isEmpty()) {
+        string(out, owner);
+      }
       return out;
     }
 
     /** Reads the form on the wire. */
     public static Eviction decode(Buffer in) {
       Cursor cursor = new Cursor(in);
-      return new Eviction(cursor.string(), cursor.i64(), cursor.string());
+      return new Eviction(
+          cursor.string(), cursor.i64(), cursor.string(), cursor.hasMore() ? cursor.string() : "");
+    }
+  }
+
+  /**
+   * The answer to an {@link Eviction}.
+   *
+   * @param yes whether the name is free for the node that wants it
+   * @param others names under which the owner is connected there already
+   */
+  public record Evicted(boolean yes, List<String> others) {
+    /** Copies the names, so that an answer does not change. */
+    public Evicted {
+      others = List.copyOf(others);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = verdict(yes);
+      if (!others.isEmpty()) {
+        out.appendUnsignedShort(others.size());
+        others.forEach(one -> string(out, one));
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static Evicted decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      boolean yes = cursor.u8() == 1;
+      List<String> others = new ArrayList<>();
+      int count = cursor.hasMore() ? cursor.u16() : 0;
+      for (int i = 0; i < count; i++) {
+        others.add(cursor.string());
+      }
+      return new Evicted(yes, others);
     }
   }
 
@@ -259,6 +304,10 @@ public final class Wire {
         throw new IllegalArgumentException(
             "wire version %d (known: %d)".formatted(in.getByte(0), version));
       }
+    }
+
+    boolean hasMore() {
+      return at < in.length();
     }
 
     int u8() {

@@ -204,6 +204,17 @@ public enum Limit {
       100_000_000,
       ReasonCode.QUOTA_EXCEEDED,
       "stored sessions of a node; then a CONNECT that needs a new one is refused"),
+  CLIENT_SESSIONS(
+      "client-sessions",
+      0,
+      1,
+      "sessions",
+      0,
+      100,
+      ReasonCode.QUOTA_EXCEEDED,
+      "sessions of one authentication name in the cluster, connected or stored; then a CONNECT under"
+          + " another client id is refused. 0 bounds none;"
+          + " maximumClientSessionsPerAuthenticationName of the namespace goes before"),
   SHARED_SUBSCRIPTIONS(
       "shared-subscriptions",
       1,

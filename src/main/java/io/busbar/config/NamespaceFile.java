@@ -62,6 +62,7 @@ public record NamespaceFile(
                 "permissionBindings",
                 "caCertificates",
                 "alternativeAuthenticationNameSources",
+                "maximumClientSessionsPerAuthenticationName",
                 TokenIssuer.Method.CUSTOM_JWT.property(),
                 TokenIssuer.Method.OAUTH2_JWT.property(),
                 "webhookAuthentication",

@@ -48,6 +48,8 @@ import java.util.regex.Pattern;
 public record ResourceForm(Resource resource, String description) {
   private static final JsonFactory JSON = new JsonFactory();
   private static final int MAX_PEM_BYTES = 65_536;
+  private static final int MAX_SESSIONS = 100;
+  private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
   private static final Pattern PEM =
       Pattern.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*+)-----END CERTIFICATE-----");
   private static final Map<String, Boolean> STATES = Choices.of("Enabled", true, "Disabled", false);
@@ -222,6 +224,7 @@ public record ResourceForm(Resource resource, String description) {
       }
       sources.add(source);
     }
+    int sessions = section.whole(SESSIONS, 1, MAX_SESSIONS, 0);
     List<TokenIssuer> issuers = new ArrayList<>();
     for (Method method : Method.values()) {
       section
@@ -230,7 +233,7 @@ public record ResourceForm(Resource resource, String description) {
     }
     Optional<AuthenticationWebhook> webhook =
         section.section("webhookAuthentication").map(ResourceForm::webhook);
-    return section.made(() -> new NamespaceSettings(name, sources, issuers, webhook));
+    return section.made(() -> new NamespaceSettings(name, sources, sessions, issuers, webhook));
   }
 
   private static AuthenticationWebhook webhook(Section section) {
@@ -290,6 +293,9 @@ public record ResourceForm(Resource resource, String description) {
           settings.alternativeAuthenticationNameSources().stream()
               .map(source -> word(SOURCES, source))
               .toList());
+      if (settings.maximumClientSessionsPerAuthenticationName() > 0) {
+        out.writeNumberField(SESSIONS, settings.maximumClientSessionsPerAuthenticationName());
+      }
       for (TokenIssuer issuer : settings.tokenIssuers()) {
         tokenIssuer(out, issuer);
       }

@@ -10,12 +10,14 @@ import java.util.Optional;
  * @param name 3 to 50 of {@code A-Z a-z 0-9 -}
  * @param alternativeAuthenticationNameSources where the authentication name is taken from when
  *     CONNECT has no user name, in this order
+ * @param maximumClientSessionsPerAuthenticationName 1 to 100, or 0 for what the nodes are set to
  * @param tokenIssuers whose tokens say who a client is, at most one for each method
  * @param webhook who else is asked, if anyone (webhookAuthentication)
  */
 public record NamespaceSettings(
     String name,
     List<NameSource> alternativeAuthenticationNameSources,
+    int maximumClientSessionsPerAuthenticationName,
     List<TokenIssuer> tokenIssuers,
     Optional<AuthenticationWebhook> webhook)
     implements Resource {
@@ -49,7 +51,7 @@ public record NamespaceSettings(
 
   /** In which the registry alone says who a client is. */
   public NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources) {
-    this(name, alternativeAuthenticationNameSources, List.of(), Optional.empty());
+    this(name, alternativeAuthenticationNameSources, 0, List.of(), Optional.empty());
   }
 
   @Override

@@ -23,6 +23,7 @@ public sealed interface Command {
    * @param will published when the connection ends without a normal DISCONNECT, or null
    * @param location where its bells ring
    * @param window how many deliveries may be in flight: the oldest so many are never dropped
+   * @param quota how many sessions the owner may have, or null for as many as there may be
    */
   record Open(
       String session,
@@ -31,11 +32,38 @@ public sealed interface Command {
       long expirySeconds,
       Will will,
       Location location,
-      int window)
+      int window,
+      Quota quota)
       implements Command {
+    /** By an owner who may have as many sessions as there may be. */
+    public Open(
+        String session,
+        String owner,
+        boolean cleanStart,
+        long expirySeconds,
+        Will will,
+        Location location,
+        int window) {
+      this(session, owner, cleanStart, expirySeconds, will, location, window, null);
+    }
+
     @Override
     public boolean needsRoom() {
       return expirySeconds > 0;
+    }
+  }
+
+  /**
+   * How many sessions a client may have.
+   *
+   * @param most of them, this one included
+   * @param elsewhere names of its other sessions that are connected; those that are not stored are
+   *     known to the nodes alone
+   */
+  record Quota(int most, List<String> elsewhere) {
+    /** Copies the names, so that a quota does not change. */
+    public Quota {
+      elsewhere = List.copyOf(elsewhere);
     }
   }
 

@@ -24,6 +24,7 @@ package io.busbar.shard;
  *  15 revoke       string session, list of string
  *  16 put          u8 kind, string name, optional string key, string owner, bytes value
  *  17 delete       u8 kind, string name
+ *  18 open         what an open (1) has, then number most, list of string elsewhere
  * </pre>
  */
 final class CommandForm {
@@ -44,6 +45,7 @@ final class CommandForm {
   private static final int REVOKE = 15;
   private static final int PUT = 16;
   private static final int DELETE = 17;
+  private static final int OPEN_OF_QUOTA = 18;
 
   private static final int ALL = 1;
   private static final int PUBLISHER = 2;
@@ -62,11 +64,16 @@ final class CommandForm {
       out.u8(RECEIVE).string(it.session()).number(it.epoch());
       out.number(it.packetId()).flag(it.taken());
     } else if (command instanceof Command.Open it) {
-      out.u8(OPEN).string(it.session()).string(it.owner());
+      out.u8(it.quota() == null ? OPEN : OPEN_OF_QUOTA);
+      out.string(it.session()).string(it.owner());
       out.flag(it.cleanStart()).number(it.expirySeconds());
       ValueForm.write(out, it.will());
       ValueForm.write(out, it.location());
       out.number(it.window());
+      if (it.quota() != null) {
+        out.number(it.quota().most()).number(it.quota().elsewhere().size());
+        it.quota().elsewhere().forEach(out::string);
+      }
     } else if (command instanceof Command.Close it) {
       out.u8(CLOSE).string(it.session()).number(it.epoch());
       out.number(it.expirySeconds() + 1).flag(it.normal()).number(it.sentUpTo());
@@ -126,7 +133,8 @@ final class CommandForm {
   static Command read(FormReader in) {
     int kind = in.u8();
     return switch (kind) {
-      case OPEN -> open(in);
+      case OPEN -> open(in, false);
+      case OPEN_OF_QUOTA -> open(in, true);
       case CLOSE ->
           new Command.Close(in.string(), in.number(), in.number() - 1, in.flag(), in.number());
       case SUBSCRIBE ->
@@ -160,7 +168,7 @@ final class CommandForm {
     };
   }
 
-  private static Command open(FormReader in) {
+  private static Command open(FormReader in, boolean hasQuota) {
     return new Command.Open(
         in.string(),
         in.string(),
@@ -168,7 +176,8 @@ final class CommandForm {
         in.number(),
         ValueForm.will(in),
         ValueForm.location(in),
-        in.u31());
+        in.u31(),
+        hasQuota ? new Command.Quota(in.u31(), in.list(FormReader::string)) : null);
   }
 
   private static Command.Publish publish(FormReader in) {

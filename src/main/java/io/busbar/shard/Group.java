@@ -209,6 +209,9 @@ public final class Group {
     if (session != null && !session.owner.equals(open.owner())) {
       return new Outcome.Refused();
     }
+    if (session == null && open.quota() != null && isExceeded(open)) {
+      return new Outcome.Exceeded();
+    }
     boolean isNew = session == null || open.cleanStart();
     if (isNew && open.expirySeconds() > 0) {
       int others = sessions.size() - (session == null ? 0 : 1);
@@ -246,6 +249,14 @@ public final class Group {
         List.copyOf(session.subscriptions.values()),
         List.copyOf(session.receiving),
         pending(session));
+  }
+
+  /** Whether one session more were one too many for its owner. */
+  private boolean isExceeded(Command.Open open) {
+    Set<String> others = new HashSet<>(open.quota().elsewhere());
+    others.addAll(sessions.of(open.owner()));
+    others.remove(open.session());
+    return others.size() >= open.quota().most();
   }
 
   /** Has what of a session is due by now happen, before the tick does; true if it has ended. */

@@ -40,6 +40,9 @@ public sealed interface Outcome {
   /** A queue is full, and its owner wants the publisher to know: nobody has the message. */
   record Refused() implements Outcome {}
 
+  /** The owner has as many sessions as it may have: this one was not opened. */
+  record Exceeded() implements Outcome {}
+
   /** The resource is kept; {@code created} if there was none of that name. */
   record Put(boolean created) implements Outcome {}
 

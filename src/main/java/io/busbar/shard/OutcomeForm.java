@@ -18,6 +18,7 @@ import java.util.List;
  *   8 put           flag created
  *   9 taken         string by
  *  10 deleted       flag existed
+ *  11 exceeded
  * </pre>
  */
 public final class OutcomeForm {
@@ -32,6 +33,7 @@ public final class OutcomeForm {
   private static final int PUT = 8;
   private static final int TAKEN = 9;
   private static final int DELETED = 10;
+  private static final int EXCEEDED = 11;
 
   private OutcomeForm() {}
 
@@ -102,6 +104,8 @@ public final class OutcomeForm {
       out.u8(TAKEN).string(it.by());
     } else if (outcome instanceof Outcome.Deleted it) {
       out.u8(DELETED).flag(it.existed());
+    } else if (outcome instanceof Outcome.Exceeded) {
+      out.u8(EXCEEDED);
     }
   }
 
@@ -125,6 +129,7 @@ public final class OutcomeForm {
       case PUT -> new Outcome.Put(in.flag());
       case TAKEN -> new Outcome.Taken(in.string());
       case DELETED -> new Outcome.Deleted(in.flag());
+      case EXCEEDED -> new Outcome.Exceeded();
       default -> throw in.wrong("an outcome of kind " + kind);
     };
   }

@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The stored sessions of a group, by name and in the order of their epochs, in which a checkpoint
@@ -12,6 +13,8 @@ import java.util.Map;
  */
 final class Sessions {
   private final Map<String, StoredSession> byName = new HashMap<>();
+  private final Owners owners =
+      new Owners(all -> byName.values().forEach(one -> all.accept(one.owner, one.name)));
   private StoredSession first;
   private StoredSession last;
 
@@ -34,6 +37,11 @@ final class Sessions {
     return byName.values();
   }
 
+  /** The names of those that belong to someone. */
+  Set<String> of(String owner) {
+    return owners.of(owner);
+  }
+
   /** Those that are connected at nodes that are gone, in the order of their epochs. */
   List<StoredSession> at(Command.Gone nodes) {
     List<StoredSession> there = new ArrayList<>();
@@ -53,6 +61,7 @@ final class Sessions {
   /** Adds a session, whose epoch is the greatest. */
   void add(StoredSession session) {
     byName.put(session.name, session);
+    owners.added(session.owner, session.name);
     link(session);
   }
 
@@ -64,6 +73,7 @@ final class Sessions {
 
   void remove(StoredSession session) {
     byName.remove(session.name);
+    owners.removed(session.owner, session.name);
     unlink(session);
   }
 

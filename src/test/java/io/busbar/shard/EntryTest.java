@@ -52,6 +52,10 @@ class EntryTest {
             new Command.Open("s", "o", true, 0xffff_ffffL, will, new Location("n", 3, 9), 200),
             "01 0173 016f 01 ffffffff0f 01 0477696c6c 05 01 016e 03 09 c801"),
         new Golden<>(new Command.Open("", "", false, 0, null, null, 1), "01 00 00 00 00 00 00 01"),
+        new Golden<>(
+            new Command.Open(
+                "s", "o", false, 0, null, null, 1, new Command.Quota(2, List.of("t", "u"))),
+            "12 0173 016f 00 00 00 00 01 02 02 0174 0175"),
         new Golden<>(new Command.Close("s", 7, -1, true, 128), "02 0173 07 00 01 8001"),
         new Golden<>(
             new Command.Close("s", 7, 60, false, Long.MAX_VALUE),
@@ -119,6 +123,7 @@ class EntryTest {
             new Outcome.Unsubscribed(Arrays.asList(SHARED, null)), "04 02 01 56 0167 0162 ac02 00"),
         new Golden<>(new Outcome.Published(300), "05 ac02"),
         new Golden<>(new Outcome.Refused(), "06"),
+        new Golden<>(new Outcome.Exceeded(), "0b"),
         new Golden<>(new Outcome.Stale(), "07"),
         new Golden<>(new Outcome.Put(true), "08 01"),
         new Golden<>(new Outcome.Taken("c"), "09 0163"),

@@ -113,6 +113,36 @@ class GroupTest {
     assertThat(outcome).isInstanceOf(Outcome.Refused.class);
   }
 
+  private Outcome open(String name, String owner, long expiry, int most, String... elsewhere) {
+    return apply(
+        new Command.Open(
+            name,
+            owner,
+            false,
+            expiry,
+            null,
+            HERE,
+            2,
+            new Command.Quota(most, List.of(elsewhere))));
+  }
+
+  @Test
+  void anOwnerHasAsManySessionsAsItMay() {
+    open("s");
+    // stored ones count, its own does not, whoever resumes it
+    assertThat(open("t", "owner", 100, 1)).isEqualTo(new Outcome.Exceeded());
+    assertThat(open("t", "owner", 0, 1)).isEqualTo(new Outcome.Exceeded());
+    assertThat(open("s", "owner", 100, 1, "s")).isInstanceOf(Outcome.Opened.class);
+    assertThat(open("t", "other", 100, 1)).isInstanceOf(Outcome.Opened.class);
+    // so do those that only nodes know, each name once
+    assertThat(open("u", "owner", 100, 2, "x")).isEqualTo(new Outcome.Exceeded());
+    assertThat(open("u", "owner", 100, 2, "s", "u")).isInstanceOf(Outcome.Opened.class);
+    // a session that has ended leaves room
+    apply(new Command.End("s"));
+    assertThat(open("v", "owner", 100, 2)).isInstanceOf(Outcome.Opened.class);
+    assertThat(open("w", "owner", 100, 2)).isEqualTo(new Outcome.Exceeded());
+  }
+
   @Test
   void cleanStartEndsWhatWasThere() {
     long epoch = open("s");

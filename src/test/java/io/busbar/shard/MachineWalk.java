@@ -169,7 +169,10 @@ final class MachineWalk {
               random.nextInt(40),
               random.nextInt(2) == 0 ? null : will(),
               new Location("n" + random.nextInt(2), random.nextInt(2), serial++),
-              1 + random.nextInt(3));
+              1 + random.nextInt(3),
+              random.nextInt(5) == 0
+                  ? new Command.Quota(1 + random.nextInt(NAMES), List.of("s0", "elsewhere"))
+                  : null);
       case 5 ->
           new Command.Close(
               name, epoch, random.nextInt(20) - 1, random.nextInt(2) == 0, random.nextInt(6));

@@ -24,7 +24,14 @@ final class Samples {
     return switch (random.nextInt(17)) {
       case 0 ->
           new Command.Open(
-              string(), string(), flag(), number(), will(), location(), random.nextInt(70_000));
+              string(),
+              string(),
+              flag(),
+              number(),
+              will(),
+              location(),
+              random.nextInt(70_000),
+              optional(() -> new Command.Quota(random.nextInt(101), list(this::string))));
       case 1 -> new Command.Close(string(), number(), random.nextInt(9) - 1, flag(), number());
       case 2 -> new Command.Subscribe(string(), number(), list(this::subscription));
       case 3 -> new Command.Unsubscribe(string(), number(), list(this::string));
@@ -76,7 +83,7 @@ final class Samples {
       case 1 -> new Outcome.Subscribed(list(this::flag));
       case 2 -> new Outcome.Unsubscribed(list(() -> optional(this::subscription)));
       case 3 -> new Outcome.Published(random.nextInt(300));
-      case 4 -> new Outcome.Refused();
+      case 4 -> flag() ? new Outcome.Refused() : new Outcome.Exceeded();
       case 5 -> new Outcome.Stale();
       case 6 -> new Outcome.Put(flag());
       case 7 -> new Outcome.Taken(string());

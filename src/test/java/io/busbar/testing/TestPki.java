@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.tool.Certificates;
 import java.io.IOException;
@@ -182,12 +183,21 @@ public final class TestPki {
   /** Says who it is; a user name of null is none. */
   public static Packet.Connack connect(RawClient client, String user, String session)
       throws IOException {
+    request(client, user, session, 0);
+    return client.read(Packet.Connack.class);
+  }
+
+  /** The same, the answer being the caller's, of a session that lasts so many seconds longer. */
+  public static void request(RawClient client, String user, String session, int expirySeconds)
+      throws IOException {
+    PropertyWriter properties = new PropertyWriter();
+    if (expirySeconds > 0) {
+      properties.number(Property.SESSION_EXPIRY_INTERVAL, expirySeconds);
+    }
     client.send(
         RawClient.bytes(
             out ->
-                Encoder.connect(
-                    out, client.version(), session, true, 30, user, null, new PropertyWriter())));
-    return client.read(Packet.Connack.class);
+                Encoder.connect(out, client.version(), session, true, 30, user, null, properties)));
   }
 
   private static X509Certificate read(Path pem) throws IOException, GeneralSecurityException {
