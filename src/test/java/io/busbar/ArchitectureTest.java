@@ -204,7 +204,7 @@ class ArchitectureTest {
     only("io.vertx.spi.cluster..", "io.busbar");
     only("io.microraft..", "io.busbar.store..");
     only("picocli..", "io.busbar", "io.busbar.cli..", "io.busbar.tool..");
-    only("org.bouncycastle..", "io.busbar.tool..");
+    only("org.bouncycastle..", "io.busbar.config..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");
     only("org.snakeyaml..", "io.busbar.config..");
     only(

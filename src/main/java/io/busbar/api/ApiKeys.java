@@ -2,6 +2,7 @@ package io.busbar.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.busbar.config.WatchedFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,37 +31,31 @@ final class ApiKeys {
   private static final int HASH_BYTES = 32;
 
   private final Path file;
+  private final WatchedFiles watched;
   private volatile List<Known> known = List.of();
-  private String seen = "";
 
   private record Known(Role role, byte[] hash) {}
 
   ApiKeys(Path file) {
     this.file = file;
+    this.watched = new WatchedFiles(List.of(file));
   }
 
   /** Reads the file if it is another than before; what cannot be read lets nobody in. */
   void refresh() {
+    if (!watched.haveChanged()) {
+      return;
+    }
     try {
-      String now = Files.getLastModifiedTime(file) + " " + Files.size(file);
-      if (now.equals(seen)) {
-        return;
-      }
-      seen = now;
       if (Files.size(file) > MAX_BYTES) {
         throw new IOException("larger than " + MAX_BYTES + " bytes");
       }
       known = read(Files.readAllLines(file, UTF_8));
       LOG.info("keys of the API read: file={} keys={}", file, known.size());
     } catch (IOException | IllegalArgumentException e) {
-      if (!known.isEmpty() || !seen.equals("none")) {
-        LOG.error(
-            "keys of the API cannot be read, nobody is let in: file={} cause={}",
-            file,
-            e.toString());
-      }
+      LOG.error(
+          "keys of the API cannot be read, nobody is let in: file={} cause={}", file, e.toString());
       known = List.of();
-      seen = "none";
     }
   }
 

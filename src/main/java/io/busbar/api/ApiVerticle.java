@@ -1,15 +1,24 @@
 package io.busbar.api;
 
+import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PemKeyCertOptions;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Serves the management API over HTTPS, to those who have a key. */
 public final class ApiVerticle extends VerticleBase {
+  private static final Logger LOG = LoggerFactory.getLogger(ApiVerticle.class);
+
+  /** How often the certificate is looked at, in milliseconds. */
+  private static final long LOOK = 1_000;
+
   private static final int MAX_HEADER_BYTES = 16_384;
   private static final int MAX_REQUEST_LINE_BYTES = 8_192;
   private static final int IDLE_SECONDS = 60;
@@ -47,7 +56,39 @@ public final class ApiVerticle extends VerticleBase {
                     .createHttpServer(options)
                     .requestHandler(this::answer)
                     .listen(api.address().port(), api.address().host()))
-        .onSuccess(listening -> port = listening.actualPort());
+        .onSuccess(
+            listening -> {
+              port = listening.actualPort();
+              watch(listening, options);
+            });
+  }
+
+  /** A certificate that is replaced is shown within seconds. */
+  private void watch(HttpServer server, HttpServerOptions options) {
+    ServerCertificate certificate = new ServerCertificate(api.certificate(), api.key());
+    vertx.executeBlocking(certificate::isRenewed);
+    vertx.setPeriodic(
+        LOOK,
+        t ->
+            vertx
+                .executeBlocking(certificate::isRenewed)
+                .compose(
+                    isRenewed ->
+                        isRenewed
+                            ? server.updateSSLOptions(options.getSslOptions(), true)
+                            : Future.succeededFuture(false))
+                .onSuccess(
+                    isRenewed -> {
+                      if (isRenewed) {
+                        LOG.info("certificate of the API renewed");
+                      }
+                    })
+                .onFailure(
+                    e ->
+                        LOG.error(
+                            "certificate of the API not renewed, the one before is still shown:"
+                                + " cause={}",
+                            e.getMessage())));
   }
 
   /** The port that is listened on, once deployed; any thread. */

@@ -3,6 +3,7 @@ package io.busbar.broker;
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
+import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.session.Acks;
@@ -23,6 +24,8 @@ import io.vertx.core.net.NetSocket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The connections of one event loop; there is one such verticle per loop. Its state is the {@link
@@ -34,6 +37,11 @@ public final class ConnectionVerticle extends VerticleBase {
 
   /** How long the authorization verticle may take, in milliseconds. */
   private static final long AUTHORIZATION = 5_000;
+
+  /** How often certificates are looked at, in milliseconds. */
+  private static final long LOOK = 1_000;
+
+  private static final Logger LOG = LoggerFactory.getLogger(ConnectionVerticle.class);
 
   private final Broker broker;
   private final int id;
@@ -183,6 +191,10 @@ public final class ConnectionVerticle extends VerticleBase {
     }
     NetServer server = vertx.createNetServer(options);
     servers.add(server);
+    if (listener.protocol().tls() && id == 0) {
+      // a server is the same on all loops
+      watch(listener, server, options);
+    }
     String transport = listener.protocol().name().toLowerCase(Locale.ROOT);
     var handshakes = broker.telemetry.adder(Meter.PACKETS_REFUSED, "tls_handshake");
     server.exceptionHandler(e -> handshakes.increment());
@@ -193,6 +205,36 @@ public final class ConnectionVerticle extends VerticleBase {
             e ->
                 Future.failedFuture(
                     "listener %s: %s: %s".formatted(transport, listener.address(), reason(e))));
+  }
+
+  /** A certificate that is replaced is shown within seconds; who is connected stays so. */
+  private void watch(Settings.Listener listener, NetServer server, NetServerOptions options) {
+    ServerCertificate certificate =
+        new ServerCertificate(listener.certificate().orElseThrow(), listener.key().orElseThrow());
+    vertx.executeBlocking(certificate::isRenewed);
+    vertx.setPeriodic(
+        LOOK,
+        t ->
+            vertx
+                .executeBlocking(certificate::isRenewed)
+                .compose(
+                    isRenewed ->
+                        isRenewed && !isStopping
+                            ? Tls.renew(server, options)
+                            : Future.succeededFuture(false))
+                .onSuccess(
+                    isRenewed -> {
+                      if (isRenewed) {
+                        LOG.info("certificate renewed: listener={}", listener);
+                      }
+                    })
+                .onFailure(
+                    e ->
+                        LOG.error(
+                            "certificate not renewed, the one before is still shown: listener={}"
+                                + " cause={}",
+                            listener,
+                            reason(e))));
   }
 
   private static String reason(Throwable e) {

@@ -3,17 +3,14 @@ package io.busbar.broker;
 import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
 import io.busbar.config.NamespaceFile;
+import io.busbar.config.WatchedFiles;
 import io.busbar.event.Route;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,44 +36,46 @@ final class NamespaceLoader {
   private final Registry registry;
   private Vertx vertx;
 
-  /** What was read last, or tried to be. */
-  private List<String> seen = List.of();
-
-  private List<Path> files;
+  private WatchedFiles files;
   private List<Route> routes;
   private boolean isLoading;
 
   NamespaceLoader(Broker broker, Registry registry) {
     this.broker = broker;
     this.registry = registry;
-    this.files = broker.settings.namespaceFile().map(List::of).orElse(List.of());
+    this.files = new WatchedFiles(broker.settings.namespaceFile().map(List::of).orElse(List.of()));
   }
 
   /** Loads the file, and from then on whenever it changes; nothing to do without one. */
   Future<Void> start(Vertx ofNode) {
     vertx = ofNode;
-    if (files.isEmpty()) {
+    if (files.files().isEmpty()) {
       return Future.succeededFuture();
     }
+    files.haveChanged();
     return load().onSuccess(done -> vertx.setPeriodic(LOOK, t -> look()));
   }
 
+  private Path first() {
+    return files.files().get(0);
+  }
+
   private void look() {
-    if (isLoading || seen.equals(stamps(files))) {
+    if (isLoading || !files.haveChanged()) {
       return;
     }
     load()
         .onSuccess(
             done -> {
               broker.telemetry.count(Meter.NAMESPACE_LOADS, "loaded");
-              LOG.info("namespace file loaded: file={}", files.get(0));
+              LOG.info("namespace file loaded: file={}", first());
             })
         .onFailure(
             e -> {
               broker.telemetry.count(Meter.NAMESPACE_LOADS, "refused");
               if (!(e instanceof ConfigException)) {
                 // the store's fault, not the file's: tried again
-                seen = List.of();
+                files.forget();
               }
               LOG.error("namespace file not loaded, all stays as it is: {}", e.getMessage());
             });
@@ -85,18 +84,17 @@ final class NamespaceLoader {
   /** Completes when the store has all of it. */
   private Future<Void> load() {
     isLoading = true;
-    // before it is read: what is written meanwhile is seen the next time
-    seen = stamps(files);
     NamespaceFile file;
     try {
-      file = NamespaceFile.read(files.get(0));
+      // looked at before it is read: what is written meanwhile is seen the next time
+      file = NamespaceFile.read(first());
     } catch (ConfigException e) {
       isLoading = false;
       return Future.failedFuture(e);
     }
-    if (!file.files().equals(files)) {
-      files = file.files();
-      seen = stamps(files);
+    if (!file.files().equals(files.files())) {
+      files = new WatchedFiles(file.files());
+      files.haveChanged();
     }
     if (routes != null && !routes.equals(file.routes())) {
       LOG.warn("routes of the namespace file have changed: they are in force after a restart");
@@ -119,7 +117,7 @@ final class NamespaceLoader {
               String why = whyNot(batch, appended);
               return why == null
                   ? append(plan, from + BATCH)
-                  : Future.failedFuture(new ConfigException(files.get(0) + ": " + why));
+                  : Future.failedFuture(new ConfigException(first() + ": " + why));
             });
   }
 
@@ -135,19 +133,5 @@ final class NamespaceLoader {
       }
     }
     return null;
-  }
-
-  /** What tells one state of files from another. */
-  private static List<String> stamps(List<Path> files) {
-    List<String> stamps = new ArrayList<>();
-    for (Path file : files) {
-      try {
-        BasicFileAttributes now = Files.readAttributes(file, BasicFileAttributes.class);
-        stamps.add(now.lastModifiedTime() + " " + now.size() + " " + now.fileKey());
-      } catch (IOException e) {
-        stamps.add("none");
-      }
-    }
-    return stamps;
   }
 }

@@ -1,7 +1,9 @@
 package io.busbar.broker;
 
 import io.busbar.config.Settings;
+import io.vertx.core.Future;
 import io.vertx.core.http.ClientAuth;
+import io.vertx.core.net.NetServer;
 import io.vertx.core.net.NetServerOptions;
 import io.vertx.core.net.OpenSSLEngineOptions;
 import io.vertx.core.net.PemKeyCertOptions;
@@ -36,6 +38,14 @@ final class Tls {
     if (OpenSSLEngineOptions.isAvailable()) {
       options.setSslEngineOptions(new OpenSSLEngineOptions());
     }
+  }
+
+  /**
+   * Has a server show what stands in its files now, to whoever connects from now on; if that is no
+   * certificate with its key, it shows what it did.
+   */
+  static Future<Boolean> renew(NetServer server, NetServerOptions options) {
+    return server.updateSSLOptions(options.getSslOptions(), true);
   }
 
   /** Accepts every certificate; see the class. */

@@ -1,11 +1,11 @@
 package io.busbar.cli;
 
+import io.busbar.config.CertifiedKey;
 import io.busbar.config.ConfigException;
 import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
 import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
-import io.busbar.tool.Certificates;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
@@ -150,7 +150,7 @@ final class Serving {
 
   private static void requireCertificate(String place, Path certificate, Path key) {
     try {
-      Certificates.require(new Certificates.Identity(certificate, key));
+      CertifiedKey.require(certificate, key);
     } catch (IOException e) {
       throw new ConfigException(place + ".certificate, key: " + e.getMessage(), e);
     }

@@ -1,14 +1,11 @@
 package io.busbar.tool;
 
+import io.busbar.config.CertifiedKey;
 import java.io.IOException;
-import java.io.Reader;
 import java.io.StringWriter;
 import java.math.BigInteger;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFileAttributeView;
@@ -18,7 +15,6 @@ import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.SecureRandom;
-import java.security.Signature;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
@@ -28,7 +24,6 @@ import java.util.Date;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
-import org.bouncycastle.asn1.pkcs.PrivateKeyInfo;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x500.X500NameBuilder;
 import org.bouncycastle.asn1.x500.style.BCStyle;
@@ -39,15 +34,10 @@ import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.asn1.x509.KeyUsage;
-import org.bouncycastle.cert.X509CertificateHolder;
 import org.bouncycastle.cert.X509v3CertificateBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509ExtensionUtils;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
-import org.bouncycastle.openssl.PEMException;
-import org.bouncycastle.openssl.PEMKeyPair;
-import org.bouncycastle.openssl.PEMParser;
-import org.bouncycastle.openssl.jcajce.JcaPEMKeyConverter;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
 import org.bouncycastle.operator.OperatorCreationException;
@@ -87,13 +77,11 @@ public final class Certificates {
    */
   public record Identity(Path certificate, Path key) {}
 
-  private record Pair(X509Certificate certificate, PrivateKey key) {}
-
-  private Certificates(Path directory, Instant now, Pair authority) {
+  private Certificates(Path directory, Instant now, CertifiedKey authority) {
     this.directory = directory;
     this.now = now;
-    this.authority = authority.certificate;
-    this.authorityKey = authority.key;
+    this.authority = authority.certificate();
+    this.authorityKey = authority.key();
   }
 
   /**
@@ -115,14 +103,14 @@ public final class Certificates {
                   certificate ? files.certificate : files.key));
     }
     if (certificate) {
-      Pair found = read(files);
-      if (!belongTogether(found)) {
+      CertifiedKey found = read(files);
+      if (!found.belongTogether()) {
         throw new IOException(files.key + ": is not the key of " + files.certificate);
       }
-      if (found.certificate.getNotAfter().toInstant().isBefore(now.plus(RENEWAL))) {
+      if (found.certificate().getNotAfter().toInstant().isBefore(now.plus(RENEWAL))) {
         throw new IOException(
             "%s: ends on %s (delete it and its key to have a new authority made)"
-                .formatted(files.certificate, found.certificate.getNotAfter().toInstant()));
+                .formatted(files.certificate, found.certificate().getNotAfter().toInstant()));
       }
       return new Certificates(directory, now, found);
     }
@@ -135,23 +123,11 @@ public final class Certificates {
               .addExtension(Extension.basicConstraints, true, new BasicConstraints(0))
               .addExtension(
                   Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
-      Pair made = new Pair(signed(builder, keys.getPrivate()), keys.getPrivate());
+      CertifiedKey made = new CertifiedKey(signed(builder, keys.getPrivate()), keys.getPrivate());
       write(made, files);
       return new Certificates(directory, now, made);
     } catch (GeneralSecurityException | OperatorCreationException e) {
       throw platformLacksP256(e);
-    }
-  }
-
-  /**
-   * Judges a server's or client's own files before they are used.
-   *
-   * @throws IOException if they are not a certificate and its private key in PEM; its message names
-   *     the file
-   */
-  public static void require(Identity files) throws IOException {
-    if (!belongTogether(read(files))) {
-      throw new IOException(files.key + ": is not the key of " + files.certificate);
     }
   }
 
@@ -225,7 +201,7 @@ public final class Certificates {
       if (alternatives.isPresent()) {
         builder.addExtension(Extension.subjectAlternativeName, false, alternatives.get());
       }
-      write(new Pair(signed(builder, authorityKey), keys.getPrivate()), files);
+      write(new CertifiedKey(signed(builder, authorityKey), keys.getPrivate()), files);
       return files;
     } catch (GeneralSecurityException | OperatorCreationException e) {
       throw platformLacksP256(e);
@@ -233,18 +209,18 @@ public final class Certificates {
   }
 
   /** Whether a certificate found on disk can be kept. */
-  private boolean serves(Pair found, String name, Optional<GeneralNames> alternatives)
+  private boolean serves(CertifiedKey found, String name, Optional<GeneralNames> alternatives)
       throws IOException {
     try {
-      found.certificate.verify(authority.getPublicKey());
+      found.certificate().verify(authority.getPublicKey());
     } catch (GeneralSecurityException e) {
       return false; // Of another authority: issued anew.
     }
-    return !found.certificate.getNotAfter().toInstant().isBefore(now.plus(RENEWAL))
-        && X500Name.getInstance(found.certificate.getSubjectX500Principal().getEncoded())
+    return !found.certificate().getNotAfter().toInstant().isBefore(now.plus(RENEWAL))
+        && X500Name.getInstance(found.certificate().getSubjectX500Principal().getEncoded())
             .equals(named(name))
-        && alternatives(found.certificate).equals(alternatives)
-        && belongTogether(found);
+        && alternatives(found.certificate()).equals(alternatives)
+        && found.belongTogether();
   }
 
   private static Optional<GeneralNames> alternatives(X509Certificate certificate)
@@ -254,27 +230,6 @@ public final class Certificates {
         ? Optional.empty()
         : Optional.of(
             GeneralNames.getInstance(JcaX509ExtensionUtils.parseExtensionValue(extension)));
-  }
-
-  private static boolean belongTogether(Pair pair) {
-    try {
-      byte[] probe = {1};
-      Signature signature =
-          Signature.getInstance(
-              switch (pair.key.getAlgorithm()) {
-                case "EC", "ECDSA" -> SIGNATURE;
-                case "RSA" -> "SHA256withRSA";
-                default -> pair.key.getAlgorithm();
-              });
-      signature.initSign(pair.key);
-      signature.update(probe);
-      byte[] signed = signature.sign();
-      signature.initVerify(pair.certificate.getPublicKey());
-      signature.update(probe);
-      return signature.verify(signed);
-    } catch (GeneralSecurityException e) {
-      return false; // Not even keys of one kind.
-    }
   }
 
   private static X509v3CertificateBuilder builder(
@@ -333,44 +288,13 @@ public final class Certificates {
     return name;
   }
 
-  private static Pair read(Identity files) throws IOException {
-    try {
-      X509CertificateHolder holder = pem(files.certificate, X509CertificateHolder.class);
-      X509Certificate certificate = new JcaX509CertificateConverter().getCertificate(holder);
-      JcaPEMKeyConverter converter = new JcaPEMKeyConverter();
-      return new Pair(certificate, converter.getPrivateKey(pem(files.key, PrivateKeyInfo.class)));
-    } catch (GeneralSecurityException | PEMException e) {
-      throw new IOException(
-          "%s, %s: not a certificate and its key in PEM: %s"
-              .formatted(files.certificate, files.key, e.getMessage()),
-          e);
-    }
+  private static CertifiedKey read(Identity files) throws IOException {
+    return CertifiedKey.read(files.certificate, files.key);
   }
 
-  /** The first PEM object of a file; an old-style key pair counts as its private key. */
-  private static <T> T pem(Path file, Class<T> kind) throws IOException {
-    try (Reader reader = Files.newBufferedReader(file, StandardCharsets.US_ASCII);
-        PEMParser parser = new PEMParser(reader)) {
-      Object found = parser.readObject();
-      if (found instanceof PEMKeyPair pair) {
-        found = pair.getPrivateKeyInfo();
-      }
-      if (!kind.isInstance(found)) {
-        throw new IOException(
-            "%s: no %s found (allowed: PEM)"
-                .formatted(file, kind == PrivateKeyInfo.class ? "private key" : "certificate"));
-      }
-      return kind.cast(found);
-    } catch (NoSuchFileException | AccessDeniedException e) {
-      throw new IOException(file + ": does not exist or cannot be read", e);
-    } catch (CharacterCodingException | PEMException e) {
-      throw new IOException(file + ": not PEM: " + e.getMessage(), e);
-    }
-  }
-
-  private static void write(Pair pair, Identity files) throws IOException {
-    write(files.key, new JcaPKCS8Generator(pair.key, null), true);
-    write(files.certificate, pair.certificate, false);
+  private static void write(CertifiedKey pair, Identity files) throws IOException {
+    write(files.key, new JcaPKCS8Generator(pair.key(), null), true);
+    write(files.certificate, pair.certificate(), false);
   }
 
   /** A reader sees the old file or the whole new one, and nobody else ever sees a key. */
