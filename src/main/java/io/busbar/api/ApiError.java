@@ -34,6 +34,10 @@ final class ApiError extends RuntimeException {
     return status;
   }
 
+  String code() {
+    return code;
+  }
+
   JsonObject toJson() {
     return new JsonObject()
         .put("error", new JsonObject().put("code", code).put("message", getMessage()));

@@ -21,7 +21,6 @@ public final class ApiVerticle extends VerticleBase {
 
   private static final int MAX_HEADER_BYTES = 16_384;
   private static final int MAX_REQUEST_LINE_BYTES = 8_192;
-  private static final int IDLE_SECONDS = 60;
 
   private final Settings.Api api;
   private final Management management;
@@ -39,7 +38,7 @@ public final class ApiVerticle extends VerticleBase {
         new HttpServerOptions()
             .setMaxHeaderSize(MAX_HEADER_BYTES)
             .setMaxInitialLineLength(MAX_REQUEST_LINE_BYTES)
-            .setIdleTimeout(IDLE_SECONDS)
+            .setIdleTimeout(Management.IDLE_SECONDS)
             .setSsl(true)
             .setUseAlpn(true)
             .setEnabledSecureTransportProtocols(Set.of("TLSv1.2", "TLSv1.3"))

@@ -78,7 +78,7 @@ public final class HttpVerticle extends VerticleBase {
             .setMaxHeaderSize(MAX_HEADER_BYTES)
             .setMaxInitialLineLength(MAX_REQUEST_LINE_BYTES)
             .setHttp2ClearTextEnabled(false)
-            .setIdleTimeout(IDLE_SECONDS);
+            .setIdleTimeout(management.isPresent() ? Management.IDLE_SECONDS : IDLE_SECONDS);
     HttpServer server =
         vertx
             .createHttpServer(options)

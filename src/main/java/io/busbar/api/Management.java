@@ -7,6 +7,7 @@ import io.busbar.config.Settings;
 import io.busbar.mqtt.Topics;
 import io.busbar.policy.Explanation;
 import io.busbar.policy.PermissionBinding.Permission;
+import io.busbar.policy.Resource.Kind;
 import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
@@ -41,6 +42,10 @@ import org.slf4j.LoggerFactory;
 public final class Management {
   private static final Logger LOG = LoggerFactory.getLogger(Management.class);
   private static final int MAX_BODY = 1 << 20;
+
+  /** Connections may be silent for so long: a receiver waits up to two minutes for events. */
+  static final int IDLE_SECONDS = 150;
+
   private static final int MAX_TOPIC = 65_535;
   private static final int MAX_LEVELS = 128;
   private static final String EXPLAIN = "/explain";
@@ -49,6 +54,7 @@ public final class Management {
   private final EventBus bus;
   private final Telemetry telemetry;
   private final Resources resources;
+  private final Events events;
 
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
@@ -71,15 +77,17 @@ public final class Management {
     this.bus = bus;
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
+    this.events = new Events(bus, keys);
     this.resources =
         new Resources(
             bus,
-            settings.profile(),
+            settings,
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
   }
 
   /** Begins to look after itself, once a second. */
   void start(Vertx vertx) {
+    events.start(vertx);
     vertx.setPeriodic(
         1_000,
         t -> {
@@ -101,12 +109,19 @@ public final class Management {
 
   /** Whether a path is one of the API's. */
   static boolean handles(String path) {
-    return path.equals(EXPLAIN) || ResourcePath.is(path);
+    return path.equals(EXPLAIN) || Events.handles(path) || ResourcePath.is(path);
   }
 
   /** Answers a request, one day. */
   void handle(HttpServerRequest request) {
     Future<Answer> answer;
+    if (Events.handles(request.path())) {
+      read(request)
+          .compose(body -> events.answer(request, body))
+          .onSuccess(good -> sendEvents(request, good))
+          .onFailure(e -> fail(request, e));
+      return;
+    }
     try {
       Role role = role(request);
       answer = read(request).compose(body -> answer(request, role, body));
@@ -181,6 +196,9 @@ public final class Management {
     if (path.isArm()) {
       ApiVersions.require(query.get("api-version"));
     }
+    if (path.action() != null && !request.method().equals(HttpMethod.POST)) {
+      throw notAllowed(request, "POST");
+    }
     return switch (request.method().name()) {
       case "GET" -> resources.get(path, query, request.absoluteURI());
       // whether it exists
@@ -192,7 +210,11 @@ public final class Management {
       }
       case "PATCH" -> {
         require(role, Role.OPERATOR);
-        if (path.kind() != null) {
+        boolean isPatched =
+            path.kind() == null
+                || path.kind() == Kind.TOPIC
+                || path.kind() == Kind.EVENT_SUBSCRIPTION;
+        if (!isPatched) {
           throw notAllowed(request, "GET, PUT, DELETE");
         }
         yield resources.patch(path, body);
@@ -200,6 +222,13 @@ public final class Management {
       case "DELETE" -> {
         require(role, Role.OPERATOR);
         yield resources.delete(path);
+      }
+      case "POST" -> {
+        if (path.action() == null) {
+          throw notAllowed(request, "GET, PUT, PATCH, DELETE");
+        }
+        require(role, Role.OWNER);
+        yield resources.keys(path, body);
       }
       default -> throw notAllowed(request, "GET, PUT, PATCH, DELETE");
     };
@@ -299,6 +328,12 @@ public final class Management {
         answer.body() == null ? "" : answer.body().encode());
   }
 
+  /** Not logged, as there may be thousands a second. */
+  private void sendEvents(HttpServerRequest request, Answer answer) {
+    telemetry.count(Meter.API_REQUESTS, Integer.toString(answer.status()));
+    HttpVerticle.send(request, answer.status(), HttpVerticle.JSON, answer.body().encode());
+  }
+
   private void fail(HttpServerRequest request, Throwable cause) {
     ApiError error = error(cause).orElse(null);
     if (error == null) {
@@ -313,6 +348,7 @@ public final class Management {
         error.status(),
         request.remoteAddress(),
         error.getMessage());
+    request.response().putHeader("x-ms-error-code", error.code());
     if (error.status() == 401) {
       request.response().putHeader("www-authenticate", "Bearer");
     }

@@ -135,7 +135,10 @@ final class NamespaceShape {
         .put(SPACES, spaces);
     JsonObject json =
         new JsonObject()
-            .put("id", new ResourcePath(path.root(), true, name, null, null).id(Kind.NAMESPACE, ""))
+            .put(
+                "id",
+                new ResourcePath(path.root(), true, name, null, null, null, null)
+                    .id(Kind.NAMESPACE, ""))
             .put("name", name)
             .put("type", ResourcePath.type(Kind.NAMESPACE))
             .put("location", sent.getString("location", "local"))

@@ -20,9 +20,20 @@ import java.util.List;
  * @param isArm whether it is of the first form
  * @param namespace its name, or null for all of them
  * @param kind null for the namespace itself
- * @param name null for all of the kind
+ * @param name null for all of the kind; of an event subscription with its topic: topic/name
+ * @param topic whose event subscriptions it leads to, or null
+ * @param action that is to be done, or null
  */
-record ResourcePath(String root, boolean isArm, String namespace, Kind kind, String name) {
+record ResourcePath(
+    String root,
+    boolean isArm,
+    String namespace,
+    Kind kind,
+    String name,
+    String topic,
+    String action) {
+  private static final List<String> ACTIONS = List.of("listKeys", "regenerateKey");
+
   private static final String PROVIDER = "Microsoft.EventGrid";
   private static final List<Kind> BELOW =
       List.of(
@@ -30,7 +41,8 @@ record ResourcePath(String root, boolean isArm, String namespace, Kind kind, Str
           Kind.CLIENT_GROUP,
           Kind.TOPIC_SPACE,
           Kind.PERMISSION_BINDING,
-          Kind.CA_CERTIFICATE);
+          Kind.CA_CERTIFICATE,
+          Kind.TOPIC);
 
   /** Whether a path may be one of them. */
   static boolean is(String path) {
@@ -64,15 +76,43 @@ record ResourcePath(String root, boolean isArm, String namespace, Kind kind, Str
       root += "/providers/" + PROVIDER;
     }
     List<String> rest = segments.subList(at + 1, segments.size());
-    if (rest.size() > 3) {
+    String action = action(rest);
+    if (action != null) {
+      rest = rest.subList(0, rest.size() - 1);
+    }
+    String namespace = rest.isEmpty() ? null : rest.get(0);
+    Kind kind = rest.size() < 2 ? null : kind(rest.get(1));
+    String name = rest.size() < 3 ? null : rest.get(2);
+    if (rest.size() <= 3 && !(kind == Kind.TOPIC && action != null && name == null)) {
+      return new ResourcePath(root, isArm, namespace, kind, name, null, action);
+    }
+    boolean isSubscription =
+        kind == Kind.TOPIC
+            && rest.size() <= 5
+            && action == null
+            && is(rest, 3, Kind.EVENT_SUBSCRIPTION.plural());
+    if (!isSubscription) {
       throw unknown(path);
     }
     return new ResourcePath(
         root,
         isArm,
-        rest.isEmpty() ? null : rest.get(0),
-        rest.size() < 2 ? null : kind(rest.get(1)),
-        rest.size() < 3 ? null : rest.get(2));
+        namespace,
+        Kind.EVENT_SUBSCRIPTION,
+        rest.size() < 5 ? null : name + "/" + rest.get(4),
+        name,
+        null);
+  }
+
+  /** Of the namespace, or of a topic. */
+  private static String action(List<String> rest) {
+    int last = rest.size() - 1;
+    for (String action : ACTIONS) {
+      if ((last == 1 || last == 3) && is(rest, last, action)) {
+        return action;
+      }
+    }
+    return null;
   }
 
   private static List<String> segments(String path) {
@@ -118,7 +158,8 @@ record ResourcePath(String root, boolean isArm, String namespace, Kind kind, Str
     return new ApiError(
         404,
         "InvalidResourceType",
-        "the path '%s' leads to nothing (allowed: /subscriptions/S/resourceGroups/G/providers/%s/namespaces/NAMESPACE/TYPE/NAME, or /namespaces/NAMESPACE/TYPE/NAME)"
+        ("the path '%s' leads to nothing (allowed: /subscriptions/S/resourceGroups/G/providers/%s/namespaces/NAMESPACE/TYPE/NAME, or"
+                + " /namespaces/NAMESPACE/TYPE/NAME)")
             .formatted(shown(path), PROVIDER));
   }
 
@@ -129,11 +170,23 @@ record ResourcePath(String root, boolean isArm, String namespace, Kind kind, Str
   /** The id of a resource of a kind, or of the namespace. */
   String id(Kind of, String named) {
     String own = root + "/namespaces/" + namespace;
+    if (of == Kind.EVENT_SUBSCRIPTION) {
+      int slash = named.indexOf('/');
+      return own
+          + "/topics/"
+          + named.substring(0, slash)
+          + "/"
+          + of.plural()
+          + named.substring(slash);
+    }
     return of == Kind.NAMESPACE ? own : own + "/" + of.plural() + "/" + named;
   }
 
   /** The type of resources of a kind. */
   static String type(Kind kind) {
-    return PROVIDER + "/namespaces" + (kind == Kind.NAMESPACE ? "" : "/" + kind.plural());
+    return PROVIDER
+        + "/namespaces"
+        + (kind == Kind.EVENT_SUBSCRIPTION ? "/topics" : "")
+        + (kind == Kind.NAMESPACE ? "" : "/" + kind.plural());
   }
 }

@@ -4,16 +4,23 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
+import io.busbar.config.Limit;
+import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.ResourceForm;
+import io.busbar.config.Settings;
+import io.busbar.policy.AccessKeys;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.ClientGroup;
+import io.busbar.policy.EventSubscription;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.shard.QueueRules;
 import io.busbar.shard.StoredResource;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
@@ -23,6 +30,8 @@ import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URLEncoder;
+import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -61,13 +70,18 @@ final class Resources {
               Kind.PERMISSION_BINDING, 100,
               Kind.CA_CERTIFICATE, 10));
 
+  private static final int KEY_BYTES = 32;
+  private static final SecureRandom RANDOM = new SecureRandom();
+
   private final EventBus bus;
   private final Profile profile;
+  private final Limits limits;
   private final NamespaceShape shape;
 
-  Resources(EventBus bus, Profile profile, NamespaceShape shape) {
+  Resources(EventBus bus, Settings settings, NamespaceShape shape) {
     this.bus = bus;
-    this.profile = profile;
+    this.profile = settings.profile();
+    this.limits = settings.limits();
     this.shape = shape;
   }
 
@@ -117,8 +131,11 @@ final class Resources {
       }
     }
     String filter = query.get("$filter");
-    Predicate<String> names =
+    Predicate<String> wanted =
         filter == null || filter.isBlank() ? name -> true : NameFilter.of(filter);
+    String below = path.topic() == null ? "" : Kind.TOPIC.id(path.topic()) + "/";
+    Predicate<String> names =
+        id -> id.startsWith(below) && wanted.test(id.substring(below.length()));
     String after = after(query.get("$skipToken"));
     return bus.<Bus.Local>request(
             Bus.AUTHORIZATION,
@@ -198,6 +215,7 @@ final class Resources {
     JsonObject properties = new JsonObject(Buffer.buffer(stored.value()));
     String name = (String) properties.remove("name");
     Kind kind = Kind.of(stored.kind());
+    String own = name.substring(name.indexOf('/') + 1);
     if (kind == Kind.CA_CERTIFICATE) {
       CaCertificate authority =
           (CaCertificate) ResourceForm.decode(kind, stored.value()).resource();
@@ -208,7 +226,7 @@ final class Resources {
     properties.put("provisioningState", "Succeeded");
     return new JsonObject()
         .put("id", path.id(kind, name))
-        .put("name", name)
+        .put("name", own)
         .put("type", ResourcePath.type(kind))
         .put("systemData", systemData(stored))
         .put("properties", properties);
@@ -221,6 +239,59 @@ final class Resources {
         .put("createdByType", "Application")
         .put("createdAt", Instant.ofEpochMilli(stored.created()).toString())
         .put("lastModifiedAt", Instant.ofEpochMilli(stored.modified()).toString());
+  }
+
+  // --- keys ---
+
+  /** The keys for events; they are made when they are asked for first. */
+  Future<Answer> keys(ResourcePath path, byte[] body) {
+    return namespace(path)
+        .compose(
+            namespace ->
+                path.kind() == null
+                    ? Future.succeededFuture()
+                    : find(Kind.TOPIC, Kind.TOPIC.id(path.name())))
+        .compose(
+            topic -> {
+              if (path.kind() != null && topic == null) {
+                throw ApiError.notFound(what(Kind.TOPIC, path.name()));
+              }
+              return find(Kind.ACCESS_KEYS, "");
+            })
+        .compose(
+            found -> {
+              AccessKeys now =
+                  found == null
+                      ? new AccessKeys(key(), key())
+                      : (AccessKeys)
+                          ResourceForm.decode(Kind.ACCESS_KEYS, found.value()).resource();
+              AccessKeys next = now;
+              if (path.action().equals("regenerateKey")) {
+                String which = String.valueOf(object(body).getValue("keyName"));
+                next =
+                    switch (which) {
+                      case "key1" -> new AccessKeys(key(), now.key2());
+                      case "key2" -> new AccessKeys(now.key1(), key());
+                      default -> throw ApiError.invalid("keyName: none (allowed: key1, key2)");
+                    };
+              }
+              JsonObject json = new JsonObject().put("key1", next.key1()).put("key2", next.key2());
+              if (found != null && next.equals(now)) {
+                return Future.succeededFuture(new Answer(200, json));
+              }
+              ResourceForm form = new ResourceForm(next, null);
+              return append(
+                      List.of(
+                          new Command.PutResource(
+                              Kind.ACCESS_KEYS.code(), "", null, OWNER, form.encode())))
+                  .map(stored -> new Answer(200, json));
+            });
+  }
+
+  private static String key() {
+    byte[] key = new byte[KEY_BYTES];
+    RANDOM.nextBytes(key);
+    return Base64.getEncoder().encodeToString(key);
   }
 
   // --- changing ---
@@ -238,7 +309,7 @@ final class Resources {
                 }
                 requireOurs(now);
                 byte[] value = shape.made(path.namespace(), object(body));
-                return store(path, Kind.NAMESPACE, "", null, value);
+                return store(path, Kind.NAMESPACE, "", null, value, List.of());
               });
     }
     return namespace(path)
@@ -247,16 +318,13 @@ final class Resources {
             now -> {
               requireOurs(now);
               ResourceForm form = ResourceForm.parse(path.kind(), name(path, now), body);
-              return judge(form.resource(), now)
-                  .compose(
-                      good ->
-                          store(
-                              path,
-                              path.kind(),
-                              form.resource().id(),
-                              form.resource().key(),
-                              form.encode()));
+              return judge(form.resource(), now).compose(besides -> store(path, form, besides));
             });
+  }
+
+  private Future<Answer> store(ResourcePath path, ResourceForm form, List<Command> besides) {
+    Resource resource = form.resource();
+    return store(path, resource.kind(), resource.id(), resource.key(), form.encode(), besides);
   }
 
   /** The name as it was first given: its case does not change. */
@@ -266,13 +334,34 @@ final class Resources {
 
   Future<Answer> patch(ResourcePath path, byte[] body) {
     requireOne(path);
+    JsonObject change = object(body);
     return namespace(path)
         .compose(
-            now -> {
-              requireOurs(now);
-              byte[] value = shape.changed(now, object(body));
-              return store(path, Kind.NAMESPACE, "", null, value);
+            namespace -> {
+              if (path.kind() == null) {
+                requireOurs(namespace);
+                byte[] value = shape.changed(namespace, change);
+                return store(path, Kind.NAMESPACE, "", null, value, List.of());
+              }
+              return find(path.kind(), path.kind().id(path.name()))
+                  .compose(now -> patch(path, now, change));
             });
+  }
+
+  /** What is sent takes the place of what was there, property by property. */
+  private Future<Answer> patch(ResourcePath path, StoredResource now, JsonObject change) {
+    if (now == null) {
+      throw ApiError.notFound(what(path.kind(), path.name()));
+    }
+    requireOurs(now);
+    JsonObject properties = new JsonObject(Buffer.buffer(now.value()));
+    if (change.getValue("properties") instanceof JsonObject sent) {
+      properties.mergeIn(sent, true);
+    }
+    JsonObject whole = new JsonObject().put("properties", properties);
+    ResourceForm form =
+        ResourceForm.parse(path.kind(), name(path, now), whole.toBuffer().getBytes());
+    return judge(form.resource(), now).compose(besides -> store(path, form, besides));
   }
 
   private static JsonObject object(byte[] body) {
@@ -296,8 +385,12 @@ final class Resources {
     }
   }
 
-  /** What the resource alone does not tell: others that it refers to, or that are there already. */
-  private Future<Void> judge(Resource resource, StoredResource now) {
+  /**
+   * What the resource alone does not tell: others that it refers to, or that are there already.
+   *
+   * @return what has to be done besides
+   */
+  private Future<List<Command>> judge(Resource resource, StoredResource now) {
     if (resource instanceof Client client && now != null) {
       Client before = (Client) ResourceForm.decode(Kind.CLIENT, now.value()).resource();
       if (!before.authenticationName().equals(client.authenticationName())) {
@@ -319,7 +412,41 @@ final class Resources {
     if (now == null && most != null) {
       good = good.compose(v -> isRoom(resource.kind(), most));
     }
-    return good;
+    return resource instanceof EventSubscription subscription
+        ? queue(subscription)
+        : good.map(List.of());
+  }
+
+  /** The queue of a subscription, with its rules. */
+  private Future<List<Command>> queue(EventSubscription subscription) {
+    return find(Kind.TOPIC, Kind.TOPIC.id(subscription.topic()))
+        .map(
+            found -> {
+              if (found == null) {
+                throw new ApiError(
+                    404,
+                    "ParentResourceNotFound",
+                    what(Kind.TOPIC, subscription.topic()) + " was not found");
+              }
+              NamespaceTopic topic =
+                  (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, found.value()).resource();
+              Duration retention = Duration.ofDays(topic.eventRetentionInDays());
+              Duration ttl = subscription.eventTimeToLive().orElse(retention);
+              if (ttl.compareTo(retention) > 0) {
+                throw ApiError.invalid(
+                    "properties.deliveryConfiguration.queue.eventTimeToLive: %s (allowed: up to %s, the topic's retention)"
+                        .formatted(ttl, retention));
+              }
+              return List.of(
+                  new Command.Queue(
+                      subscription.id(),
+                      new QueueRules(
+                          subscription.receiveLockDuration().toMillis(),
+                          subscription.maxDeliveryCount(),
+                          ttl.toMillis(),
+                          limits.intValue(Limit.EVENT_QUEUE_EVENTS),
+                          limits.get(Limit.EVENT_QUEUE_BYTES))));
+            });
   }
 
   private Future<Void> exists(Kind kind, String name, String property) {
@@ -355,9 +482,12 @@ final class Resources {
             });
   }
 
-  private Future<Answer> store(ResourcePath path, Kind kind, String id, String key, byte[] value) {
-    Command put = new Command.PutResource(kind.code(), id, key, OWNER, value);
-    return append(List.of(put))
+  private Future<Answer> store(
+      ResourcePath path, Kind kind, String id, String key, byte[] value, List<Command> besides) {
+    List<Command> commands = new ArrayList<>();
+    commands.add(new Command.PutResource(kind.code(), id, key, OWNER, value));
+    commands.addAll(besides);
+    return append(commands)
         .compose(
             outcomes -> {
               if (outcomes.get(0) instanceof Outcome.Taken taken) {
@@ -421,15 +551,20 @@ final class Resources {
               Kind.TOPIC_SPACE,
               Kind.CLIENT_GROUP,
               Kind.CLIENT,
-              Kind.CA_CERTIFICATE)) {
-        below = below.compose(v -> deleteAll(one));
+              Kind.CA_CERTIFICATE,
+              Kind.EVENT_SUBSCRIPTION,
+              Kind.TOPIC,
+              Kind.ACCESS_KEYS)) {
+        below = below.compose(v -> deleteAll(one, ""));
       }
+    } else if (kind == Kind.TOPIC) {
+      below = deleteAll(Kind.EVENT_SUBSCRIPTION, now.name() + "/");
     }
     return below
         .compose(v -> broken(kind, now))
         .compose(
             breaks ->
-                append(List.of(new Command.DeleteResource(kind.code(), now.name())))
+                append(gone(now))
                     .map(
                         outcomes ->
                             outcomes.get(0) instanceof Outcome.Deleted gone && gone.existed()
@@ -437,21 +572,29 @@ final class Resources {
                                 : new Answer(204, null)));
   }
 
-  private Future<Void> deleteAll(Kind kind) {
+  /** What deletes a resource, first of all. */
+  private static List<Command> gone(StoredResource one) {
+    Command delete = new Command.DeleteResource(one.kind(), one.name());
+    return Kind.of(one.kind()) == Kind.EVENT_SUBSCRIPTION
+        ? List.of(delete, new Command.Unqueue(one.name()))
+        : List.of(delete);
+  }
+
+  private Future<Void> deleteAll(Kind kind, String prefix) {
     return bus.<Bus.Local>request(
             Bus.AUTHORIZATION,
-            new Bus.ListResources(kind, null, BATCH, name -> true),
+            new Bus.ListResources(kind, null, BATCH, name -> name.startsWith(prefix)),
             Bus.local(TIMEOUT))
         .compose(
             reply -> {
               List<Command> gone = new ArrayList<>();
               for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
                 requireOurs(one);
-                gone.add(new Command.DeleteResource(one.kind(), one.name()));
+                gone.addAll(gone(one));
               }
               return gone.isEmpty()
                   ? Future.succeededFuture()
-                  : append(gone).compose(outcomes -> deleteAll(kind));
+                  : append(gone).compose(outcomes -> deleteAll(kind, prefix));
             });
   }
 

@@ -118,6 +118,8 @@ public final class AuthorizationVerticle extends VerticleBase {
           Bus.local());
     } else if (message.body() instanceof Bus.Find find) {
       message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
+    } else if (message.body() instanceof Bus.FindTopic find) {
+      message.reply(registry.topic(find.id()), Bus.local());
     } else if (message.body() instanceof Bus.ListResources list) {
       message.reply(registry.list(list), Bus.local());
     } else if (message.body() instanceof Bus.Load) {

@@ -8,7 +8,9 @@ import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
 import io.vertx.core.eventbus.EventBus;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 
@@ -34,6 +36,7 @@ final class Effects implements Consumer<Effect> {
 
   private List<Bus.Local> interest = new ArrayList<>();
   private List<Effect.Changed> changes = new ArrayList<>();
+  private Set<String> ready = new HashSet<>();
 
   /** What is to be published: who subscribed before it was due gets it. */
   private static final class Owed {
@@ -66,11 +69,14 @@ final class Effects implements Consumer<Effect> {
       interest(new Destination.Pool(changed.share(), changed.filter()), changed.added());
     } else if (effect instanceof Effect.Lost lost) {
       broker.telemetry.lost(loss(lost.loss()), lost.deliveries());
-      settled(lost.deliveries());
+      boolean isDelivery = lost.loss().compareTo(Effect.Loss.EVENT_EXPIRED) < 0;
+      settled(isDelivery ? lost.deliveries() : 0);
     } else if (effect instanceof Effect.Ended ended) {
       ended(ended);
     } else if (effect instanceof Effect.Changed changed) {
       changes.add(changed);
+    } else if (effect instanceof Effect.Ready queue) {
+      ready.add(queue.queue());
     } else if (effect instanceof Effect.Left) {
       for (int loop = 0; loop < broker.loops; loop++) {
         bus.send(Bus.loop(loop), new Bus.Disowned(), Bus.local());
@@ -88,6 +94,10 @@ final class Effects implements Consumer<Effect> {
       case QUEUE_FULL -> Loss.QUEUE_FULL;
       case EXPIRED -> Loss.EXPIRED;
       case SESSION_ENDED -> Loss.SESSION_ENDED;
+      case EVENT_EXPIRED -> Loss.EVENT_EXPIRED;
+      case EVENT_UNDELIVERED -> Loss.EVENT_UNDELIVERED;
+      case EVENT_REJECTED -> Loss.EVENT_REJECTED;
+      case EVENT_QUEUE_GONE -> Loss.EVENT_QUEUE_GONE;
     };
   }
 
@@ -120,6 +130,10 @@ final class Effects implements Consumer<Effect> {
     if (!changes.isEmpty()) {
       bus.send(Bus.AUTHORIZATION, new Bus.Changed(changes), Bus.local());
       changes = new ArrayList<>();
+    }
+    if (!ready.isEmpty()) {
+      bus.publish(Bus.EVENTS, new Bus.Ready(ready), Bus.local());
+      ready = new HashSet<>();
     }
     if (interest.isEmpty()) {
       publishInTurn();

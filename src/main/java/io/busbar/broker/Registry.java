@@ -4,7 +4,10 @@ import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.ResourceForm;
+import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Affected;
+import io.busbar.policy.EventSubscription;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
@@ -14,6 +17,7 @@ import io.busbar.shard.StoredResource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +44,9 @@ final class Registry {
   private final Policy policy = new Policy();
   private final Map<Kind, TreeMap<String, StoredResource>> resources = new EnumMap<>(Kind.class);
   private long revision;
+
+  /** Event subscriptions by the ids of their topics, and their own. */
+  private final Map<String, TreeMap<String, EventSubscription>> subscriptions = new HashMap<>();
 
   Registry() {
     for (Kind kind : Kind.values()) {
@@ -84,11 +91,40 @@ final class Registry {
     return new Bus.Listed(some, null);
   }
 
+  /** A topic, by its id, with its subscriptions. */
+  Bus.FoundTopic topic(String id) {
+    StoredResource topic = all(Kind.TOPIC).get(id);
+    StoredResource keys = all(Kind.ACCESS_KEYS).get("");
+    return new Bus.FoundTopic(
+        topic == null
+            ? null
+            : (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, topic.value()).resource(),
+        List.copyOf(subscriptions.getOrDefault(id, new TreeMap<>()).values()),
+        keys == null
+            ? null
+            : (AccessKeys) ResourceForm.decode(Kind.ACCESS_KEYS, keys.value()).resource());
+  }
+
+  /** Remembers a subscription as it is now, or that it is gone: null. */
+  private void subscription(String id, EventSubscription now) {
+    String topic = id.substring(0, id.indexOf('/'));
+    TreeMap<String, EventSubscription> of =
+        subscriptions.computeIfAbsent(topic, t -> new TreeMap<>());
+    if (now == null) {
+      of.remove(id);
+    } else {
+      of.put(id, now);
+    }
+    if (of.isEmpty()) {
+      subscriptions.remove(topic);
+    }
+  }
+
   /** Logs what there is. */
   void tell() {
     List<String> counts = new ArrayList<>();
     for (Kind kind : Kind.values()) {
-      if (kind != Kind.NAMESPACE) {
+      if (kind != Kind.NAMESPACE && !kind.isForEvents()) {
         counts.add(kind.plural() + "=" + resources.get(kind).size());
       }
     }
@@ -101,10 +137,14 @@ final class Registry {
     Affected affected;
     try {
       kind = Kind.of(changed.kind());
-      affected =
+      Resource now =
           changed.resource() == null
-              ? policy.remove(kind, changed.name())
-              : policy.put(ResourceForm.decode(kind, changed.resource().value()).resource());
+              ? null
+              : ResourceForm.decode(kind, changed.resource().value()).resource();
+      affected = now == null ? policy.remove(kind, changed.name()) : policy.put(now);
+      if (kind == Kind.EVENT_SUBSCRIPTION) {
+        subscription(changed.name(), (EventSubscription) now);
+      }
     } catch (IllegalArgumentException | ConfigException e) {
       // of a later version: what cannot be read gives nobody anything
       LOG.error(

@@ -283,6 +283,11 @@ public final class SessionVerticle extends VerticleBase {
           read.from(),
           read.most(),
           page -> hop.execute(() -> message.reply(new Bus.Inbox(page), Bus.local())));
+    } else if (body instanceof Bus.ReadEvents read) {
+      store.events(
+          read.queue(),
+          read.events(),
+          bodies -> hop.execute(() -> message.reply(new Bus.EventBodies(bodies), Bus.local())));
     } else if (body instanceof Bus.ReadRetained read) {
       store.retained(
           read.filter(),

@@ -2,9 +2,12 @@ package io.busbar.bus;
 
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
+import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Explanation;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Resource;
@@ -23,6 +26,7 @@ import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.MessageCodec;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -45,6 +49,9 @@ import java.util.function.Predicate;
  *   authorization     Explain                    Explained              AuthorizationVerticle
  *   authorization     Find                       Found                  AuthorizationVerticle
  *   authorization     ListResources              Listed                 AuthorizationVerticle
+ *   authorization     FindTopic                  FoundTopic             AuthorizationVerticle
+ *   session           ReadEvents                 EventBodies            SessionVerticle
+ *   events            Ready                      -                      whoever gives out events
  *   session           Rejudge                    -                      SessionVerticle
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
@@ -74,6 +81,9 @@ import java.util.function.Predicate;
 public final class Bus {
   /** Local: authorization. */
   public static final String AUTHORIZATION = "authorization";
+
+  /** Whoever gives out events, told by the session verticle. */
+  public static final String EVENTS = "busbar.events";
 
   /** Local: sessions of this node. */
   public static final String SESSION = "session";
@@ -235,6 +245,28 @@ public final class Bus {
    * @param next the id after which there may be more, or null
    */
   public record Listed(List<StoredResource> resources, String next) implements Local {}
+
+  /** Asks for a topic, by its id. */
+  public record FindTopic(String id) implements Local {}
+
+  /**
+   * A topic and what is needed to publish to it and to receive from it.
+   *
+   * @param topic null if there is none
+   * @param keys null if there are none
+   */
+  public record FoundTopic(
+      NamespaceTopic topic, List<EventSubscription> subscriptions, AccessKeys keys)
+      implements Local {}
+
+  /** Asks for the bytes of events that were given out. */
+  public record ReadEvents(String queue, List<Outcome.Took> events) implements Local {}
+
+  /** Those bytes, in the order of the question; null for an event that is gone. */
+  public record EventBodies(List<byte[]> events) implements Local {}
+
+  /** Queues of events have something to give out. */
+  public record Ready(Set<String> queues) implements Local {}
 
   /** Why. */
   public record Explained(Explanation explanation) implements Local {}

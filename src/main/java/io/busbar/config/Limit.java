@@ -335,6 +335,24 @@ public enum Limit {
       null,
       "bytes on their way from one event loop to one node; at the bound it stops reading the"
           + " publishers that feed it"),
+  EVENT_QUEUE_EVENTS(
+      "event-queue-events",
+      100_000,
+      100_000,
+      "events",
+      1,
+      10_000_000,
+      null,
+      "events in the queue of an event subscription; beyond, a publish to its topic is refused"),
+  EVENT_QUEUE_BYTES(
+      "event-queue-bytes",
+      67_108_864,
+      67_108_864,
+      "bytes",
+      1_048_576,
+      68_719_476_736L,
+      null,
+      "their bytes, 128 added for each"),
   ROUTE_QUEUE_BYTES(
       "route-queue-bytes",
       67_108_864,

@@ -4,14 +4,17 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.AuthenticationWebhook;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
 import io.busbar.policy.ClientGroup;
+import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.NamespaceSettings.NameSource;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
@@ -93,6 +96,10 @@ public record ResourceForm(Resource resource, String description) {
           case PERMISSION_BINDING -> binding(section);
           case CA_CERTIFICATE -> authority(section, file);
           case NAMESPACE -> settings(section, file);
+          case TOPIC -> topic(section);
+          case EVENT_SUBSCRIPTION -> EventSubscriptionForm.read(section);
+          case ACCESS_KEYS ->
+              new AccessKeys(section.requiredText("key1"), section.requiredText("key2"));
         };
     return new ResourceForm(resource, section.text("description").orElse(null));
   }
@@ -131,6 +138,15 @@ public record ResourceForm(Resource resource, String description) {
     String name = section.requiredText("name");
     String query = section.requiredText("query");
     return section.made(() -> new ClientGroup(name, query));
+  }
+
+  private static NamespaceTopic topic(Section section) {
+    section.only("name", "publisherType", "inputSchema", "eventRetentionInDays");
+    String name = section.requiredText("name");
+    section.choice("publisherType", Map.of("Custom", true), true);
+    section.choice("inputSchema", Map.of("CloudEventSchemaV1_0", true), true);
+    int days = section.whole("eventRetentionInDays", 1, NamespaceTopic.MAX_RETENTION, 1);
+    return section.made(() -> new NamespaceTopic(name, days));
   }
 
   private static TopicSpace space(Section section) {
@@ -286,6 +302,15 @@ public record ResourceForm(Resource resource, String description) {
       out.writeStringField("permission", word(PERMISSIONS, binding.permission()));
     } else if (resource instanceof CaCertificate authority) {
       out.writeStringField("encodedCertificate", Pem.of(authority.certificate()));
+    } else if (resource instanceof NamespaceTopic topic) {
+      out.writeStringField("publisherType", "Custom");
+      out.writeStringField("inputSchema", "CloudEventSchemaV1_0");
+      out.writeNumberField("eventRetentionInDays", topic.eventRetentionInDays());
+    } else if (resource instanceof EventSubscription subscription) {
+      EventSubscriptionForm.write(out, subscription);
+    } else if (resource instanceof AccessKeys keys) {
+      out.writeStringField("key1", keys.key1());
+      out.writeStringField("key2", keys.key2());
     } else if (resource instanceof NamespaceSettings settings) {
       texts(
           out,

@@ -243,6 +243,40 @@ final class Section {
     return at(line, (path.isEmpty() ? "" : path + ".") + property + ": " + problem);
   }
 
+  /**
+   * The value of a key as it is: a text, a Long, a Double, a Boolean, a list of these, or null for
+   * nothing; what is a mapping is a Map without anything in it.
+   */
+  Object value(String key) {
+    return field(key).map(node -> value(key, node)).orElse(null);
+  }
+
+  private Object value(String key, Yaml.Node node) {
+    if (node instanceof Yaml.Items items) {
+      List<Object> values = new ArrayList<>();
+      items.nodes().forEach(one -> values.add(value(key, one)));
+      return values;
+    }
+    if (!(node instanceof Yaml.Scalar scalar)) {
+      return Map.of();
+    }
+    if (scalar.isNull()) {
+      return null;
+    } else if (scalar.isFlag()) {
+      return scalar.text().toLowerCase(Locale.ROOT).equals("true");
+    } else if (scalar.isText()) {
+      return substitute(key, scalar);
+    }
+    try {
+      return scalar.isWhole()
+          ? (Object) Long.valueOf(scalar.text())
+          : Double.valueOf(scalar.text());
+    } catch (NumberFormatException e) {
+      // more digits than a Long has
+      return Double.valueOf(scalar.text());
+    }
+  }
+
   /** The value of a key as it was written, for messages. */
   private String found(String key) {
     Yaml.Node node = fields.fields().get(key).value();

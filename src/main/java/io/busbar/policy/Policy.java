@@ -73,6 +73,8 @@ public final class Policy {
       return put(client);
     } else if (resource instanceof NamespaceSettings now) {
       return put(now);
+    } else if (resource.kind().isForEvents()) {
+      return Affected.NOBODY;
     } else if (resource instanceof CaCertificate authority) {
       CaCertificate old = authorities.put(authority.id(), authority);
       // one more lets more clients in, and ends no connection
@@ -105,6 +107,7 @@ public final class Policy {
       case TOPIC_SPACE -> changed(spaces.remove(id) != null);
       case PERMISSION_BINDING -> changed(bindings.remove(id) != null);
       case CA_CERTIFICATE -> authorities.remove(id) == null ? Affected.NOBODY : Affected.EVERYONE;
+      case TOPIC, EVENT_SUBSCRIPTION, ACCESS_KEYS -> Affected.NOBODY;
       case NAMESPACE -> put(new NamespaceSettings(settings.name(), List.of()));
     };
   }

@@ -4,7 +4,15 @@ package io.busbar.policy;
  * What a namespace is made of, one by one (Microsoft.EventGrid/namespaces and what is below it).
  */
 public sealed interface Resource
-    permits Client, ClientGroup, TopicSpace, PermissionBinding, CaCertificate, NamespaceSettings {
+    permits Client,
+        ClientGroup,
+        TopicSpace,
+        PermissionBinding,
+        CaCertificate,
+        NamespaceSettings,
+        NamespaceTopic,
+        EventSubscription,
+        AccessKeys {
 
   /** The kinds of resources. */
   enum Kind {
@@ -14,7 +22,13 @@ public sealed interface Resource
     PERMISSION_BINDING(4, "permissionBindings"),
     CA_CERTIFICATE(5, "caCertificates"),
     /** The namespace itself: there is one. */
-    NAMESPACE(6, "namespaces");
+    NAMESPACE(6, "namespaces"),
+    /** What events are published to. */
+    TOPIC(7, "topics"),
+    /** Named after its topic: topic/subscription. */
+    EVENT_SUBSCRIPTION(8, "eventSubscriptions"),
+    /** The keys for events: there is one pair of them, which is secret. */
+    ACCESS_KEYS(9, "accessKeys");
 
     private final int code;
     private final String plural;
@@ -27,6 +41,11 @@ public sealed interface Resource
     /** Which it is in stored forms, for good. */
     public int code() {
       return code;
+    }
+
+    /** Whether it is of events, not of who may do what over MQTT. */
+    public boolean isForEvents() {
+      return this == TOPIC || this == EVENT_SUBSCRIPTION || this == ACCESS_KEYS;
     }
 
     /** What several of them are called, as in a path. */

@@ -28,13 +28,17 @@ import java.util.zip.CRC32C;
  *   10 retained  bytes packet, time of expiry
  *   12 resource  u8 kind, string name, optional string key, string owner, number created, number
  *                modified, bytes value
+ *   13 queue     string name, number number, number lock, number deliveries, number ttl, number
+ *                events, number bytes, number next sequence, number events that follow
+ *   14 event     of the queue before it: number sequence, body, number published, number
+ *                deliveries, flag locked, number until, number first
  *   11 end       number of items before it
  *   body       number 0 and bytes, or the number of an earlier body, counted from 1
  *   time       number of milliseconds + 1, or 0 for never
  * </pre>
  *
- * <p>Header, streams, effects and onces come first; sessions, shares, retained messages and
- * resources follow in whatever order; the end is last. Of a state that did not change meanwhile
+ * <p>Header, streams, effects and onces come first; sessions, shares, retained messages, resources
+ * and queues follow in whatever order; the end is last. Of a state that did not change meanwhile
  * there is one form only.
  */
 final class CheckpointWriter {
@@ -51,6 +55,8 @@ final class CheckpointWriter {
   static final int RETAINED = 10;
   static final int END = 11;
   static final int RESOURCE = 12;
+  static final int QUEUE = 13;
+  static final int EVENT = 14;
 
   /** A block is written when it has so many bytes. */
   private static final int BLOCK = 32 * 1024;

@@ -237,4 +237,83 @@ public sealed interface Command {
       return false;
     }
   }
+
+  // --- events ---
+
+  /** A queue of this name is there, with these rules; its events stay. */
+  record Queue(String name, QueueRules rules) implements Command {}
+
+  /** A queue is gone, with its events. */
+  record Unqueue(String name) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
+
+  /** Events come, all of them or none. */
+  record Enqueue(List<Incoming> events) implements Command {
+    /** Copies the list, so that it does not change. */
+    public Enqueue {
+      events = List.copyOf(events);
+    }
+  }
+
+  /**
+   * An event.
+   *
+   * @param queues names of those that it goes to; one that is not there is left out
+   */
+  record Incoming(List<String> queues, byte[] event) {
+    /** Copies the list, so that it does not change. */
+    public Incoming {
+      queues = List.copyOf(queues);
+    }
+  }
+
+  /**
+   * Gives out what is ready, to one who has it then to itself for a time.
+   *
+   * @param most events
+   * @param mostBytes of them, unless it is one
+   */
+  record Take(String queue, int most, long mostBytes) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
+
+  /**
+   * Settles events that were given out.
+   *
+   * @param delayMillis after which what is released is ready again
+   */
+  record Return(String queue, Kind kind, long delayMillis, List<Token> tokens) implements Command {
+    /** Copies the list, so that it does not change. */
+    public Return {
+      tokens = List.copyOf(tokens);
+    }
+
+    /** What becomes of them. */
+    public enum Kind {
+      ACKNOWLEDGE,
+      RELEASE,
+      REJECT,
+      RENEW
+    }
+
+    @Override
+    public boolean needsRoom() {
+      return false;
+    }
+  }
+
+  /**
+   * What names an event that was given out, this time.
+   *
+   * @param queue the number of the queue
+   * @param deliveries how often it was given out, this time included
+   */
+  record Token(long queue, long sequence, int deliveries) {}
 }

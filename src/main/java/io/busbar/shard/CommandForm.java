@@ -1,5 +1,7 @@
 package io.busbar.shard;
 
+import java.util.List;
+
 /**
  * The form of a {@link Command}: u8 kind, then what it has in the order of its record, in the types
  * of {@link FormWriter} and {@link ValueForm}.
@@ -25,6 +27,12 @@ package io.busbar.shard;
  *  16 put          u8 kind, string name, optional string key, string owner, bytes value
  *  17 delete       u8 kind, string name
  *  18 open         what an open (1) has, then number most, list of string elsewhere
+ *  19 queue        string name, number lock, number deliveries, number ttl, number events, number bytes
+ *  20 unqueue      string name
+ *  21 enqueue      list of (list of string queue, bytes event)
+ *  22 take         string queue, number most, number bytes
+ *  23 return       string queue, u8 kind, number delay, list of (number queue, number sequence,
+ *                  number deliveries)
  * </pre>
  */
 final class CommandForm {
@@ -46,6 +54,12 @@ final class CommandForm {
   private static final int PUT = 16;
   private static final int DELETE = 17;
   private static final int OPEN_OF_QUOTA = 18;
+  private static final int QUEUE = 19;
+  private static final int UNQUEUE = 20;
+  private static final int ENQUEUE = 21;
+  private static final int TAKE = 22;
+  private static final int RETURN = 23;
+  private static final List<Command.Return.Kind> KINDS = List.of(Command.Return.Kind.values());
 
   private static final int ALL = 1;
   private static final int PUBLISHER = 2;
@@ -111,6 +125,27 @@ final class CommandForm {
       out.string(it.owner()).bytes(it.value());
     } else if (command instanceof Command.DeleteResource it) {
       out.u8(DELETE).u8(it.kind()).string(it.name());
+    } else if (command instanceof Command.Queue it) {
+      QueueRules rules = it.rules();
+      out.u8(QUEUE).string(it.name()).number(rules.lockMillis()).number(rules.maxDeliveries());
+      out.number(rules.ttlMillis()).number(rules.mostEvents()).number(rules.mostBytes());
+    } else if (command instanceof Command.Unqueue it) {
+      out.u8(UNQUEUE).string(it.name());
+    } else if (command instanceof Command.Enqueue it) {
+      out.u8(ENQUEUE).number(it.events().size());
+      for (Command.Incoming one : it.events()) {
+        out.number(one.queues().size());
+        one.queues().forEach(out::string);
+        out.bytes(one.event());
+      }
+    } else if (command instanceof Command.Take it) {
+      out.u8(TAKE).string(it.queue()).number(it.most()).number(it.mostBytes());
+    } else if (command instanceof Command.Return it) {
+      out.u8(RETURN).string(it.queue()).u8(KINDS.indexOf(it.kind())).number(it.delayMillis());
+      out.number(it.tokens().size());
+      for (Command.Token token : it.tokens()) {
+        out.number(token.queue()).number(token.sequence()).number(token.deliveries());
+      }
     }
   }
 
@@ -164,6 +199,16 @@ final class CommandForm {
           new Command.PutResource(
               in.u8(), in.string(), ValueForm.string(in), in.string(), in.bytes());
       case DELETE -> new Command.DeleteResource(in.u8(), in.string());
+      case QUEUE ->
+          new Command.Queue(
+              in.string(),
+              new QueueRules(in.number(), in.u31(), in.number(), in.u31(), in.number()));
+      case UNQUEUE -> new Command.Unqueue(in.string());
+      case ENQUEUE ->
+          new Command.Enqueue(
+              in.list(one -> new Command.Incoming(one.list(FormReader::string), one.bytes())));
+      case TAKE -> new Command.Take(in.string(), in.u31(), in.number());
+      case RETURN -> returned(in);
       default -> throw in.wrong("a command of kind " + kind);
     };
   }
@@ -178,6 +223,19 @@ final class CommandForm {
         ValueForm.location(in),
         in.u31(),
         hasQuota ? new Command.Quota(in.u31(), in.list(FormReader::string)) : null);
+  }
+
+  private static Command returned(FormReader in) {
+    String queue = in.string();
+    int kind = in.u8();
+    if (kind >= KINDS.size()) {
+      throw in.wrong("a return of kind " + kind);
+    }
+    return new Command.Return(
+        queue,
+        KINDS.get(kind),
+        in.number(),
+        in.list(one -> new Command.Token(one.number(), one.number(), one.u31())));
   }
 
   private static Command.Publish publish(FormReader in) {

@@ -56,13 +56,20 @@ public sealed interface Effect {
    */
   record Left(String node) implements Effect {}
 
-  /** Deliveries that will not happen. */
+  /** A queue that had nothing to give out has something now. */
+  record Ready(String queue) implements Effect {}
+
+  /** Deliveries, or events in queues, that will not happen. */
   record Lost(Loss loss, int deliveries) implements Effect {}
 
   /** Why a delivery did not happen. */
   enum Loss {
     QUEUE_FULL,
     EXPIRED,
-    SESSION_ENDED
+    SESSION_ENDED,
+    EVENT_EXPIRED,
+    EVENT_UNDELIVERED,
+    EVENT_REJECTED,
+    EVENT_QUEUE_GONE
   }
 }

@@ -40,6 +40,7 @@ public final class Group {
   private final Moment moment = new Moment(pending);
   private final Queues queues;
   private final Resources resources = new Resources(freezer);
+  private final EventQueue.All eventQueues = new EventQueue.All(freezer);
   private final TreeSet<StoredSession> due =
       new TreeSet<>(
           Comparator.<StoredSession>comparingLong(session -> session.scheduledAt)
@@ -120,6 +121,16 @@ public final class Group {
       return resources.put(put, moment);
     } else if (command instanceof Command.DeleteResource delete) {
       return resources.delete(delete, moment);
+    } else if (command instanceof Command.Enqueue enqueue) {
+      return enqueue(enqueue);
+    } else if (command instanceof Command.Take take) {
+      return take(take);
+    } else if (command instanceof Command.Return returned) {
+      return returned(returned);
+    } else if (command instanceof Command.Queue queue) {
+      return queue(queue);
+    } else if (command instanceof Command.Unqueue unqueue) {
+      return unqueue(unqueue);
     }
     return tick();
   }
@@ -181,7 +192,8 @@ public final class Group {
 
   /** When something is due next, or Long.MAX_VALUE. */
   public long nextDue() {
-    return Math.min(due.isEmpty() ? Long.MAX_VALUE : due.first().scheduledAt, retained.nextDue());
+    long session = due.isEmpty() ? Long.MAX_VALUE : due.first().scheduledAt;
+    return Math.min(Math.min(session, retained.nextDue()), eventQueues.due());
   }
 
   /** A session that a command of its connection is about to change, or null for a stale one. */
@@ -375,7 +387,113 @@ public final class Group {
       }
     }
     retained.expire(moment.now, DUE_AT_ONCE);
+    eventQueues.advance(moment);
     return new Outcome.Done();
+  }
+
+  // --- events ---
+
+  private Outcome queue(Command.Queue command) {
+    EventQueue queue = eventQueues.change(command.name());
+    if (queue == null) {
+      eventQueues.add(new EventQueue(command.name(), ++lastEpoch, command.rules()));
+    } else {
+      queue.rules(command.rules());
+    }
+    return new Outcome.Done();
+  }
+
+  private Outcome unqueue(Command.Unqueue command) {
+    EventQueue queue = eventQueues.change(command.name());
+    if (queue != null) {
+      eventQueues.remove(queue);
+      moment.lost(Effect.Loss.EVENT_QUEUE_GONE, queue.size());
+    }
+    return new Outcome.Done();
+  }
+
+  private Outcome enqueue(Command.Enqueue enqueue) {
+    Map<String, long[]> more = new HashMap<>();
+    for (Command.Incoming one : enqueue.events()) {
+      for (String name : new LinkedHashSet<>(one.queues())) {
+        long[] of = more.computeIfAbsent(name, n -> new long[2]);
+        of[0]++;
+        of[1] += one.event().length;
+      }
+    }
+    for (Map.Entry<String, long[]> one : more.entrySet()) {
+      EventQueue queue = eventQueues.get(one.getKey());
+      if (queue != null && !queue.accepts((int) one.getValue()[0], one.getValue()[1])) {
+        return new Outcome.Refused();
+      }
+    }
+    int given = 0;
+    for (Command.Incoming one : enqueue.events()) {
+      Body body = new Body(one.event());
+      for (String name : new LinkedHashSet<>(one.queues())) {
+        EventQueue queue = eventQueues.change(name);
+        if (queue != null) {
+          boolean wasReady = queue.isReady();
+          queue.add(body, moment.now);
+          given++;
+          if (!wasReady) {
+            moment.tell(new Effect.Ready(name));
+          }
+        }
+      }
+    }
+    return new Outcome.Published(given);
+  }
+
+  private Outcome take(Command.Take take) {
+    EventQueue queue = eventQueues.change(take.queue());
+    if (queue == null) {
+      return new Outcome.Stale();
+    }
+    boolean wasReady = queue.isReady();
+    queue.advance(moment);
+    List<Outcome.Took> took = queue.take(take.most(), take.mostBytes(), moment);
+    ring(queue, wasReady);
+    return new Outcome.Given(queue.number, took);
+  }
+
+  private Outcome returned(Command.Return command) {
+    EventQueue queue = eventQueues.change(command.queue());
+    if (queue == null) {
+      return new Outcome.Stale();
+    }
+    boolean wasReady = queue.isReady();
+    queue.advance(moment);
+    List<Outcome.Settled> settled = new ArrayList<>();
+    for (Command.Token token : command.tokens()) {
+      settled.add(queue.settle(command, token, moment));
+    }
+    ring(queue, wasReady);
+    return new Outcome.Returned(settled);
+  }
+
+  private void ring(EventQueue queue, boolean wasReady) {
+    if (!wasReady && queue.isReady()) {
+      moment.tell(new Effect.Ready(queue.name));
+    }
+  }
+
+  /** The bytes of events that were given out, in their order; null for one that is gone. */
+  public List<byte[]> events(String name, List<Outcome.Took> took) {
+    EventQueue queue = eventQueues.get(name);
+    List<byte[]> bodies = new ArrayList<>();
+    took.forEach(one -> bodies.add(queue == null ? null : queue.body(one.sequence())));
+    return bodies;
+  }
+
+  /** Events in all queues. */
+  public int queuedEvents() {
+    return eventQueues.events();
+  }
+
+  /** For a checkpoint that is read. */
+  EventQueue.All eventQueues() {
+    return eventQueues;
   }
 
   // --- subscriptions ---
@@ -704,6 +822,7 @@ public final class Group {
     queues.rewind();
     retained.rewind();
     resources.rewind();
+    eventQueues.rewind();
   }
 
   Freezer freezer() {
@@ -717,7 +836,8 @@ public final class Group {
       if (session == null) {
         Freezer.Frozen share = queues.unwritten(writer);
         Freezer.Frozen message = share == null ? retained.unwritten(writer) : share;
-        return message == null ? resources.unwritten(writer) : message;
+        Freezer.Frozen resource = message == null ? resources.unwritten(writer) : message;
+        return resource == null ? eventQueues.unwritten(writer) : resource;
       }
       if (session.checkpoint != freezer.checkpoint) {
         session.checkpoint = freezer.checkpoint;

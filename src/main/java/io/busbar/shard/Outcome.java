@@ -52,6 +52,24 @@ public sealed interface Outcome {
   /** There is no such resource any more; {@code existed} if there was one. */
   record Deleted(boolean existed) implements Outcome {}
 
+  /** Events were given out, from the queue of this number. */
+  record Given(long queue, List<Took> events) implements Outcome {}
+
+  /** An event that was given out; {@code deliveries} says for which time. */
+  record Took(long sequence, int deliveries) {}
+
+  /** What became of each event that was to be settled. */
+  record Returned(List<Settled> events) implements Outcome {}
+
+  /** What became of an event that was to be settled. */
+  enum Settled {
+    DONE,
+    /** Whoever had it has it no more. */
+    LOST,
+    /** It was never given out here. */
+    UNKNOWN
+  }
+
   /** The command's epoch is not the session's: another connection has it, or it has ended. */
   record Stale() implements Outcome {}
 }

@@ -19,6 +19,8 @@ import java.util.List;
  *   9 taken         string by
  *  10 deleted       flag existed
  *  11 exceeded
+ *  12 given         number queue, list of (number sequence, number deliveries)
+ *  13 returned      list of u8
  * </pre>
  */
 public final class OutcomeForm {
@@ -34,6 +36,9 @@ public final class OutcomeForm {
   private static final int TAKEN = 9;
   private static final int DELETED = 10;
   private static final int EXCEEDED = 11;
+  private static final int GIVEN = 12;
+  private static final int RETURNED = 13;
+  private static final List<Outcome.Settled> SETTLED = List.of(Outcome.Settled.values());
 
   private OutcomeForm() {}
 
@@ -106,6 +111,12 @@ public final class OutcomeForm {
       out.u8(DELETED).flag(it.existed());
     } else if (outcome instanceof Outcome.Exceeded) {
       out.u8(EXCEEDED);
+    } else if (outcome instanceof Outcome.Given it) {
+      out.u8(GIVEN).number(it.queue()).number(it.events().size());
+      it.events().forEach(one -> out.number(one.sequence()).number(one.deliveries()));
+    } else if (outcome instanceof Outcome.Returned it) {
+      out.u8(RETURNED).number(it.events().size());
+      it.events().forEach(one -> out.u8(SETTLED.indexOf(one)));
     }
   }
 
@@ -130,8 +141,19 @@ public final class OutcomeForm {
       case TAKEN -> new Outcome.Taken(in.string());
       case DELETED -> new Outcome.Deleted(in.flag());
       case EXCEEDED -> new Outcome.Exceeded();
+      case GIVEN ->
+          new Outcome.Given(in.number(), in.list(one -> new Outcome.Took(one.number(), one.u31())));
+      case RETURNED -> new Outcome.Returned(in.list(OutcomeForm::settled));
       default -> throw in.wrong("an outcome of kind " + kind);
     };
+  }
+
+  private static Outcome.Settled settled(FormReader in) {
+    int value = in.u8();
+    if (value >= SETTLED.size()) {
+      throw in.wrong("an event that is settled as " + value);
+    }
+    return SETTLED.get(value);
   }
 
   private static Outcome.PendingReplay replay(FormReader in) {

@@ -35,6 +35,8 @@ final class Restore {
   private int flight;
   private int waiting;
   private int pooled;
+  private EventQueue queue;
+  private int events;
   private long sequence;
 
   /** A share whose members are known by their names. */
@@ -88,8 +90,11 @@ final class Restore {
 
   private void item(FormReader in) {
     int kind = in.u8();
-    boolean isPart = kind == CheckpointWriter.DELIVERY || kind == CheckpointWriter.POOLED;
-    boolean isWhole = flight + waiting + pooled == 0;
+    boolean isPart =
+        kind == CheckpointWriter.DELIVERY
+            || kind == CheckpointWriter.POOLED
+            || kind == CheckpointWriter.EVENT;
+    boolean isWhole = flight + waiting + pooled + events == 0;
     if (isAtEnd || isPart == isWhole || (header == null) != (kind == CheckpointWriter.HEADER)) {
       throw in.wrong("an item of kind " + kind + " where none may be");
     }
@@ -128,6 +133,17 @@ final class Restore {
                       in.number(),
                       in.number(),
                       in.bytes()));
+      case CheckpointWriter.QUEUE -> {
+        queue = EventQueue.restore(in);
+        events = in.u31();
+        group.eventQueues().restore(queue);
+      }
+      case CheckpointWriter.EVENT -> {
+        queue.restore(
+            new EventQueue.Event(
+                in.number(), body(in), in.number(), in.u31(), in.flag(), in.number(), in.number()));
+        events--;
+      }
       case CheckpointWriter.END -> {
         if (in.number() != items) {
           throw in.wrong("the checkpoint lacks items");

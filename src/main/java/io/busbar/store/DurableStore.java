@@ -10,6 +10,7 @@ import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Location;
 import io.busbar.shard.Machine;
+import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
@@ -320,6 +321,11 @@ public final class DurableStore implements Store {
   @Override
   public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     turn.execute(() -> then.accept(group().page(session, epoch, from, most)));
+  }
+
+  @Override
+  public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
+    turn.execute(() -> then.accept(group().events(queue, took)));
   }
 
   @Override
@@ -658,6 +664,7 @@ public final class DurableStore implements Store {
         return ended.location() != null && isHere(ended.location());
       } else if (effect instanceof Effect.Interest
           || effect instanceof Effect.ShareInterest
+          || effect instanceof Effect.Ready
           || effect instanceof Effect.Changed) {
         return true;
       } else if (effect instanceof Effect.Left left) {

@@ -69,6 +69,11 @@ public final class MemoryStore implements Store {
   }
 
   @Override
+  public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
+    then.accept(group.events(queue, took));
+  }
+
+  @Override
   public void tick() {
     if (group.nextDue() <= clock.getAsLong()) {
       append(List.of(new Command.Tick()), done -> {});

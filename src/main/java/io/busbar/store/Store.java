@@ -4,6 +4,7 @@ import io.busbar.bus.Wire;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
+import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Retained;
 import io.vertx.core.Future;
@@ -69,6 +70,14 @@ public interface Store {
    * @param then not called if there is nothing to read from: who asks has a time-out
    */
   void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then);
+
+  /**
+   * The bytes of events that were given out, in their order; null for one that is gone. Not older
+   * than the answer that gave them out.
+   *
+   * @param then not called if there is nothing to read from: who asks has a time-out
+   */
+  void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then);
 
   /** Whether all nodes have one store: what one keeps is kept for all. */
   default boolean isShared() {

@@ -34,7 +34,15 @@ public enum Loss {
   /** The webhook did not take the event within the attempts allowed, or refused it for good. */
   ROUTE_UNDELIVERED,
   /** The node stopped while the event waited for its webhook. */
-  ROUTE_STOPPED;
+  ROUTE_STOPPED,
+  /** An event's time to live passed while it waited in the queue of its subscription. */
+  EVENT_EXPIRED,
+  /** An event was given out as often as may be, and never acknowledged. */
+  EVENT_UNDELIVERED,
+  /** Whoever received the event rejected it. */
+  EVENT_REJECTED,
+  /** The event subscription was deleted while the event waited. */
+  EVENT_QUEUE_GONE;
 
   /** The value of the meter's {@code reason} tag. */
   public String tag() {

@@ -35,6 +35,10 @@ final class MachineWalk {
   private final List<String> answers = new ArrayList<>();
 
   private final Map<String, Long> epochs = new HashMap<>();
+
+  /** Numbers of the queues that gave something out. */
+  private final Map<String, Long> tokens = new HashMap<>();
+
   private final Map<String, long[]> streams = new HashMap<>();
   private final ByteArrayOutputStream written = new ByteArrayOutputStream();
   private Checkpoint checkpoint;
@@ -85,6 +89,8 @@ final class MachineWalk {
       for (int i = 0; i < applied.outcomes().size(); i++) {
         if (applied.outcomes().get(i) instanceof Outcome.Opened opened) {
           epochs.put(((Command.Open) entry.commands().get(i)).session(), opened.epoch());
+        } else if (applied.outcomes().get(i) instanceof Outcome.Given given) {
+          tokens.put(((Command.Take) entry.commands().get(i)).queue(), given.queue());
         }
       }
     }
@@ -160,7 +166,10 @@ final class MachineWalk {
   private Command command() {
     String name = "s" + random.nextInt(NAMES);
     long epoch = epochs.getOrDefault(name, 0L) - (random.nextInt(20) == 0 ? 1 : 0);
-    return switch (random.nextInt(23)) {
+    return switch (random.nextInt(29)) {
+      case 23, 24, 25 -> enqueue();
+      case 26, 27 -> taken();
+      case 28 -> queue();
       case 0, 1, 2, 3, 4 ->
           new Command.Open(
               name,
@@ -199,6 +208,48 @@ final class MachineWalk {
       case 15 -> new Command.Once(random.nextInt(2), random.nextInt(30), publish());
       default -> publish();
     };
+  }
+
+  private Command queue() {
+    String name = "q" + random.nextInt(3);
+    QueueRules rules =
+        new QueueRules(
+            500 + random.nextInt(4_000),
+            1 + random.nextInt(4),
+            2_000 + random.nextInt(20_000),
+            4 + random.nextInt(8),
+            2_000);
+    return random.nextInt(5) == 0 ? new Command.Unqueue(name) : new Command.Queue(name, rules);
+  }
+
+  private Command enqueue() {
+    List<Command.Incoming> events =
+        Stream.generate(
+                () ->
+                    new Command.Incoming(
+                        List.of("q" + random.nextInt(3), "q" + random.nextInt(4)),
+                        ("e" + serial++).getBytes(StandardCharsets.UTF_8)))
+            .limit(1 + random.nextInt(3))
+            .toList();
+    return new Command.Enqueue(events);
+  }
+
+  private Command taken() {
+    String name = "q" + random.nextInt(3);
+    if (random.nextBoolean()) {
+      return new Command.Take(name, 1 + random.nextInt(4), 10 + random.nextInt(30));
+    }
+    Command.Return.Kind[] kinds = Command.Return.Kind.values();
+    return new Command.Return(
+        name,
+        kinds[random.nextInt(kinds.length)],
+        random.nextBoolean() ? 0 : random.nextInt(3_000),
+        Stream.generate(
+                () ->
+                    new Command.Token(
+                        tokens.getOrDefault(name, 0L), random.nextInt(40), 1 + random.nextInt(2)))
+            .limit(1 + random.nextInt(8))
+            .toList());
   }
 
   private Command resource() {

@@ -20,8 +20,29 @@ final class Samples {
     return new Entry(string(), number(), number(), random.nextLong(), list(this::command));
   }
 
+  private <T> T one(T[] of) {
+    return of[random.nextInt(of.length)];
+  }
+
+  private QueueRules rules() {
+    return new QueueRules(
+        number(), random.nextInt(11), number(), random.nextInt(1_000_000), number());
+  }
+
   Command command() {
-    return switch (random.nextInt(17)) {
+    return switch (random.nextInt(21)) {
+      case 17 -> new Command.Queue(string(), rules());
+      case 18 ->
+          random.nextBoolean()
+              ? new Command.Unqueue(string())
+              : new Command.Take(string(), random.nextInt(101), number());
+      case 19 -> new Command.Enqueue(list(() -> new Command.Incoming(list(this::string), bytes())));
+      case 20 ->
+          new Command.Return(
+              string(),
+              one(Command.Return.Kind.values()),
+              number(),
+              list(() -> new Command.Token(number(), number(), random.nextInt(11))));
       case 0 ->
           new Command.Open(
               string(),
@@ -72,7 +93,7 @@ final class Samples {
   }
 
   Outcome outcome() {
-    return switch (random.nextInt(10)) {
+    return switch (random.nextInt(12)) {
       case 0 ->
           new Outcome.Opened(
               flag(),
@@ -83,6 +104,9 @@ final class Samples {
       case 1 -> new Outcome.Subscribed(list(this::flag));
       case 2 -> new Outcome.Unsubscribed(list(() -> optional(this::subscription)));
       case 3 -> new Outcome.Published(random.nextInt(300));
+      case 10 ->
+          new Outcome.Given(number(), list(() -> new Outcome.Took(number(), random.nextInt(11))));
+      case 11 -> new Outcome.Returned(list(() -> one(Outcome.Settled.values())));
       case 4 -> flag() ? new Outcome.Refused() : new Outcome.Exceeded();
       case 5 -> new Outcome.Stale();
       case 6 -> new Outcome.Put(flag());

@@ -4,6 +4,7 @@ import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.InboxPage;
+import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
@@ -148,6 +149,11 @@ public final class ReluctantStore implements Store {
   @Override
   public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     thread.execute(() -> read(() -> kept.inbox(session, epoch, from, most, then)));
+  }
+
+  @Override
+  public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
+    thread.execute(() -> read(() -> kept.events(queue, took, then)));
   }
 
   private void read(Runnable reading) {

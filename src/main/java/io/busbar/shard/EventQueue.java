@@ -1,0 +1,395 @@
+package io.busbar.shard;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * The events of one subscription that are given out on request. An event is ready, or locked by
+ * whoever received it, or waits because it was given back for later; what is locked and not settled
+ * in time is ready again.
+ */
+final class EventQueue {
+  /** How long after the first time a lock may be renewed, in milliseconds. */
+  static final long RENEWABLE = 3_600_000;
+
+  /** What an event costs besides its bytes. */
+  static final int OVERHEAD = 128;
+
+  final String name;
+
+  /** Unique in the group, so that a token of another queue of this name is known as such. */
+  final long number;
+
+  /** The last checkpoint that has it, or that began before it changed. */
+  int checkpoint;
+
+  private QueueRules rules;
+  private final TreeMap<Long, Event> events = new TreeMap<>();
+  private final TreeSet<Long> ready = new TreeSet<>();
+  private final TreeSet<Event> away =
+      new TreeSet<>(Comparator.comparingLong(Event::until).thenComparingLong(Event::sequence));
+  private long next = 1;
+  private long bytes;
+
+  /**
+   * An event.
+   *
+   * @param deliveries how often it was given out
+   * @param isLocked whether somebody has it
+   * @param until when its lock, or its delay, ends; 0 for one that is ready
+   * @param first when it was given out first, 0 if it was not
+   */
+  record Event(
+      long sequence,
+      Body body,
+      long published,
+      int deliveries,
+      boolean isLocked,
+      long until,
+      long first) {
+    private long cost() {
+      return (long) body.packet.length + OVERHEAD;
+    }
+
+    private Event ready() {
+      return new Event(sequence, body, published, deliveries, false, 0, first);
+    }
+
+    private Event locked(int times, long since, long end) {
+      return new Event(sequence, body, published, times, true, end, since);
+    }
+
+    private Event delayed(long end) {
+      return new Event(sequence, body, published, deliveries, false, end, first);
+    }
+  }
+
+  EventQueue(String name, long number, QueueRules rules) {
+    this.name = name;
+    this.number = number;
+    this.rules = rules;
+  }
+
+  QueueRules rules() {
+    return rules;
+  }
+
+  void rules(QueueRules now) {
+    rules = now;
+  }
+
+  int size() {
+    return events.size();
+  }
+
+  boolean isReady() {
+    return !ready.isEmpty();
+  }
+
+  /** When something is due, or Long.MAX_VALUE. */
+  long due() {
+    long lock = away.isEmpty() ? Long.MAX_VALUE : away.first().until;
+    long end =
+        ready.isEmpty() ? Long.MAX_VALUE : events.get(ready.first()).published + rules.ttlMillis();
+    return Math.min(lock, end);
+  }
+
+  /** Whether so many events of so many bytes may come in. */
+  boolean accepts(int more, long moreBytes) {
+    return events.size() + more <= rules.mostEvents()
+        && bytes + moreBytes + (long) more * OVERHEAD <= rules.mostBytes();
+  }
+
+  void add(Body body, long now) {
+    Event event = new Event(next++, body, now, 0, false, 0, 0);
+    events.put(event.sequence, event);
+    ready.add(event.sequence);
+    bytes += event.cost();
+  }
+
+  // --- time ---
+
+  /** Has what is due happen: locks end, delays end, events end. */
+  void advance(Moment moment) {
+    while (!away.isEmpty() && away.first().until <= moment.now) {
+      back(away.first(), moment);
+    }
+    while (!ready.isEmpty() && isOver(events.get(ready.first()), moment.now)) {
+      drop(events.get(ready.first()), Effect.Loss.EVENT_EXPIRED, moment);
+    }
+  }
+
+  private boolean isOver(Event event, long now) {
+    return event.published + rules.ttlMillis() <= now;
+  }
+
+  /** An event whose lock or delay has ended is ready again, if it may be given out once more. */
+  private void back(Event event, Moment moment) {
+    if (event.isLocked && event.deliveries >= rules.maxDeliveries()) {
+      drop(event, Effect.Loss.EVENT_UNDELIVERED, moment);
+    } else if (isOver(event, moment.now)) {
+      drop(event, Effect.Loss.EVENT_EXPIRED, moment);
+    } else {
+      replace(event, event.ready());
+    }
+  }
+
+  private void replace(Event old, Event now) {
+    leave(old);
+    events.put(now.sequence, now);
+    if (now.until == 0) {
+      ready.add(now.sequence);
+    } else {
+      away.add(now);
+    }
+  }
+
+  private void leave(Event event) {
+    if (event.until == 0) {
+      ready.remove(event.sequence);
+    } else {
+      away.remove(event);
+    }
+  }
+
+  private void remove(Event event) {
+    leave(event);
+    events.remove(event.sequence);
+    bytes -= event.cost();
+  }
+
+  private void drop(Event event, Effect.Loss why, Moment moment) {
+    remove(event);
+    moment.lost(why, 1);
+  }
+
+  // --- giving out, taking back ---
+
+  /** Gives out what is ready, oldest first. */
+  List<Outcome.Took> take(int most, long mostBytes, Moment moment) {
+    List<Outcome.Took> took = new ArrayList<>();
+    long given = 0;
+    while (took.size() < most && !ready.isEmpty()) {
+      Event event = events.get(ready.first());
+      given += event.body.packet.length;
+      if (given > mostBytes && !took.isEmpty()) {
+        break;
+      }
+      int times = event.deliveries + 1;
+      long first = event.first == 0 ? moment.now : event.first;
+      replace(event, event.locked(times, first, moment.now + rules.lockMillis()));
+      took.add(new Outcome.Took(event.sequence, times));
+    }
+    return took;
+  }
+
+  /** Settles an event by whoever has it; the answer says whether it had. */
+  Outcome.Settled settle(Command.Return how, Command.Token token, Moment moment) {
+    if (token.queue() != number || token.sequence() >= next) {
+      return Outcome.Settled.UNKNOWN;
+    }
+    Event event = events.get(token.sequence());
+    if (event == null || !event.isLocked || event.deliveries != token.deliveries()) {
+      return Outcome.Settled.LOST;
+    }
+    switch (how.kind()) {
+      case ACKNOWLEDGE -> remove(event);
+      case REJECT -> drop(event, Effect.Loss.EVENT_REJECTED, moment);
+      case RENEW -> {
+        if (moment.now > event.first + RENEWABLE) {
+          return Outcome.Settled.LOST;
+        }
+        replace(
+            event, event.locked(event.deliveries, event.first, moment.now + rules.lockMillis()));
+      }
+      case RELEASE -> {
+        if (event.deliveries >= rules.maxDeliveries()) {
+          drop(event, Effect.Loss.EVENT_UNDELIVERED, moment);
+        } else {
+          replace(
+              event,
+              how.delayMillis() == 0
+                  ? event.ready()
+                  : event.delayed(moment.now + how.delayMillis()));
+        }
+      }
+    }
+    return Outcome.Settled.DONE;
+  }
+
+  /** The bytes of an event, or null if it is gone. */
+  byte[] body(long sequence) {
+    Event event = events.get(sequence);
+    return event == null ? null : event.body.packet;
+  }
+
+  // --- checkpoints ---
+
+  /** As it was when a checkpoint began. */
+  Freezer.Frozen frozen() {
+    return new Frozen(name, number, rules, next, events.values().toArray(Event[]::new));
+  }
+
+  /** A queue of a checkpoint, without its events yet. */
+  static EventQueue restore(FormReader in) {
+    EventQueue queue =
+        new EventQueue(
+            in.string(),
+            in.number(),
+            new QueueRules(in.number(), in.u31(), in.number(), in.u31(), in.number()));
+    queue.next = in.number();
+    return queue;
+  }
+
+  /** The next event of a checkpoint. */
+  void restore(Event event) {
+    events.put(event.sequence, event);
+    bytes += event.cost();
+    if (event.until == 0) {
+      ready.add(event.sequence);
+    } else {
+      away.add(event);
+    }
+  }
+
+  private static final class Frozen implements Freezer.Frozen {
+    private final String name;
+    private final long number;
+    private final QueueRules rules;
+    private final long next;
+    private final Event[] events;
+    private int written = -1;
+
+    Frozen(String name, long number, QueueRules rules, long next, Event[] events) {
+      this.name = name;
+      this.number = number;
+      this.rules = rules;
+      this.next = next;
+      this.events = events;
+    }
+
+    @Override
+    public boolean write(CheckpointWriter out) {
+      if (written < 0) {
+        FormWriter form = out.item(CheckpointWriter.QUEUE).string(name).number(number);
+        form.number(rules.lockMillis()).number(rules.maxDeliveries()).number(rules.ttlMillis());
+        form.number(rules.mostEvents()).number(rules.mostBytes()).number(next);
+        form.number(events.length);
+        written = 0;
+      }
+      while (written < events.length && !out.isFull()) {
+        Event event = events[written++];
+        FormWriter form = out.item(CheckpointWriter.EVENT).number(event.sequence);
+        out.body(event.body);
+        form.number(event.published).number(event.deliveries).flag(event.isLocked);
+        form.number(event.until).number(event.first);
+      }
+      return written == events.length;
+    }
+  }
+
+  /** The queues of a group, by name. */
+  static final class All {
+    private final Freezer freezer;
+    private final NavigableMap<String, EventQueue> byName = new TreeMap<>();
+
+    /** The last one that a checkpoint has seen, null before the first; and whether it saw all. */
+    private String seen;
+
+    private boolean isSeen;
+
+    All(Freezer freezer) {
+      this.freezer = freezer;
+    }
+
+    /** A queue that is not about to change, or null. */
+    EventQueue get(String name) {
+      return byName.get(name);
+    }
+
+    /** A queue that is about to change, or null. */
+    EventQueue change(String name) {
+      EventQueue queue = byName.get(name);
+      if (queue != null) {
+        before(queue);
+      }
+      return queue;
+    }
+
+    private void before(EventQueue queue) {
+      if (freezer.isOn() && queue.checkpoint != freezer.checkpoint) {
+        freezer.copies.add(queue.frozen());
+      }
+      queue.checkpoint = freezer.checkpoint;
+    }
+
+    void add(EventQueue queue) {
+      queue.checkpoint = freezer.checkpoint;
+      byName.put(queue.name, queue);
+    }
+
+    void restore(EventQueue queue) {
+      byName.put(queue.name, queue);
+    }
+
+    void remove(EventQueue queue) {
+      byName.remove(queue.name);
+    }
+
+    /** Events in all queues. */
+    int events() {
+      return byName.values().stream().mapToInt(EventQueue::size).sum();
+    }
+
+    long due() {
+      long due = Long.MAX_VALUE;
+      for (EventQueue queue : byName.values()) {
+        due = Math.min(due, queue.due());
+      }
+      return due;
+    }
+
+    /** Has what is due happen, and tells whose events are ready again. */
+    void advance(Moment moment) {
+      for (EventQueue queue : byName.values()) {
+        if (queue.due() <= moment.now) {
+          before(queue);
+          boolean wasReady = queue.isReady();
+          queue.advance(moment);
+          if (!wasReady && queue.isReady()) {
+            moment.tell(new Effect.Ready(queue.name));
+          }
+        }
+      }
+    }
+
+    void rewind() {
+      seen = null;
+      isSeen = false;
+    }
+
+    /** The next one on a checkpoint's way, or null at the end of it or of the slice. */
+    Freezer.Frozen unwritten(CheckpointWriter writer) {
+      while (!isSeen && !writer.isFull()) {
+        Map.Entry<String, EventQueue> entry =
+            seen == null ? byName.firstEntry() : byName.higherEntry(seen);
+        isSeen = entry == null;
+        if (entry != null) {
+          seen = entry.getKey();
+          EventQueue queue = entry.getValue();
+          if (queue.checkpoint != freezer.checkpoint) {
+            queue.checkpoint = freezer.checkpoint;
+            return queue.frozen();
+          }
+          writer.skipped();
+        }
+      }
+      return null;
+    }
+  }
+}
