@@ -239,7 +239,7 @@ final class Events {
     for (IncomingEvent event : IncomingEvent.read(request.headers(), body)) {
       List<String> queues = new ArrayList<>();
       for (EventSubscription one : topic.subscriptions()) {
-        if (one.wants(event::value)) {
+        if (one.wants(event.json().getMap())) {
           queues.add(one.id());
         }
       }

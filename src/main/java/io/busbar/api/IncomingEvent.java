@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
-import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URLDecoder;
@@ -103,7 +102,9 @@ record IncomingEvent(JsonObject json) {
       return event;
     } else if (isJson) {
       try {
-        return event.put("data", Json.decodeValue(Buffer.buffer(body)));
+        // as it stands in the structured form
+        String head = "{\"data\":" + new String(body, UTF_8) + "}";
+        return event.mergeIn(new JsonObject(head));
       } catch (DecodeException e) {
         throw bad("", "the body is not the JSON that its content type says");
       }
@@ -195,27 +196,6 @@ record IncomingEvent(JsonObject json) {
 
   private static ApiError bad(String where, String what) {
     return new ApiError(400, "BadRequest", where.isEmpty() ? what : where + ": " + what);
-  }
-
-  /** What a filter's key stands for: an attribute, the data, or a part of it. */
-  Object value(String key) {
-    return switch (key) {
-      case "eventtype", "eventType" -> plain(json.getValue("type"));
-      case "eventid", "eventId" -> plain(json.getValue("id"));
-      default -> key.startsWith("data.") ? part(key) : plain(json.getValue(key));
-    };
-  }
-
-  private Object part(String path) {
-    Object at = json;
-    for (String step : path.split("\\.")) {
-      at = at instanceof JsonObject object ? object.getValue(step) : null;
-    }
-    return plain(at);
-  }
-
-  private static Object plain(Object value) {
-    return value instanceof JsonArray list ? list.getList() : value;
   }
 
   byte[] bytes() {

@@ -22,6 +22,8 @@ final class NamespaceShape {
       List.of("customJwtAuthentication", "oauth2JwtAuthentication", "webhookAuthentication");
   private static final String SPACES = "topicSpacesConfiguration";
   private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
+  private static final String ROUTE = "routeTopicResourceId";
+  private static final String ENRICHMENTS = "routingEnrichments";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
   private static final Set<String> READ_ONLY =
@@ -89,6 +91,16 @@ final class NamespaceShape {
     Object sessions = object(object(sent, "properties"), SPACES).getValue(SESSIONS);
     if (sessions != null) {
       form.put(SESSIONS, sessions);
+    }
+    JsonObject spaces = object(object(sent, "properties"), SPACES);
+    if (spaces.getValue(ROUTE) instanceof String id && !id.isEmpty()) {
+      // of this namespace, or a custom topic of Azure: one of that name here
+      form.put("routeTopic", id.substring(id.lastIndexOf('/') + 1));
+    }
+    if (spaces.getValue(ENRICHMENTS) != null) {
+      throw ApiError.invalid(
+          "properties.%s.%s: is not offered yet (allowed: to leave it out)"
+              .formatted(SPACES, ENRICHMENTS));
     }
     for (String key : authentication.fieldNames()) {
       // the documents write some with other capitals than the specification

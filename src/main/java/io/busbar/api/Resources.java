@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
+import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
@@ -20,7 +21,6 @@ import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
-import io.busbar.shard.QueueRules;
 import io.busbar.shard.StoredResource;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
@@ -31,7 +31,6 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.net.URLEncoder;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -430,20 +429,12 @@ final class Resources {
               }
               NamespaceTopic topic =
                   (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, found.value()).resource();
-              Duration retention = Duration.ofDays(topic.eventRetentionInDays());
-              Duration ttl = subscription.eventTimeToLive().orElse(retention);
-              if (ttl.compareTo(retention) > 0) {
-                throw ApiError.invalid(
-                    "properties.deliveryConfiguration.queue.eventTimeToLive: %s (allowed: up to %s, the topic's retention)"
-                        .formatted(ttl, retention));
-              }
               return List.of(
                   new Command.Queue(
                       subscription.id(),
-                      new QueueRules(
-                          subscription.receiveLockDuration().toMillis(),
-                          subscription.maxDeliveryCount(),
-                          ttl.toMillis(),
+                      EventQueues.rules(
+                          subscription,
+                          topic,
                           limits.intValue(Limit.EVENT_QUEUE_EVENTS),
                           limits.get(Limit.EVENT_QUEUE_BYTES))));
             });

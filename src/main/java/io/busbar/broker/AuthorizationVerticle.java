@@ -142,8 +142,10 @@ public final class AuthorizationVerticle extends VerticleBase {
   /** The store has told of changes: they are in force from here on, for whoever asks. */
   private void changed(Bus.Changed changed) {
     boolean isFirst = affected.isNobody();
+    boolean isOfEvents = false;
     for (Effect.Changed one : changed.changes()) {
       Optional<Affected> change = registry.apply(one);
+      isOfEvents |= one.kind() >= Resource.Kind.NAMESPACE.code();
       affected = affected.and(change.orElse(Affected.NOBODY));
       if (isLoaded && change.isPresent()) {
         limitedLog.info(
@@ -153,6 +155,9 @@ public final class AuthorizationVerticle extends VerticleBase {
             one.name(),
             one.resource() == null ? "-" : one.resource().owner());
       }
+    }
+    if (isOfEvents) {
+      broker.eventRoute = registry.eventRoute();
     }
     if (isFirst && !affected.isNobody() && !broker.settings.accessForAll()) {
       vertx.setTimer(GATHER, t -> rejudge());

@@ -30,6 +30,9 @@ public final class Broker {
   /** Written by the matching verticle alone, read by every loop. */
   final SubscriptionIndex<Destination> index = new SubscriptionIndex<>();
 
+  /** Where all published messages go besides, or null; written by the authorization verticle. */
+  volatile EventRoute eventRoute;
+
   /** Filters of the messages that go to webhooks. */
   final List<byte[]> routedFilters;
 

@@ -116,6 +116,10 @@ final class Dispatcher {
     if (route.routed) {
       routed(message, origin);
     }
+    EventRoute events = broker.eventRoute;
+    if (events != null) {
+      enqueue(message, origin, events, ack);
+    }
     loop.schedule();
   }
 
@@ -346,6 +350,49 @@ final class Dispatcher {
           @Override
           public void applied(Outcome outcome) {
             stored(outcome, publisher, ack);
+          }
+
+          @Override
+          public void refused(Refusal why) {
+            ReasonCode reason = Unstored.refuses(why);
+            notStored(Unstored.loss(why), reason, Unstored.text(why), publisher, ack);
+          }
+
+          @Override
+          public void unknown() {
+            if (publisher != null) {
+              publisher.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
+            }
+          }
+        });
+  }
+
+  /** A message is an event, too; whoever is owed an acknowledgement waits for it to be safe. */
+  private void enqueue(Publish message, Origin origin, EventRoute events, Acks.Ack ack) {
+    Command.Enqueue command = events.enqueue(message, origin.version());
+    if (command == null) {
+      return;
+    }
+    if (ack != null) {
+      ack.await();
+    }
+    Connection publisher = origin.connection();
+    loop.outbox.add(
+        command,
+        command.events().get(0).event().length,
+        publisher,
+        new Outbox.Waiter() {
+          @Override
+          public void applied(Outcome outcome) {
+            if (outcome instanceof Outcome.Published) {
+              answer(publisher, ack);
+            } else {
+              loop.counters.lost(Loss.EVENT_QUEUE_FULL, 1);
+              if (ack != null) {
+                ack.failed(ReasonCode.QUOTA_EXCEEDED, "the queue of an event subscription is full");
+              }
+              answer(publisher, ack);
+            }
           }
 
           @Override

@@ -100,7 +100,7 @@ final class NamespaceLoader {
       LOG.warn("routes of the namespace file have changed: they are in force after a restart");
     }
     routes = file.routes();
-    return append(registry.plan(file), 0).onComplete(done -> isLoading = false);
+    return append(registry.plan(file, broker.limits), 0).onComplete(done -> isLoading = false);
   }
 
   private Future<Void> append(List<Command> plan, int from) {

@@ -107,7 +107,8 @@ final class Publishing {
       return;
     }
     Route route = loop.dispatcher.route(topic);
-    boolean isUnheard = route.isEmpty();
+    boolean isEvent = broker.eventRoute != null;
+    boolean isUnheard = route.isEmpty() && !isEvent;
     if (isUnheard) {
       loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
     }
@@ -117,7 +118,7 @@ final class Publishing {
     }
     ReasonCode reason =
         isUnheard && !publish.retain() ? ReasonCode.NO_MATCHING_SUBSCRIBERS : ReasonCode.SUCCESS;
-    boolean waits = qos == 2 || route.waits || publish.retain() || !acks.isEmpty();
+    boolean waits = qos == 2 || route.waits || isEvent || publish.retain() || !acks.isEmpty();
     Acks.Ack ack = waits ? acks.owe(qos, packetId, reason) : null;
     if (qos == 2) {
       receive(packetId, ack);

@@ -2,6 +2,9 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
+import io.busbar.config.EventQueues;
+import io.busbar.config.Limit;
+import io.busbar.config.Limits;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.ResourceForm;
 import io.busbar.policy.AccessKeys;
@@ -105,6 +108,15 @@ final class Registry {
             : (AccessKeys) ResourceForm.decode(Kind.ACCESS_KEYS, keys.value()).resource());
   }
 
+  /** Where all published messages go besides, or null. */
+  EventRoute eventRoute() {
+    Optional<String> topic = policy.settings().routeTopic().map(Kind.TOPIC::id);
+    if (topic.isEmpty() || !all(Kind.TOPIC).containsKey(topic.get())) {
+      return null;
+    }
+    return new EventRoute(policy.settings().name(), topic(topic.get()).subscriptions());
+  }
+
   /** Remembers a subscription as it is now, or that it is gone: null. */
   private void subscription(String id, EventSubscription now) {
     String topic = id.substring(0, id.indexOf('/'));
@@ -173,14 +185,17 @@ final class Registry {
   }
 
   /** What makes the resources those of a namespace file: others that are not from one stay. */
-  List<Command> plan(NamespaceFile file) {
+  List<Command> plan(NamespaceFile file, Limits limits) {
     List<Command> gone = new ArrayList<>();
     List<Command> plan = new ArrayList<>();
     Map<Kind, Set<String>> inFile = new EnumMap<>(Kind.class);
     for (Kind kind : Kind.values()) {
       inFile.put(kind, new HashSet<>());
     }
+    NamespaceTopic topic = null;
     for (ResourceForm form : file.resources()) {
+      // subscriptions follow their topic
+      topic = form.resource() instanceof NamespaceTopic one ? one : topic;
       Command.PutResource put = put(form, FILE);
       Kind kind = form.resource().kind();
       inFile.get(kind).add(put.name());
@@ -189,12 +204,25 @@ final class Registry {
           now != null && now.owner().equals(FILE) && Arrays.equals(now.value(), put.value());
       if (!isSame) {
         plan.add(put);
+        if (form.resource() instanceof EventSubscription subscription) {
+          plan.add(
+              new Command.Queue(
+                  put.name(),
+                  EventQueues.rules(
+                      subscription,
+                      topic,
+                      limits.intValue(Limit.EVENT_QUEUE_EVENTS),
+                      limits.get(Limit.EVENT_QUEUE_BYTES))));
+        }
       }
     }
     for (Kind kind : Kind.values()) {
       for (StoredResource now : resources.get(kind).values()) {
         if (now.owner().equals(FILE) && !inFile.get(kind).contains(now.name())) {
           gone.add(new Command.DeleteResource(now.kind(), now.name()));
+          if (kind == Kind.EVENT_SUBSCRIPTION) {
+            gone.add(new Command.Unqueue(now.name()));
+          }
         }
       }
     }

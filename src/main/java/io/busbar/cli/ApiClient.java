@@ -42,7 +42,9 @@ final class ApiClient {
           Kind.CLIENT,
           Kind.CLIENT_GROUP,
           Kind.TOPIC_SPACE,
-          Kind.PERMISSION_BINDING);
+          Kind.PERMISSION_BINDING,
+          Kind.TOPIC,
+          Kind.EVENT_SUBSCRIPTION);
 
   @Option(
       names = "--api",
@@ -136,18 +138,48 @@ final class ApiClient {
     return all.getJsonObject(0).getString("name");
   }
 
-  /** The path of a kind's resources, or of one. */
+  /** The path of a kind's resources, or of one; that of an event subscription is topic/name. */
   static String path(String namespace, Kind kind, String name) {
-    String all = "/namespaces/" + namespace + "/" + kind.plural();
-    return name == null
-        ? all
-        : all + "/" + URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+    String own = "/namespaces/" + namespace + "/";
+    if (kind == Kind.EVENT_SUBSCRIPTION) {
+      int slash = name.indexOf('/');
+      if (slash < 0) {
+        throw new ConfigException(
+            "\"%s\" names no event subscription (allowed: TOPIC/NAME)".formatted(name));
+      }
+      return subscriptions(namespace, name.substring(0, slash))
+          + "/"
+          + encoded(name.substring(slash + 1));
+    }
+    return own + kind.plural() + (name == null ? "" : "/" + encoded(name));
   }
 
-  /** All resources of a kind, page after page. */
+  private static String subscriptions(String namespace, String topic) {
+    return path(namespace, Kind.TOPIC, topic) + "/" + Kind.EVENT_SUBSCRIPTION.plural();
+  }
+
+  private static String encoded(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** All resources of a kind, page after page; event subscriptions are named topic/name. */
   List<JsonObject> all(String namespace, Kind kind) throws IOException, InterruptedException {
+    if (kind != Kind.EVENT_SUBSCRIPTION) {
+      return all(path(namespace, kind, null));
+    }
     List<JsonObject> all = new ArrayList<>();
-    String next = path(namespace, kind, null) + "?$top=100";
+    for (JsonObject topic : all(namespace, Kind.TOPIC)) {
+      String name = topic.getString("name");
+      for (JsonObject one : all(subscriptions(namespace, name))) {
+        all.add(one.put("name", name + "/" + one.getString("name")));
+      }
+    }
+    return all;
+  }
+
+  private List<JsonObject> all(String path) throws IOException, InterruptedException {
+    List<JsonObject> all = new ArrayList<>();
+    String next = path + "?$top=100";
     while (next != null) {
       JsonObject page = ask("GET", next, null).body();
       for (Object one : page.getJsonArray("value")) {

@@ -7,6 +7,8 @@ import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.Json;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -25,14 +27,62 @@ import picocli.CommandLine.Spec;
 
 /** The commands that read and change the namespace's resources over the management API. */
 final class ResourceCommands {
+  private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
+
   private ResourceCommands() {}
 
-  /** How clients of a namespace are authenticated. */
-  private static JsonObject authentication(JsonObject namespace) {
-    return namespace
-        .getJsonObject("properties")
-        .getJsonObject("topicSpacesConfiguration")
-        .getJsonObject("clientAuthentication");
+  private static final List<String> ISSUERS =
+      List.of("customJwtAuthentication", "oauth2JwtAuthentication");
+
+  /** What a namespace itself says, as a namespace file has it. */
+  private static JsonObject settings(JsonObject namespace) {
+    JsonObject spaces =
+        namespace.getJsonObject("properties").getJsonObject("topicSpacesConfiguration");
+    JsonObject authentication = spaces.getJsonObject("clientAuthentication");
+    JsonObject settings = new JsonObject();
+    String sources = "alternativeAuthenticationNameSources";
+    settings.put(sources, authentication.getJsonArray(sources));
+    if (spaces.getValue(SESSIONS) != null) {
+      settings.put(SESSIONS, spaces.getValue(SESSIONS));
+    }
+    for (String key : ISSUERS) {
+      copy(authentication, settings, key, "tokenIssuer", "audiences", "encodedIssuerCertificates");
+    }
+    String route = spaces.getString("routeTopicResourceId", "");
+    if (!route.isEmpty()) {
+      settings.put("routeTopic", route.substring(route.lastIndexOf('/') + 1));
+    }
+    copy(authentication, settings, "webhookAuthentication", "endpointUrl");
+    return settings;
+  }
+
+  /** Copies the parts of an object that a namespace file knows. */
+  private static void copy(JsonObject from, JsonObject to, String key, String... parts) {
+    JsonObject given = from.getJsonObject(key);
+    if (given == null) {
+      return;
+    }
+    JsonObject known = new JsonObject();
+    for (String part : parts) {
+      if (given.getValue(part) != null) {
+        known.put(part, given.getValue(part));
+      }
+    }
+    to.put(key, known);
+  }
+
+  /** The same as the API has it. */
+  private static JsonObject spaces(JsonObject settings) {
+    JsonObject authentication = settings.copy();
+    JsonObject spaces = new JsonObject();
+    Object sessions = authentication.remove(SESSIONS);
+    if (sessions != null) {
+      spaces.put(SESSIONS, sessions);
+    }
+    Object route = authentication.remove("routeTopic");
+    return spaces
+        .put("routeTopicResourceId", route == null ? "" : route)
+        .put("clientAuthentication", authentication);
   }
 
   /** What a resource is, without what a node adds to it. */
@@ -56,7 +106,9 @@ final class ResourceCommands {
     @Parameters(
         index = "0",
         paramLabel = "KIND",
-        description = "clients, clientGroups, topicSpaces, permissionBindings, caCertificates")
+        description =
+            "clients, clientGroups, topicSpaces, permissionBindings, caCertificates, topics,"
+                + " eventSubscriptions")
     private String kind;
 
     @Parameters(index = "1", arity = "0..1", paramLabel = "NAME", description = "one of them")
@@ -93,6 +145,8 @@ final class ResourceCommands {
             case CLIENT_GROUP -> List.of("query");
             case TOPIC_SPACE -> List.of("topicTemplates");
             case PERMISSION_BINDING -> List.of("permission", "clientGroupName", "topicSpaceName");
+            case TOPIC -> List.of("eventRetentionInDays");
+            case EVENT_SUBSCRIPTION -> List.of("deliveryConfiguration", "filtersConfiguration");
             default -> List.of("expiryTimeInUtc");
           };
       List<String> heads = new ArrayList<>(List.of("name"));
@@ -217,16 +271,11 @@ final class ResourceCommands {
       wanted.remove("name");
       JsonObject body =
           new JsonObject()
-              .put(
-                  "properties",
-                  new JsonObject()
-                      .put(
-                          "topicSpacesConfiguration",
-                          new JsonObject().put("clientAuthentication", wanted)));
+              .put("properties", new JsonObject().put("topicSpacesConfiguration", spaces(wanted)));
       String own = "/namespaces/" + settings.name();
       if (now == null) {
         api.ask("PUT", own, body);
-      } else if (!authentication(now).equals(wanted)) {
+      } else if (!settings(now).equals(wanted)) {
         api.ask("PATCH", own, body);
       }
     }
@@ -312,21 +361,33 @@ final class ResourceCommands {
       String namespace = api.namespace();
       JsonObject own = api.ask("GET", "/namespaces/" + namespace, null).body();
       out.println("name: " + namespace);
-      JsonObject authentication = authentication(own);
-      if (!authentication.getJsonArray("alternativeAuthenticationNameSources").isEmpty()) {
-        out.println(
-            "alternativeAuthenticationNameSources: "
-                + authentication.getJsonArray("alternativeAuthenticationNameSources").encode());
+      for (Map.Entry<String, Object> one : settings(own)) {
+        boolean isNothing = one.getValue() instanceof JsonArray list && list.isEmpty();
+        if (!isNothing) {
+          out.println(one.getKey() + ": " + Json.encode(one.getValue()));
+        }
+      }
+      Map<String, JsonArray> below = new LinkedHashMap<>();
+      for (JsonObject one : api.all(namespace, Kind.EVENT_SUBSCRIPTION)) {
+        String[] names = one.getString("name").split("/", 2);
+        below
+            .computeIfAbsent(names[0], topic -> new JsonArray())
+            .add(new JsonObject().put("name", names[1]).mergeIn(properties(one)));
       }
       for (Kind kind : ApiClient.KINDS) {
-        List<JsonObject> all = api.all(namespace, kind);
+        List<JsonObject> all =
+            kind == Kind.EVENT_SUBSCRIPTION ? List.of() : api.all(namespace, kind);
         if (!all.isEmpty()) {
           out.println(kind.plural() + ":");
         }
         for (JsonObject one : all) {
           // each is JSON on a line, which is YAML as well
           JsonObject entry = new JsonObject().put("name", one.getString("name"));
-          out.println("  - " + entry.mergeIn(properties(one)).encode());
+          entry.mergeIn(properties(one));
+          if (kind == Kind.TOPIC && below.containsKey(one.getString("name"))) {
+            entry.put(Kind.EVENT_SUBSCRIPTION.plural(), below.get(one.getString("name")));
+          }
+          out.println("  - " + entry.encode());
         }
       }
       out.flush();

@@ -25,8 +25,7 @@ final class EventSubscriptionForm {
   private EventSubscriptionForm() {}
 
   static EventSubscription read(Section section) {
-    section.only(
-        "name", "deliveryConfiguration", "eventDeliverySchema", "filtersConfiguration", "tags");
+    section.only("name", "deliveryConfiguration", "eventDeliverySchema", "filtersConfiguration");
     for (String key : NOT_OFFERED) {
       if (section.value(key) != null) {
         throw section.error(key, "is not offered yet (allowed: to leave it out)");

@@ -7,8 +7,10 @@ import io.busbar.mqtt.Topics;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.ClientGroup;
+import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Namespace;
 import io.busbar.policy.NamespaceSettings;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
@@ -66,6 +68,8 @@ public record NamespaceFile(
                 TokenIssuer.Method.CUSTOM_JWT.property(),
                 TokenIssuer.Method.OAUTH2_JWT.property(),
                 "webhookAuthentication",
+                "routeTopic",
+                "topics",
                 "routes");
     List<ResourceForm> resources = new ArrayList<>();
     NamespaceSettings settings = ResourceForm.settings(root, file);
@@ -79,6 +83,7 @@ public record NamespaceFile(
         read(root, Kind.CA_CERTIFICATE, CaCertificate.class, file, resources);
     Namespace namespace =
         root.made(() -> new Namespace(settings, clients, groups, spaces, bindings, authorities));
+    topics(root, settings, resources);
     List<Path> files = new ArrayList<>(List.of(file));
     for (Section section : root.sections(Kind.CA_CERTIFICATE.plural())) {
       section.text("file").ifPresent(other -> files.add(ResourceForm.path(section, file, other)));
@@ -103,6 +108,43 @@ public record NamespaceFile(
       some.add(type.cast(one.resource()));
     }
     return some;
+  }
+
+  /** Topics, and the event subscriptions of each. */
+  private static void topics(
+      Section root, NamespaceSettings settings, List<ResourceForm> resources) {
+    Set<String> ids = new HashSet<>();
+    for (Section section : root.sections(Kind.TOPIC.plural())) {
+      ResourceForm topic = ResourceForm.read(Kind.TOPIC, section, null);
+      requireNew(section, ids, topic);
+      resources.add(topic);
+      for (Section below : section.sections(Kind.EVENT_SUBSCRIPTION.plural())) {
+        Section named = below.named(topic.resource().name() + "/" + below.requiredText("name"));
+        ResourceForm one = ResourceForm.read(Kind.EVENT_SUBSCRIPTION, named, null);
+        requireNew(below, ids, one);
+        try {
+          EventQueues.rules(
+              (EventSubscription) one.resource(), (NamespaceTopic) topic.resource(), 1, 1);
+        } catch (ConfigException e) {
+          throw below.error("deliveryConfiguration", e.getMessage());
+        }
+        resources.add(one);
+      }
+    }
+    String route = settings.routeTopic().map(Kind.TOPIC::id).orElse(null);
+    if (route != null && !ids.contains(route)) {
+      throw root.error(
+          "routeTopic",
+          Yaml.quote(settings.routeTopic().get())
+              + " does not exist (allowed: a name under topics)");
+    }
+  }
+
+  private static void requireNew(Section section, Set<String> ids, ResourceForm form) {
+    if (!ids.add(form.resource().id())) {
+      throw section.error(
+          "name", Yaml.quote(form.resource().name()) + " is that of another (must be unique)");
+    }
   }
 
   private static List<Route> routes(Section root) {

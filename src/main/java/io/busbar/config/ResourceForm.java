@@ -141,7 +141,8 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   private static NamespaceTopic topic(Section section) {
-    section.only("name", "publisherType", "inputSchema", "eventRetentionInDays");
+    section.only(
+        "name", "publisherType", "inputSchema", "eventRetentionInDays", "eventSubscriptions");
     String name = section.requiredText("name");
     section.choice("publisherType", Map.of("Custom", true), true);
     section.choice("inputSchema", Map.of("CloudEventSchemaV1_0", true), true);
@@ -249,7 +250,9 @@ public record ResourceForm(Resource resource, String description) {
     }
     Optional<AuthenticationWebhook> webhook =
         section.section("webhookAuthentication").map(ResourceForm::webhook);
-    return section.made(() -> new NamespaceSettings(name, sources, sessions, issuers, webhook));
+    Optional<String> routeTopic = section.text("routeTopic");
+    return section.made(
+        () -> new NamespaceSettings(name, sources, sessions, issuers, webhook, routeTopic));
   }
 
   private static AuthenticationWebhook webhook(Section section) {
@@ -323,6 +326,9 @@ public record ResourceForm(Resource resource, String description) {
       }
       for (TokenIssuer issuer : settings.tokenIssuers()) {
         tokenIssuer(out, issuer);
+      }
+      if (settings.routeTopic().isPresent()) {
+        out.writeStringField("routeTopic", settings.routeTopic().get());
       }
       if (settings.webhook().isPresent()) {
         out.writeObjectFieldStart("webhookAuthentication");

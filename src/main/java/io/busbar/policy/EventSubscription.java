@@ -2,8 +2,8 @@ package io.busbar.policy;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 
 /**
  * Whose events of a topic are kept in a queue, to be received
@@ -82,17 +82,39 @@ public record EventSubscription(
     return name.substring(0, name.indexOf('/'));
   }
 
+  /** Whether it wants some events only. */
+  public boolean isChoosing() {
+    return !includedEventTypes.isEmpty() || !filters.isEmpty();
+  }
+
   /**
    * Whether an event is wanted.
    *
-   * @param event gives what the event has under a key: a text, a number, a truth value, a list of
-   *     these, something else, or null for nothing
+   * @param event its attributes and data as JSON has them: texts, numbers, truth values, lists,
+   *     maps
    */
-  public boolean wants(Function<String, Object> event) {
+  public boolean wants(Map<String, Object> event) {
     boolean isType =
         includedEventTypes.isEmpty()
-            || (event.apply("type") instanceof String type
+            || (event.get("type") instanceof String type
                 && includedEventTypes.stream().anyMatch(type::equalsIgnoreCase));
-    return isType && filters.stream().allMatch(filter -> filter.passes(event.apply(filter.key())));
+    return isType && filters.stream().allMatch(filter -> filter.passes(value(event, filter.key())));
+  }
+
+  /** What a filter's key stands for: an attribute, the data, or a part of it. */
+  private static Object value(Map<String, Object> event, String key) {
+    if (key.equalsIgnoreCase("eventtype")) {
+      return event.get("type");
+    } else if (key.equalsIgnoreCase("eventid")) {
+      return event.get("id");
+    }
+    if (!key.startsWith("data.")) {
+      return event.get(key);
+    }
+    Object at = event;
+    for (String step : key.split("\\.")) {
+      at = at instanceof Map<?, ?> map ? map.get(step) : null;
+    }
+    return at;
   }
 }

@@ -13,13 +13,15 @@ import java.util.Optional;
  * @param maximumClientSessionsPerAuthenticationName 1 to 100, or 0 for what the nodes are set to
  * @param tokenIssuers whose tokens say who a client is, at most one for each method
  * @param webhook who else is asked, if anyone (webhookAuthentication)
+ * @param routeTopic the topic that all published messages go to as events, if any
  */
 public record NamespaceSettings(
     String name,
     List<NameSource> alternativeAuthenticationNameSources,
     int maximumClientSessionsPerAuthenticationName,
     List<TokenIssuer> tokenIssuers,
-    Optional<AuthenticationWebhook> webhook)
+    Optional<AuthenticationWebhook> webhook,
+    Optional<String> routeTopic)
     implements Resource {
   private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
 
@@ -51,7 +53,13 @@ public record NamespaceSettings(
 
   /** In which the registry alone says who a client is. */
   public NamespaceSettings(String name, List<NameSource> alternativeAuthenticationNameSources) {
-    this(name, alternativeAuthenticationNameSources, 0, List.of(), Optional.empty());
+    this(
+        name,
+        alternativeAuthenticationNameSources,
+        0,
+        List.of(),
+        Optional.empty(),
+        Optional.empty());
   }
 
   @Override

@@ -10,8 +10,13 @@ import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Property;
+import io.busbar.mqtt.PropertyWriter;
+import io.busbar.mqtt.ReasonCode;
 import io.busbar.telemetry.Loss;
 import io.busbar.testing.Await;
+import io.busbar.testing.RawClient;
 import io.busbar.testing.TestPki;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
@@ -488,6 +493,104 @@ class EventsIT {
     node = await(Node.start(settings));
     assertThat(ids(received("all", 10))).containsExactly("b");
     assertThat(settle("acknowledge", token(value, 0)).getJsonArray("failedLockTokens")).isEmpty();
+  }
+
+  // --- from MQTT ---
+
+  private static void route(String topic) throws Exception {
+    JsonObject spaces = new JsonObject().put("routeTopicResourceId", topic);
+    HttpResponse<Buffer> answer =
+        ask(
+            HttpMethod.PATCH,
+            "/namespaces/plant",
+            new JsonObject()
+                .put("properties", new JsonObject().put("topicSpacesConfiguration", spaces)));
+    assertThat(answer.statusCode()).as(answer.bodyAsString()).isEqualTo(200);
+  }
+
+  @Test
+  void whatDevicesPublishGoesToTheTopicBeforeItIsAcknowledged() throws Exception {
+    String pem = Files.readString(home.resolve("ca.pem")).replaceAll("\\R", "");
+    made("/caCertificates/ours", new JsonObject().put("encodedCertificate", pem), 201);
+    made("/clients/press", new JsonObject(), 201);
+    made(
+        "/topicSpaces/every",
+        new JsonObject().put("topicTemplates", new JsonArray().add("presses/#")),
+        201);
+    made(
+        "/permissionBindings/may",
+        new JsonObject()
+            .put("clientGroupName", "$all")
+            .put("topicSpaceName", "every")
+            .put("permission", "Publisher"),
+        201);
+    subscribe("alarms", filter("StringEndsWith", "subject", new JsonArray().add("/alarm")));
+    subscribe("hot", filter("NumberGreaterThan", "data.c", 50));
+    route(
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.EventGrid/namespaces/plant/topics/orders");
+    TestPki pki = TestPki.in(home);
+    try (RawClient press =
+        TestPki.open(
+            node.listeners().get(0).address().port(),
+            MqttVersion.V5,
+            pki.context(pki.client("press")),
+            "TLSv1.3")) {
+      assertThat(TestPki.connect(press, "press", "press").code()).isZero();
+      Await.until(
+          "messages are routed",
+          () -> {
+            try {
+              return press.publishAcked("presses/1/state", "up") == ReasonCode.SUCCESS;
+            } catch (IOException e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+      settleAll();
+      PropertyWriter json = new PropertyWriter().string(Property.CONTENT_TYPE, "application/json");
+      assertThat(press.publishAcked("presses/1/temperature", "{\"c\":61}", json).reason())
+          .isEqualTo(ReasonCode.SUCCESS);
+      assertThat(press.publishAcked("presses/1/alarm", "hot!")).isEqualTo(ReasonCode.SUCCESS);
+      JsonArray value = received("all", 10);
+      JsonObject event = value.getJsonObject(0).getJsonObject("event");
+      assertThat(event.getString("type")).isEqualTo("MQTT.EventPublished");
+      assertThat(event.getString("source")).isEqualTo("plant");
+      assertThat(event.getString("subject")).isEqualTo("presses/1/temperature");
+      assertThat(event.getJsonObject("data")).isEqualTo(new JsonObject().put("c", 61));
+      assertThat(value).hasSize(2);
+      assertThat(subjects(received("alarms", 10))).containsExactly("presses/1/alarm");
+      assertThat(subjects(received("hot", 10))).containsExactly("presses/1/temperature");
+
+      // a queue that is full is the publisher's to know
+      long lost = node.telemetry().lost(Loss.EVENT_QUEUE_FULL);
+      for (int i = 0; i < 48; i++) {
+        assertThat(press.publishAcked("presses/1/state", "up")).isEqualTo(ReasonCode.SUCCESS);
+      }
+      assertThat(press.publishAcked("presses/1/state", "up")).isEqualTo(ReasonCode.QUOTA_EXCEEDED);
+      Await.until(
+          "it is in the ledger",
+          () -> node.telemetry().lost(Loss.EVENT_QUEUE_FULL) == lost + 1,
+          () -> "it is not");
+
+      route("");
+      Await.until(
+          "messages are not routed any more",
+          () -> {
+            try {
+              return press.publishAcked("presses/1/state", "up")
+                  == ReasonCode.NO_MATCHING_SUBSCRIBERS;
+            } catch (IOException e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "still");
+    }
+  }
+
+  private static List<String> subjects(JsonArray value) {
+    return value.stream()
+        .map(one -> ((JsonObject) one).getJsonObject("event").getString("subject"))
+        .toList();
   }
 
   // --- who may ---

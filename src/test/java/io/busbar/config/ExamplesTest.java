@@ -81,6 +81,8 @@ class ExamplesTest {
     "namespace, 'caCertificates: [{ zzz: 1 }]'",
     "namespace, 'customJwtAuthentication: { zzz: 1 }'",
     "namespace, 'webhookAuthentication: { zzz: 1 }'",
+    "namespace, 'topics: [{ zzz: 1 }]'",
+    "namespace, 'topics: [{ name: abc, eventSubscriptions: [{ name: abc, zzz: 1 }] }]'",
     "namespace, 'routes: [{ zzz: 1 }]'",
     "namespace, 'routes: [{ name: all, webhook: { zzz: 1 } }]'"
   })
