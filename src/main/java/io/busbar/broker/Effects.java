@@ -69,7 +69,7 @@ final class Effects implements Consumer<Effect> {
       interest(new Destination.Pool(changed.share(), changed.filter()), changed.added());
     } else if (effect instanceof Effect.Lost lost) {
       broker.telemetry.lost(loss(lost.loss()), lost.deliveries());
-      boolean isDelivery = lost.loss().compareTo(Effect.Loss.EVENT_EXPIRED) < 0;
+      boolean isDelivery = lost.loss().compareTo(Effect.Loss.EVENT_QUEUE_FULL) < 0;
       settled(isDelivery ? lost.deliveries() : 0);
     } else if (effect instanceof Effect.Ended ended) {
       ended(ended);
@@ -94,6 +94,7 @@ final class Effects implements Consumer<Effect> {
       case QUEUE_FULL -> Loss.QUEUE_FULL;
       case EXPIRED -> Loss.EXPIRED;
       case SESSION_ENDED -> Loss.SESSION_ENDED;
+      case EVENT_QUEUE_FULL -> Loss.EVENT_QUEUE_FULL;
       case EVENT_EXPIRED -> Loss.EVENT_EXPIRED;
       case EVENT_UNDELIVERED -> Loss.EVENT_UNDELIVERED;
       case EVENT_REJECTED -> Loss.EVENT_REJECTED;

@@ -55,6 +55,6 @@ final class EventRoute {
     }
     return queues.isEmpty()
         ? null
-        : new Command.Enqueue(List.of(new Command.Incoming(queues, event)));
+        : new Command.Enqueue(false, List.of(new Command.Incoming(queues, event)));
   }
 }

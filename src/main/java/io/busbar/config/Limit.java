@@ -343,7 +343,8 @@ public enum Limit {
       1,
       10_000_000,
       null,
-      "events in the queue of an event subscription; beyond, a publish to its topic is refused"),
+      "events in the queue of an event subscription; beyond, a publish to its topic over HTTP is"
+          + " refused, and an MQTT message is not among its events"),
   EVENT_QUEUE_BYTES(
       "event-queue-bytes",
       67_108_864,

@@ -251,8 +251,13 @@ public sealed interface Command {
     }
   }
 
-  /** Events come, all of them or none. */
-  record Enqueue(List<Incoming> events) implements Command {
+  /**
+   * Events come.
+   *
+   * @param isWhole whether all of them come into all of their queues, or nothing does; else each
+   *     comes where there is room, and is lost elsewhere
+   */
+  record Enqueue(boolean isWhole, List<Incoming> events) implements Command {
     /** Copies the list, so that it does not change. */
     public Enqueue {
       events = List.copyOf(events);

@@ -29,7 +29,7 @@ import java.util.List;
  *  18 open         what an open (1) has, then number most, list of string elsewhere
  *  19 queue        string name, number lock, number deliveries, number ttl, number events, number bytes
  *  20 unqueue      string name
- *  21 enqueue      list of (list of string queue, bytes event)
+ *  21 enqueue      flag whole, list of (list of string queue, bytes event)
  *  22 take         string queue, number most, number bytes
  *  23 return       string queue, u8 kind, number delay, list of (number queue, number sequence,
  *                  number deliveries)
@@ -132,7 +132,7 @@ final class CommandForm {
     } else if (command instanceof Command.Unqueue it) {
       out.u8(UNQUEUE).string(it.name());
     } else if (command instanceof Command.Enqueue it) {
-      out.u8(ENQUEUE).number(it.events().size());
+      out.u8(ENQUEUE).flag(it.isWhole()).number(it.events().size());
       for (Command.Incoming one : it.events()) {
         out.number(one.queues().size());
         one.queues().forEach(out::string);
@@ -206,6 +206,7 @@ final class CommandForm {
       case UNQUEUE -> new Command.Unqueue(in.string());
       case ENQUEUE ->
           new Command.Enqueue(
+              in.flag(),
               in.list(one -> new Command.Incoming(one.list(FormReader::string), one.bytes())));
       case TAKE -> new Command.Take(in.string(), in.u31(), in.number());
       case RETURN -> returned(in);

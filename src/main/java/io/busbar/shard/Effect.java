@@ -67,6 +67,7 @@ public sealed interface Effect {
     QUEUE_FULL,
     EXPIRED,
     SESSION_ENDED,
+    EVENT_QUEUE_FULL,
     EVENT_EXPIRED,
     EVENT_UNDELIVERED,
     EVENT_REJECTED,

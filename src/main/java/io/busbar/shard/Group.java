@@ -413,6 +413,28 @@ public final class Group {
   }
 
   private Outcome enqueue(Command.Enqueue enqueue) {
+    if (enqueue.isWhole() && !isRoom(enqueue)) {
+      return new Outcome.Refused();
+    }
+    int given = 0;
+    for (Command.Incoming one : enqueue.events()) {
+      Body body = new Body(one.event());
+      for (String name : new LinkedHashSet<>(one.queues())) {
+        EventQueue queue = eventQueues.change(name);
+        if (queue != null && queue.accepts(1, one.event().length)) {
+          boolean wasReady = queue.isReady();
+          queue.add(body, moment.now);
+          given++;
+          ring(queue, wasReady);
+        } else if (queue != null) {
+          moment.lost(Effect.Loss.EVENT_QUEUE_FULL, 1);
+        }
+      }
+    }
+    return new Outcome.Published(given);
+  }
+
+  private boolean isRoom(Command.Enqueue enqueue) {
     Map<String, long[]> more = new HashMap<>();
     for (Command.Incoming one : enqueue.events()) {
       for (String name : new LinkedHashSet<>(one.queues())) {
@@ -424,25 +446,10 @@ public final class Group {
     for (Map.Entry<String, long[]> one : more.entrySet()) {
       EventQueue queue = eventQueues.get(one.getKey());
       if (queue != null && !queue.accepts((int) one.getValue()[0], one.getValue()[1])) {
-        return new Outcome.Refused();
+        return false;
       }
     }
-    int given = 0;
-    for (Command.Incoming one : enqueue.events()) {
-      Body body = new Body(one.event());
-      for (String name : new LinkedHashSet<>(one.queues())) {
-        EventQueue queue = eventQueues.change(name);
-        if (queue != null) {
-          boolean wasReady = queue.isReady();
-          queue.add(body, moment.now);
-          given++;
-          if (!wasReady) {
-            moment.tell(new Effect.Ready(name));
-          }
-        }
-      }
-    }
-    return new Outcome.Published(given);
+    return true;
   }
 
   private Outcome take(Command.Take take) {

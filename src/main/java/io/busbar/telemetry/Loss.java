@@ -35,7 +35,7 @@ public enum Loss {
   ROUTE_UNDELIVERED,
   /** The node stopped while the event waited for its webhook. */
   ROUTE_STOPPED,
-  /** The queue of an event subscription was full; a publisher at QoS 1 or 2 was told so. */
+  /** The queue of an event subscription was full when a device published. */
   EVENT_QUEUE_FULL,
   /** An event's time to live passed while it waited in the queue of its subscription. */
   EVENT_EXPIRED,

@@ -62,10 +62,11 @@ class EntryTest {
         new Golden<>(new Command.Unqueue("q"), "14 0171"),
         new Golden<>(
             new Command.Enqueue(
+                true,
                 List.of(
                     new Command.Incoming(List.of("q", "r"), utf8("e")),
                     new Command.Incoming(List.of(), utf8("")))),
-            "15 02 02 0171 0172 0165 00 00"),
+            "15 01 02 02 0171 0172 0165 00 00"),
         new Golden<>(new Command.Take("q", 100, 300), "16 0171 64 ac02"),
         new Golden<>(
             new Command.Return(

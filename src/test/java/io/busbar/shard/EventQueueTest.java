@@ -35,6 +35,7 @@ class EventQueueTest {
   private Outcome put(String... events) {
     return apply(
         new Command.Enqueue(
+            true,
             Arrays.stream(events)
                 .map(event -> new Command.Incoming(List.of("q"), event.getBytes(UTF_8)))
                 .toList()));
@@ -236,14 +237,25 @@ class EventQueueTest {
   void aQueueThatIsFullTakesAllOrNothing() {
     put("1", "2", "3", "4", "5", "6", "7", "8");
     Command.Incoming both = new Command.Incoming(List.of("q", "r", "gone"), "x".getBytes(UTF_8));
-    assertThat(apply(new Command.Enqueue(List.of(both, both, both))))
+    assertThat(apply(new Command.Enqueue(true, List.of(both, both, both))))
         .isEqualTo(new Outcome.Refused());
     assertThat(group.queuedEvents()).isEqualTo(8);
-    assertThat(apply(new Command.Enqueue(List.of(both, both)))).isEqualTo(new Outcome.Published(4));
+    assertThat(apply(new Command.Enqueue(true, List.of(both, both))))
+        .isEqualTo(new Outcome.Published(4));
     assertThat(put("y")).isEqualTo(new Outcome.Refused());
     settle(Kind.ACKNOWLEDGE, 0, take(1).get(0).token());
     assertThat(put("x".repeat(5_000))).isEqualTo(new Outcome.Refused());
     assertThat(put("y")).isEqualTo(new Outcome.Published(1));
+  }
+
+  @Test
+  void whatNeedNotBeWholeComesWhereThereIsRoom() {
+    put("1", "2", "3", "4", "5", "6", "7", "8", "9");
+    Command.Incoming both = new Command.Incoming(List.of("q", "r"), "x".getBytes(UTF_8));
+    assertThat(apply(new Command.Enqueue(false, List.of(both, both))))
+        .isEqualTo(new Outcome.Published(3));
+    assertThat(lost(Effect.Loss.EVENT_QUEUE_FULL)).isEqualTo(1);
+    assertThat(group.queuedEvents()).isEqualTo(12);
   }
 
   @Test

@@ -231,7 +231,7 @@ final class MachineWalk {
                         ("e" + serial++).getBytes(StandardCharsets.UTF_8)))
             .limit(1 + random.nextInt(3))
             .toList();
-    return new Command.Enqueue(events);
+    return new Command.Enqueue(random.nextBoolean(), events);
   }
 
   private Command taken() {

@@ -36,7 +36,9 @@ final class Samples {
           random.nextBoolean()
               ? new Command.Unqueue(string())
               : new Command.Take(string(), random.nextInt(101), number());
-      case 19 -> new Command.Enqueue(list(() -> new Command.Incoming(list(this::string), bytes())));
+      case 19 ->
+          new Command.Enqueue(
+              flag(), list(() -> new Command.Incoming(list(this::string), bytes())));
       case 20 ->
           new Command.Return(
               string(),
