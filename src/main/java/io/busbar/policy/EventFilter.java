@@ -117,7 +117,7 @@ public record EventFilter(Operator operator, String key, List<Object> values) {
         throw new PolicyException(
             isOne ? "value" : "values",
             isTooLong
-                ? "a text of more than 512 characters"
+                ? "has a text that is too long (allowed: up to 512 characters)"
                 : "is not of the operator's kind (allowed: %s)"
                     .formatted(
                         switch (operator.form) {
