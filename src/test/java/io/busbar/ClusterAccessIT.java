@@ -17,6 +17,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.PemTrustOptions;
 import io.vertx.ext.web.client.HttpRequest;
@@ -278,6 +279,68 @@ class ClusterAccessIT {
           () -> "not yet");
     } finally {
       most("100");
+    }
+  }
+
+  private static HttpRequest<Buffer> events(int node, String operation, String key) {
+    return client
+        .request(
+            HttpMethod.POST,
+            NODES.apiPort(node),
+            "localhost",
+            "/topics/orders" + operation + "api-version=2024-06-01")
+        .putHeader("authorization", "SharedAccessKey " + key)
+        .putHeader("content-type", "application/cloudevents+json");
+  }
+
+  /** Published at one node, an event is there for a receiver that waits at another. */
+  @Test
+  void anEventIsReceivedAtOneNodeAndSettledAtAnother() throws Exception {
+    put(0, "/topics/orders", "{}");
+    put(
+        1,
+        "/topics/orders/eventSubscriptions/all",
+        "{\"deliveryConfiguration\": {\"deliveryMode\": \"Queue\"}}");
+    String key =
+        await(ask(HttpMethod.POST, 2, "/listKeys", null)).bodyAsJsonObject().getString("key1");
+    JsonObject event =
+        new JsonObject()
+            .put("specversion", "1.0")
+            .put("id", "1")
+            .put("source", "/plant")
+            .put("type", "Order.Placed");
+    for (int i = 0; i < 3; i++) {
+      int from = i;
+      int to = (i + 1) % 3;
+      String receive = "/eventsubscriptions/all:receive?maxWaitTime=60&";
+      Future<HttpResponse<Buffer>> waits = events(to, receive, key).send();
+      TimeUnit.MILLISECONDS.sleep(300);
+      Instant published = Instant.now();
+      Await.until(
+          "the key is known",
+          () -> {
+            try {
+              HttpResponse<Buffer> answer =
+                  await(events(from, ":publish?", key).sendBuffer(event.toBuffer()));
+              return answer.statusCode() == 200;
+            } catch (Exception e) {
+              throw new AssertionError(e);
+            }
+          },
+          () -> "not yet");
+      JsonObject one = await(waits).bodyAsJsonObject().getJsonArray("value").getJsonObject(0);
+      assertThat(Duration.between(published, Instant.now())).isLessThan(Duration.ofSeconds(3));
+      assertThat(one.getJsonObject("event")).isEqualTo(event);
+      String token = one.getJsonObject("brokerProperties").getString("lockToken");
+      JsonObject settled =
+          await(
+                  events((i + 2) % 3, "/eventsubscriptions/all:acknowledge?", key)
+                      .sendBuffer(
+                          new JsonObject()
+                              .put("lockTokens", new JsonArray().add(token))
+                              .toBuffer()))
+              .bodyAsJsonObject();
+      assertThat(settled.getJsonArray("succeededLockTokens")).containsExactly(token);
     }
   }
 

@@ -2,7 +2,6 @@ package io.busbar.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.EventSubscription;
@@ -108,7 +107,7 @@ final class Events {
   }
 
   /** Answers a request, when there is an answer. */
-  Future<Answer> answer(HttpServerRequest request, byte[] body) {
+  Future<Buffer> answer(HttpServerRequest request, byte[] body) {
     try {
       Matcher path = PATH.matcher(request.path());
       if (!path.matches()) {
@@ -230,7 +229,7 @@ final class Events {
 
   // --- publishing ---
 
-  private Future<Answer> publish(
+  private Future<Buffer> publish(
       HttpServerRequest request, String operation, Bus.FoundTopic topic, byte[] body) {
     if (!operation.equals("publish")) {
       throw ApiError.invalid("a topic has no such operation (allowed: publish)");
@@ -247,7 +246,7 @@ final class Events {
         events.add(new Command.Incoming(queues, event.bytes()));
       }
     }
-    Answer done = new Answer(200, new JsonObject());
+    Buffer done = Buffer.buffer("{}");
     if (events.isEmpty()) {
       return Future.succeededFuture(done);
     }
@@ -281,7 +280,7 @@ final class Events {
 
   // --- receiving ---
 
-  private Future<Answer> subscribed(
+  private Future<Buffer> subscribed(
       HttpServerRequest request, String operation, Bus.FoundTopic topic, String name, byte[] body) {
     String id = Kind.EVENT_SUBSCRIPTION.id(topic.topic().name() + "/" + name);
     boolean isThere = topic.subscriptions().stream().anyMatch(one -> one.id().equals(id));
@@ -311,9 +310,10 @@ final class Events {
   private static final class Waiting {
     final String queue;
     final int most;
-    final Promise<Answer> answer = Promise.promise();
+    final Promise<Buffer> answer = Promise.promise();
     boolean isTaking;
     boolean isRungAgain;
+    boolean isOver;
 
     Waiting(String queue, int most) {
       this.queue = queue;
@@ -321,7 +321,7 @@ final class Events {
     }
   }
 
-  private Future<Answer> receive(HttpServerRequest request, String queue) {
+  private Future<Buffer> receive(HttpServerRequest request, String queue) {
     int most = number(request, "maxEvents", 1, MAX_EVENTS, 1);
     int seconds = number(request, "maxWaitTime", MIN_WAIT, MAX_WAIT, DEFAULT_WAIT);
     if (waits >= MAX_WAITING) {
@@ -334,9 +334,10 @@ final class Events {
         vertx.setTimer(
             seconds * 1_000L,
             t -> {
-              // an answer that is on its way is waited for
+              one.isOver = true;
+              // events that are on their way are waited for
               if (!one.isTaking) {
-                one.answer.tryComplete(given(new JsonArray()));
+                one.answer.tryComplete(given(List.of()));
               }
             });
     request.response().closeHandler(closed -> one.answer.tryFail("the receiver is gone"));
@@ -369,21 +370,23 @@ final class Events {
     return value;
   }
 
-  /** Queues have events: those that wait for them look. */
+  /** Queues have events: who waits longest looks, and then the next if there was something. */
   private void ready(Set<String> queues) {
-    for (String queue : queues) {
-      List.copyOf(waiting.getOrDefault(queue, new LinkedHashSet<>())).forEach(this::take);
+    queues.forEach(this::wake);
+  }
+
+  private void wake(String queue) {
+    for (Waiting one : waiting.getOrDefault(queue, new LinkedHashSet<>())) {
+      if (!one.isTaking && !one.answer.future().isComplete()) {
+        take(one);
+        return;
+      }
+      // it looks already, perhaps too early
+      one.isRungAgain = true;
     }
   }
 
   private void take(Waiting one) {
-    if (one.isTaking) {
-      one.isRungAgain = true;
-      return;
-    }
-    if (one.answer.future().isComplete()) {
-      return;
-    }
     one.isTaking = true;
     one.isRungAgain = false;
     append(new Command.Take(one.queue, one.most, MAX_BYTES))
@@ -396,8 +399,11 @@ final class Events {
                 one.answer.tryFail(ApiError.notFound("the event subscription"));
               } else if (!given.events().isEmpty()) {
                 give(one, given);
+                wake(one.queue);
               } else if (one.isRungAgain) {
                 take(one);
+              } else if (one.isOver) {
+                one.answer.tryComplete(given(List.of()));
               }
             });
   }
@@ -415,18 +421,11 @@ final class Events {
                 return;
               }
               List<byte[]> bodies = ((Bus.EventBodies) read.result().body()).events();
-              JsonArray value = new JsonArray();
+              List<Buffer> value = new ArrayList<>();
               for (int i = 0; i < bodies.size(); i++) {
                 Outcome.Took took = given.events().get(i);
                 if (bodies.get(i) != null) {
-                  value.add(
-                      new JsonObject()
-                          .put(
-                              "brokerProperties",
-                              new JsonObject()
-                                  .put("lockToken", token(given.queue(), took))
-                                  .put("deliveryCount", took.deliveries()))
-                          .put("event", new JsonObject(Buffer.buffer(bodies.get(i)))));
+                  value.add(element(given.queue(), took, bodies.get(i)));
                 }
               }
               if (!one.answer.tryComplete(given(value))) {
@@ -445,8 +444,23 @@ final class Events {
     append(new Command.Return(queue, Return.Kind.RELEASE, 0, tokens)).otherwiseEmpty();
   }
 
-  private static Answer given(JsonArray value) {
-    return new Answer(200, new JsonObject().put("value", value));
+  private static Buffer element(long queue, Outcome.Took took, byte[] event) {
+    return Buffer.buffer(event.length + 128)
+        .appendString("{\"brokerProperties\":{\"lockToken\":\"")
+        .appendString(token(queue, took))
+        .appendString("\",\"deliveryCount\":" + took.deliveries() + "},\"event\":")
+        .appendBytes(event)
+        .appendString("}");
+  }
+
+  private static Buffer given(List<Buffer> events) {
+    Buffer body = Buffer.buffer("{\"value\":[");
+    String separator = "";
+    for (Buffer event : events) {
+      body.appendString(separator).appendBuffer(event);
+      separator = ",";
+    }
+    return body.appendString("]}");
   }
 
   // --- settling ---
@@ -471,7 +485,7 @@ final class Events {
     return Optional.empty();
   }
 
-  private Future<Answer> settle(String queue, Return.Kind kind, long delay, byte[] body) {
+  private Future<Buffer> settle(String queue, Return.Kind kind, long delay, byte[] body) {
     List<String> given = lockTokens(body);
     List<Command.Token> tokens = new ArrayList<>();
     JsonArray succeeded = new JsonArray();
@@ -486,12 +500,10 @@ final class Events {
         failed.add(failure(one, Outcome.Settled.UNKNOWN));
       }
     }
-    Answer answer =
-        new Answer(
-            200,
-            new JsonObject().put("failedLockTokens", failed).put("succeededLockTokens", succeeded));
+    JsonObject answer =
+        new JsonObject().put("failedLockTokens", failed).put("succeededLockTokens", succeeded);
     if (tokens.isEmpty()) {
-      return Future.succeededFuture(answer);
+      return Future.succeededFuture(answer.toBuffer());
     }
     return append(new Command.Return(queue, kind, delay, tokens))
         .map(
@@ -507,7 +519,7 @@ final class Events {
                   failed.add(failure(known.get(i), settled));
                 }
               }
-              return answer;
+              return answer.toBuffer();
             });
   }
 

@@ -12,7 +12,6 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -168,20 +167,23 @@ public final class HttpVerticle extends VerticleBase {
   }
 
   static void send(HttpServerRequest request, int status, String type, String text) {
+    send(request, status, type, Buffer.buffer(text));
+  }
+
+  static void send(HttpServerRequest request, int status, String type, Buffer body) {
     HttpServerResponse response = request.response();
     if (response.closed() || response.ended()) {
       return; // whoever asked has gone
     }
-    byte[] body = text.getBytes(StandardCharsets.UTF_8);
     response
         .setStatusCode(status)
         .putHeader("content-type", type)
         .putHeader("cache-control", "no-store")
-        .putHeader("content-length", Integer.toString(body.length));
+        .putHeader("content-length", Integer.toString(body.length()));
     if (request.method().equals(HttpMethod.HEAD)) {
       response.end();
     } else {
-      response.end(Buffer.buffer(body));
+      response.end(body);
     }
   }
 }

@@ -2,15 +2,23 @@ package io.busbar.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.busbar.mqtt.Utf8;
 import io.vertx.core.MultiMap;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.DecodeException;
+import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URLDecoder;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
@@ -21,9 +29,12 @@ import java.util.regex.Pattern;
 /**
  * A CloudEvent that was published (CloudEvents 1.0, JSON format and HTTP binding), judged.
  *
- * @param json all of it
+ * @param json all of it, to be looked at
+ * @param bytes the same as UTF-8: what was sent, byte for byte, so that no number loses a digit
  */
-record IncomingEvent(JsonObject json) {
+record IncomingEvent(JsonObject json, byte[] bytes) {
+  private static final JsonFactory JSON = new JsonFactory();
+
   static final String STRUCTURED = "application/cloudevents+json";
   static final String BATCH = "application/cloudevents-batch+json";
 
@@ -45,9 +56,11 @@ record IncomingEvent(JsonObject json) {
     if (bare.equals(BATCH)) {
       return batch(body);
     } else if (bare.equals(STRUCTURED)) {
-      return List.of(judged(object(body), ""));
+      JsonObject event = object(body);
+      judge(event, "");
+      return List.of(new IncomingEvent(event, isPlain(body) ? body : encoded(event)));
     } else if (headers.contains("ce-specversion")) {
-      return List.of(judged(binary(headers, bare, type, body), ""));
+      return List.of(binary(headers, bare, type, body));
     }
     throw new ApiError(
         400,
@@ -66,15 +79,42 @@ record IncomingEvent(JsonObject json) {
     if (all.size() > MAX_EVENTS) {
       throw bad("", "%d events (allowed: %d in one request)".formatted(all.size(), MAX_EVENTS));
     }
+    List<byte[]> parts = isPlain(body) ? parts(body) : List.of();
     List<IncomingEvent> events = new ArrayList<>();
     for (int i = 0; i < all.size(); i++) {
       String where = "[" + i + "]";
       if (!(all.getValue(i) instanceof JsonObject event)) {
         throw bad(where, "is not a JSON object");
       }
-      events.add(judged(event, where + "."));
+      judge(event, where + ".");
+      events.add(new IncomingEvent(event, parts.isEmpty() ? encoded(event) : parts.get(i)));
     }
     return events;
+  }
+
+  /** Whether it is UTF-8, and not another form of Unicode that parsers of JSON read as well. */
+  private static boolean isPlain(byte[] body) {
+    return Utf8.isValid(body, 0, body.length) && body.length > 0 && body[0] > 0;
+  }
+
+  private static byte[] encoded(JsonObject event) {
+    return event.toBuffer().getBytes();
+  }
+
+  /** The elements of an array, each as it was written. */
+  private static List<byte[]> parts(byte[] array) {
+    List<byte[]> parts = new ArrayList<>();
+    try (JsonParser parser = JSON.createParser(array)) {
+      parser.nextToken();
+      while (parser.nextToken() != JsonToken.END_ARRAY) {
+        int from = (int) parser.currentTokenLocation().getByteOffset();
+        parser.skipChildren();
+        parts.add(Arrays.copyOfRange(array, from, (int) parser.currentLocation().getByteOffset()));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return parts;
   }
 
   private static JsonObject object(byte[] body) {
@@ -86,32 +126,38 @@ record IncomingEvent(JsonObject json) {
   }
 
   /** Attributes are headers, and the body is the data. */
-  private static JsonObject binary(MultiMap headers, String bare, String type, byte[] body) {
-    JsonObject event = new JsonObject();
+  private static IncomingEvent binary(MultiMap headers, String bare, String type, byte[] body) {
+    JsonObject attributes = new JsonObject();
     for (Map.Entry<String, String> header : headers) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
       if (name.startsWith("ce-")) {
-        event.put(name.substring(3), decoded(name, header.getValue()));
+        attributes.put(name.substring(3), decoded(name, header.getValue()));
       }
     }
     if (type != null) {
-      event.put("datacontenttype", type);
+      attributes.put("datacontenttype", type);
     }
     boolean isJson = bare.endsWith("/json") || bare.endsWith("+json");
+    String data;
     if (body.length == 0) {
-      return event;
-    } else if (isJson) {
-      try {
-        // as it stands in the structured form
-        String head = "{\"data\":" + new String(body, UTF_8) + "}";
-        return event.mergeIn(new JsonObject(head));
-      } catch (DecodeException e) {
-        throw bad("", "the body is not the JSON that its content type says");
-      }
+      data = "";
+    } else if (isJson && isPlain(body)) {
+      data = ",\"data\":" + new String(body, UTF_8);
     } else if (bare.startsWith("text/")) {
-      return event.put("data", new String(body, UTF_8));
+      data = ",\"data\":" + Json.encode(new String(body, UTF_8));
+    } else {
+      data = ",\"data_base64\":\"" + Base64.getEncoder().encodeToString(body) + "\"";
     }
-    return event.put("data_base64", Base64.getEncoder().encodeToString(body));
+    String head = attributes.encode();
+    byte[] bytes = (head.substring(0, head.length() - 1) + data + "}").getBytes(UTF_8);
+    JsonObject event;
+    try {
+      event = new JsonObject(Buffer.buffer(bytes));
+    } catch (DecodeException e) {
+      throw bad("", "the body is not the JSON that its content type says");
+    }
+    judge(event, "");
+    return new IncomingEvent(event, bytes);
   }
 
   private static String decoded(String name, String value) {
@@ -122,7 +168,7 @@ record IncomingEvent(JsonObject json) {
     }
   }
 
-  private static IncomingEvent judged(JsonObject event, String where) {
+  private static void judge(JsonObject event, String where) {
     if (!"1.0".equals(event.getValue("specversion"))) {
       throw bad(where + "specversion", "is not '1.0' (allowed: that)");
     }
@@ -159,7 +205,6 @@ record IncomingEvent(JsonObject json) {
       }
     }
     data(event, where);
-    return new IncomingEvent(event);
   }
 
   private static void extension(String where, String name, Object value) {
@@ -196,9 +241,5 @@ record IncomingEvent(JsonObject json) {
 
   private static ApiError bad(String where, String what) {
     return new ApiError(400, "BadRequest", where.isEmpty() ? what : where + ": " + what);
-  }
-
-  byte[] bytes() {
-    return json.toBuffer().getBytes();
   }
 }

@@ -1,5 +1,6 @@
 package io.busbar.api;
 
+import static java.nio.charset.StandardCharsets.UTF_16BE;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -22,6 +23,9 @@ import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.json.Json;
@@ -51,6 +55,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
@@ -313,6 +318,67 @@ class EventsIT {
     assertThat(value.getJsonObject(1).getJsonObject("event").getValue("data")).isEqualTo("text");
     assertThat(value.getJsonObject(2).getJsonObject("event").getString("data_base64"))
         .isEqualTo("AHA=");
+  }
+
+  @Test
+  void noNumberLosesADigit() throws Exception {
+    String number = "0.12345678901234567890123";
+    String data = "{\"c\" : " + number + ", \"n\":12345678901234567890123456789}";
+    String event = event("one").encode();
+    String whole = event.substring(0, event.length() - 1) + ",\"data\":" + data + "}";
+    assertThat(publish(STRUCTURED, whole).statusCode()).isEqualTo(200);
+    String batch = "[ " + whole + " ,\n" + event("two").encode() + "," + whole + "]";
+    assertThat(publish(BATCH, batch).statusCode()).isEqualTo(200);
+    HttpResponse<Buffer> binary =
+        await(
+            request(HttpMethod.POST, "/topics/orders:publish" + VERSION)
+                .putHeader("authorization", "SharedAccessKey " + key)
+                .putHeader("content-type", "application/json")
+                .putHeader("ce-specversion", "1.0")
+                .putHeader("ce-id", "three")
+                .putHeader("ce-source", "/plant")
+                .putHeader("ce-type", "Order.Placed")
+                .sendBuffer(Buffer.buffer(data)));
+    assertThat(binary.statusCode()).isEqualTo(200);
+    HttpResponse<Buffer> answer = await(receiving("all", 10, 10));
+    assertThat(ids(answer.bodyAsJsonObject().getJsonArray("value")))
+        .containsExactly("one", "one", "two", "one", "three");
+    assertThat(answer.bodyAsString().split(Pattern.quote(data), -1)).hasSize(5);
+    // in another form of Unicode, an event is the same one
+    byte[] utf16 = event("utf-16").encode().getBytes(UTF_16BE);
+    assertThat(
+            await(
+                    request(HttpMethod.POST, "/topics/orders:publish" + VERSION)
+                        .putHeader("authorization", "SharedAccessKey " + key)
+                        .putHeader("content-type", STRUCTURED)
+                        .sendBuffer(Buffer.buffer(utf16)))
+                .statusCode())
+        .isEqualTo(200);
+    assertThat(ids(received("all", 10))).containsExactly("utf-16");
+  }
+
+  @Test
+  void aReceiverThatLeavesTakesNothingWithIt() throws Exception {
+    HttpClient leaving =
+        vertx.createHttpClient(
+            new HttpClientOptions()
+                .setSsl(true)
+                .setTrustOptions(
+                    new PemTrustOptions().addCertPath(home.resolve("ca.pem").toString())));
+    Future<HttpClientResponse> waits =
+        leaving
+            .request(
+                HttpMethod.POST,
+                node.api().orElseThrow().port(),
+                "localhost",
+                "/topics/orders/eventsubscriptions/all:receive" + VERSION)
+            .compose(asked -> asked.putHeader("authorization", "SharedAccessKey " + key).send());
+    TimeUnit.MILLISECONDS.sleep(500);
+    await(leaving.close());
+    assertThat(waits.isComplete() && waits.succeeded()).isFalse();
+    TimeUnit.MILLISECONDS.sleep(300);
+    published(event("a"));
+    assertThat(ids(received("all", 10))).containsExactly("a");
   }
 
   @ParameterizedTest
