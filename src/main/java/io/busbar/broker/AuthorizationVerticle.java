@@ -46,7 +46,9 @@ public final class AuthorizationVerticle extends VerticleBase {
   private final Broker broker;
   private final Registry registry = new Registry();
   private final NamespaceLoader loader;
-  private Affected affected = Affected.NOBODY;
+
+  /** Changes that connections and stored sessions are still to be judged by. */
+  private final List<Affected> affected = new ArrayList<>();
 
   /** From then on each change is logged. */
   private boolean isLoaded;
@@ -141,12 +143,13 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   /** The store has told of changes: they are in force from here on, for whoever asks. */
   private void changed(Bus.Changed changed) {
-    boolean isFirst = affected.isNobody();
+    boolean isFirst = affected.isEmpty();
     boolean isOfEvents = false;
     for (Effect.Changed one : changed.changes()) {
       Optional<Affected> change = registry.apply(one);
       isOfEvents |= one.kind() >= Resource.Kind.NAMESPACE.code();
-      affected = affected.and(change.orElse(Affected.NOBODY));
+      boolean isJudged = !broker.settings.accessForAll();
+      change.filter(of -> isJudged && !of.isNobody()).ifPresent(affected::add);
       if (isLoaded && change.isPresent()) {
         limitedLog.info(
             "resource {}: kind={} name={} owner={}",
@@ -159,15 +162,15 @@ public final class AuthorizationVerticle extends VerticleBase {
     if (isOfEvents) {
       broker.eventRoute = registry.eventRoute();
     }
-    if (isFirst && !affected.isNobody() && !broker.settings.accessForAll()) {
+    if (isFirst && !affected.isEmpty()) {
       vertx.setTimer(GATHER, t -> rejudge());
     }
   }
 
   /** Who is connected or has a stored session is judged again. */
   private void rejudge() {
-    Bus.Rejudge rejudge = new Bus.Rejudge(affected, registry.revision());
-    affected = Affected.NOBODY;
+    Bus.Rejudge rejudge = new Bus.Rejudge(Affected.all(affected), registry.revision());
+    affected.clear();
     for (int loop = 0; loop < broker.loops; loop++) {
       vertx.eventBus().send(Bus.loop(loop), rejudge, Bus.local());
     }

@@ -1,6 +1,8 @@
 package io.busbar.policy;
 
+import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -26,13 +28,20 @@ public record Affected(boolean everyone, Set<String> names) {
   }
 
   /** Whose rights either change may have changed. */
-  public Affected and(Affected other) {
-    if (everyone || other.everyone) {
-      return EVERYONE;
+  Affected and(Affected other) {
+    return all(List.of(this, other));
+  }
+
+  /** Whose rights any of these changes may have changed. */
+  public static Affected all(Collection<Affected> changes) {
+    Set<String> names = new HashSet<>();
+    for (Affected one : changes) {
+      if (one.everyone) {
+        return EVERYONE;
+      }
+      names.addAll(one.names);
     }
-    Set<String> all = new HashSet<>(names);
-    all.addAll(other.names);
-    return new Affected(false, all);
+    return new Affected(false, names);
   }
 
   /** Whether it is nobody. */
