@@ -40,6 +40,7 @@ class TokenIT {
       name: plant
       clients:
         - {name: known}
+        - {name: gone, state: Disabled}
       clientGroups:
         - {name: trucks, query: attributes.type = "truck" and attributes.load < 10}
       topicSpaces:
@@ -129,6 +130,14 @@ class TokenIT {
         connected("heavy", token(claims("truck-7", Duration.ofMinutes(5)).put("load", 10)));
     assertThat(heavy.publishAcked("trucks/truck-7/gps", "x")).isEqualTo(ReasonCode.NOT_AUTHORIZED);
     assertThat(heavy.subscribe("news/today", 0)).isZero();
+  }
+
+  @Test
+  void whoIsDisabledStaysOut() throws Exception {
+    RawClient client = NODE.open(RawClient.Transport.TCP, MqttVersion.V5);
+    Packet.Connack connack = connect(client, "gone", token(claims("GONE", Duration.ofMinutes(5))));
+    assertThat(connack.code()).isEqualTo(ReasonCode.NOT_AUTHORIZED.code());
+    assertThat(connack.properties().reasonString()).isEqualTo("client 'GONE' is disabled");
   }
 
   @Test

@@ -19,6 +19,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.net.URI;
 import java.net.URLDecoder;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -173,7 +174,7 @@ final class Events {
         switch (scheme) {
           case "sharedaccesskey" ->
               keys != null && isOne(isSame(value, keys.key1()), isSame(value, keys.key2()));
-          case "sharedaccesssignature" -> keys != null && isSigned(value, keys);
+          case "sharedaccesssignature" -> keys != null && isSigned(value, request.path(), keys);
           case "bearer" ->
               apiKeys
                   .role(value.getBytes(UTF_8))
@@ -199,22 +200,34 @@ final class Events {
     return MessageDigest.isEqual(given.getBytes(UTF_8), key.getBytes(UTF_8));
   }
 
-  /** A signature of one of the keys over resource and end, {@code r=…&e=…&s=…}. */
-  private static boolean isSigned(String token, AccessKeys keys) {
-    Matcher parts = Pattern.compile("(r=[^&]*&e=([^&]*))&s=([^&]*)").matcher(token);
+  /**
+   * A signature of one of the keys over resource and end, {@code r=…&e=…&s=…}, for a path that is
+   * the resource's or below it.
+   */
+  private static boolean isSigned(String token, String path, AccessKeys keys) {
+    Matcher parts = Pattern.compile("(r=([^&]*)&e=([^&]*))&s=([^&]*)").matcher(token);
     if (!parts.matches()) {
       return false;
     }
     try {
-      String end = URLDecoder.decode(parts.group(2), UTF_8).toUpperCase(Locale.ROOT);
+      String end = URLDecoder.decode(parts.group(3), UTF_8).toUpperCase(Locale.ROOT);
       boolean isOver = LocalDateTime.parse(end, END).isBefore(LocalDateTime.now(ZoneOffset.UTC));
-      byte[] given = Base64.getDecoder().decode(URLDecoder.decode(parts.group(3), UTF_8));
+      byte[] given = Base64.getDecoder().decode(URLDecoder.decode(parts.group(4), UTF_8));
       boolean isOne = MessageDigest.isEqual(given, signature(parts.group(1), keys.key1()));
       boolean isOther = MessageDigest.isEqual(given, signature(parts.group(1), keys.key2()));
-      return !isOver && isOne(isOne, isOther);
+      boolean isFor = isBelow(path, URI.create(URLDecoder.decode(parts.group(2), UTF_8)).getPath());
+      return !isOver && isFor && isOne(isOne, isOther);
     } catch (DateTimeException | IllegalArgumentException e) {
       return false;
     }
+  }
+
+  private static boolean isBelow(String path, String resource) {
+    String own = path.toLowerCase(Locale.ROOT);
+    String above = resource == null ? "" : resource.toLowerCase(Locale.ROOT);
+    above = above.endsWith("/") ? above.substring(0, above.length() - 1) : above;
+    return own.startsWith(above)
+        && (own.length() == above.length() || "/:".indexOf(own.charAt(above.length())) >= 0);
   }
 
   private static byte[] signature(String of, String key) {

@@ -130,6 +130,9 @@ record IncomingEvent(JsonObject json, byte[] bytes) {
     JsonObject attributes = new JsonObject();
     for (Map.Entry<String, String> header : headers) {
       String name = header.getKey().toLowerCase(Locale.ROOT);
+      if (name.equals("ce-data") || name.equals("ce-data_base64")) {
+        throw bad(name, "is no attribute (allowed: data as the body)");
+      }
       if (name.startsWith("ce-")) {
         attributes.put(name.substring(3), decoded(name, header.getValue()));
       }

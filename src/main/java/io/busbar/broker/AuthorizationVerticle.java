@@ -326,10 +326,8 @@ public final class AuthorizationVerticle extends VerticleBase {
           granted.permit(), granted.data(), null, registry.revision(), mostSessions());
     }
     if (step instanceof AuthenticationMethod.Step.Identified known) {
-      Admission.Granted granted =
-          registry.policy().identified(known.client(), known.credential(), known.until());
-      return new Bus.Authenticated(
-          granted.permit(), null, granted, registry.revision(), mostSessions());
+      return answer(
+          registry.policy().identified(known.client(), known.credential(), known.until()));
     }
     AuthenticationMethod.Step.Refused refused = (AuthenticationMethod.Step.Refused) step;
     return new Bus.Refused(refused.reason(), refused.text());
@@ -359,6 +357,10 @@ public final class AuthorizationVerticle extends VerticleBase {
           Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0, 0);
     }
     Admission admission = registry.policy().admit(userName, who.clientId(), chain, Instant.now());
+    return answer(admission);
+  }
+
+  private Bus.Local answer(Admission admission) {
     if (admission instanceof Admission.Granted granted) {
       return new Bus.Authenticated(
           granted.permit(), null, granted, registry.revision(), mostSessions());

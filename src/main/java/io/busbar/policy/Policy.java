@@ -304,11 +304,16 @@ public final class Policy {
   }
 
   /**
-   * Admits a client of which a credential said all that is known of it.
+   * Admits a client of which a credential said all that is known of it, unless the registry has
+   * disabled whoever has its name.
    *
    * @param until when the credential expires
    */
-  public Admission.Granted identified(Client client, Credential credential, Instant until) {
+  public Admission identified(Client client, Credential credential, Instant until) {
+    String name = client.authenticationName();
+    if (client(name).filter(registered -> !registered.enabled()).isPresent()) {
+      return refused("client " + Text.quote(name) + " is disabled");
+    }
     boolean isOfRoles =
         credential instanceof Credential.Token token
             && token.method() == TokenIssuer.Method.OAUTH2_JWT;

@@ -10,6 +10,7 @@ import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.testing.NpmScript;
 import io.busbar.testing.RawClient;
 import io.busbar.testing.TestPki;
 import io.busbar.tool.Certificates;
@@ -24,7 +25,6 @@ import io.vertx.ext.web.client.HttpRequest;
 import io.vertx.ext.web.client.HttpResponse;
 import io.vertx.ext.web.client.WebClient;
 import io.vertx.ext.web.client.WebClientOptions;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,7 +38,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -523,44 +522,11 @@ class ApiIT {
   @Test
   @Timeout(240)
   void theOfficialSdkManagesTheNamespace() throws Exception {
-    Path modules = Files.createDirectories(Path.of("target", "npm"));
-    if (!Files.isDirectory(modules.resolve("node_modules/@azure/arm-resources"))) {
-      Assumptions.assumeTrue(
-          run(modules, "npm", "install", "--no-audit", "--no-fund", "@azure/arm-resources@8") == 0,
-          "npm has no @azure/arm-resources");
-    }
-    int port = node.api().orElseThrow().port();
-    int code =
-        run(
-            Path.of("."),
-            "node",
-            ".ci/clients/arm.mjs",
-            modules.toAbsolutePath().toString(),
-            "https://localhost:" + port,
-            "the-owner",
-            home.resolve("ca.pem").toString());
-    assertThat(code).isZero();
-  }
-
-  private static int run(Path directory, String... command) throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true);
-    builder.environment().put("NODE_EXTRA_CA_CERTS", home.resolve("ca.pem").toString());
-    Path log = home.resolve("run.txt");
-    builder.redirectOutput(log.toFile());
-    Process process;
-    try {
-      process = builder.start();
-    } catch (IOException e) {
-      Assumptions.abort(command[0] + " is not there");
-      return 1;
-    }
-    try {
-      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
-    } finally {
-      process.destroyForcibly();
-    }
-    System.out.println(Files.readString(log));
-    return process.exitValue();
+    String ca = home.resolve("ca.pem").toString();
+    NpmScript.run(
+        home.resolve("ca.pem"),
+        "arm.mjs",
+        List.of("@azure/arm-resources@8"),
+        List.of("https://localhost:" + node.api().orElseThrow().port(), "the-owner", ca));
   }
 }

@@ -17,6 +17,7 @@ import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.telemetry.Loss;
 import io.busbar.testing.Await;
+import io.busbar.testing.NpmScript;
 import io.busbar.testing.RawClient;
 import io.busbar.testing.TestPki;
 import io.busbar.tool.Certificates;
@@ -60,7 +61,6 @@ import java.util.stream.IntStream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -672,13 +672,17 @@ class EventsIT {
   }
 
   private static String signature(Instant end, String signer) throws Exception {
+    return signature("/topics/orders", end, signer);
+  }
+
+  private static String signature(String resource, Instant end, String signer) throws Exception {
     String at =
         DateTimeFormatter.ofPattern("M/d/yyyy h:mm:ss a", Locale.ROOT)
             .format(end.atZone(ZoneOffset.UTC));
     String of =
         "r=%s&e=%s"
             .formatted(
-                URLEncoder.encode("https://localhost/topics/orders", UTF_8),
+                URLEncoder.encode("https://localhost" + resource, UTF_8),
                 URLEncoder.encode(at, UTF_8));
     Mac mac = Mac.getInstance("HmacSHA256");
     mac.init(new SecretKeySpec(Base64.getDecoder().decode(signer), "HmacSHA256"));
@@ -701,6 +705,14 @@ class EventsIT {
     assertThat(statusWith(signature(later, stranger))).isEqualTo(401);
     assertThat(statusWith(signature(Instant.now().minusSeconds(60), key))).isEqualTo(401);
     assertThat(statusWith(signature(later, key).replace("orders", "others"))).isEqualTo(401);
+
+    // for what a signature names, and what is below it
+    for (String above : List.of("", "/", "/topics", "/TOPICS/ORDERS:publish")) {
+      assertThat(statusWith(signature(above, later, key))).as(above).isEqualTo(200);
+    }
+    for (String other : List.of("/topics/order", "/topics/others", "/topics/orders/x", "//")) {
+      assertThat(statusWith(signature(other, later, key))).as(other).isEqualTo(401);
+    }
 
     // a key is made anew: the other one goes on
     String other = post("/namespaces/plant/listKeys", "the-owner", "").getString("key2");
@@ -855,52 +867,10 @@ class EventsIT {
   @Test
   @Timeout(240)
   void theOfficialSdkSendsAndReceives() throws Exception {
-    Path modules = Files.createDirectories(Path.of("target", "npm"));
-    if (!Files.isDirectory(modules.resolve("node_modules/@azure/eventgrid-namespaces"))) {
-      Assumptions.assumeTrue(
-          run(
-                  modules,
-                  "npm",
-                  "install",
-                  "--no-audit",
-                  "--no-fund",
-                  "@azure/eventgrid-namespaces@1",
-                  "@azure/core-auth@1")
-              == 0,
-          "npm has no @azure/eventgrid-namespaces");
-    }
-    int code =
-        run(
-            Path.of("."),
-            "node",
-            ".ci/clients/events.mjs",
-            modules.toAbsolutePath().toString(),
-            "https://localhost:" + node.api().orElseThrow().port(),
-            key,
-            "orders",
-            "all");
-    assertThat(code).isZero();
-  }
-
-  private static int run(Path directory, String... command) throws Exception {
-    ProcessBuilder builder =
-        new ProcessBuilder(command).directory(directory.toFile()).redirectErrorStream(true);
-    builder.environment().put("NODE_EXTRA_CA_CERTS", home.resolve("ca.pem").toString());
-    Path log = home.resolve("run.txt");
-    builder.redirectOutput(log.toFile());
-    Process process;
-    try {
-      process = builder.start();
-    } catch (IOException e) {
-      Assumptions.abort(command[0] + " is not there");
-      return 1;
-    }
-    try {
-      assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
-    } finally {
-      process.destroyForcibly();
-    }
-    System.out.println(Files.readString(log));
-    return process.exitValue();
+    NpmScript.run(
+        home.resolve("ca.pem"),
+        "events.mjs",
+        List.of("@azure/eventgrid-namespaces@1", "@azure/core-auth@1"),
+        List.of("https://localhost:" + node.api().orElseThrow().port(), key, "orders", "all"));
   }
 }
