@@ -224,7 +224,8 @@ class ClusterAccessIT {
           () -> {
             try (RawClient first = open(0, MqttVersion.V5)) {
               TestPki.connect(first, "truck", "first");
-              return code(1, MqttVersion.V5, "second") == 0x97
+              return code(0, MqttVersion.V5, "second") == 0x97
+                  && code(1, MqttVersion.V5, "second") == 0x97
                   && code(2, MqttVersion.V3_1_1, "second") == 3;
             } catch (Exception e) {
               throw new AssertionError(e);

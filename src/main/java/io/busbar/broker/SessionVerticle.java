@@ -512,6 +512,9 @@ public final class SessionVerticle extends VerticleBase {
   private void onEviction(Message<Buffer> message) {
     busMessages.increment();
     Wire.Eviction wanted = Wire.Eviction.decode(message.body());
+    // who comes here after this is the newer one, whatever the clocks say: of two, one hears of the
+    // other
+    lastEpoch = Math.max(lastEpoch, wanted.epoch());
     List<String> names =
         wanted.owner().isEmpty()
             ? List.of()
