@@ -18,8 +18,7 @@ import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.Settings;
-import io.busbar.delivery.RoutingVerticle;
-import io.busbar.event.Route;
+import io.busbar.delivery.DeliveryVerticle;
 import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
 import io.busbar.store.Stores;
@@ -100,7 +99,8 @@ public final class Node {
       Settings settings,
       List<AuthenticationMethod> methods,
       BiFunction<Settings, StoreMeters, Store> stores) {
-    Optional<NamespaceFile> namespace = settings.namespaceFile().map(NamespaceFile::read);
+    // one that cannot be used is told before anything is opened
+    settings.namespaceFile().ifPresent(NamespaceFile::read);
     int loops =
         settings.loops() > 0
             ? settings.loops()
@@ -136,7 +136,7 @@ public final class Node {
         .buildClustered()
         .compose(
             vertx ->
-                new Wiring(settings, methods, namespace, vertx, manager, registry, telemetry, loops)
+                new Wiring(settings, methods, vertx, manager, registry, telemetry, loops)
                     .deploy(store)
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
   }
@@ -223,7 +223,6 @@ public final class Node {
   private static final class Wiring {
     private final Settings settings;
     private final List<AuthenticationMethod> methods;
-    private final Optional<NamespaceFile> namespace;
     private final Vertx vertx;
     private final HazelcastClusterManager manager;
     private final PrometheusMeterRegistry registry;
@@ -238,7 +237,6 @@ public final class Node {
     Wiring(
         Settings settings,
         List<AuthenticationMethod> methods,
-        Optional<NamespaceFile> namespace,
         Vertx vertx,
         HazelcastClusterManager manager,
         PrometheusMeterRegistry registry,
@@ -246,7 +244,6 @@ public final class Node {
         int loops) {
       this.settings = settings;
       this.methods = methods;
-      this.namespace = namespace;
       this.vertx = vertx;
       this.manager = manager;
       this.registry = registry;
@@ -258,23 +255,12 @@ public final class Node {
       Bus.register(vertx.eventBus());
       boolean clustered = settings.cluster().enabled();
       List<String> members = manager.getNodes();
-      List<Route> routes = namespace.map(NamespaceFile::routes).orElse(List.of());
-      Budget routeQueue = new Budget(settings.limits().get(Limit.ROUTE_QUEUE_BYTES));
       Budget outbound = new Budget(settings.limits().get(Limit.OUTBOUND_TOTAL_BYTES));
-      Broker broker =
-          new Broker(
-              settings,
-              telemetry,
-              manager.getNodeId(),
-              loops,
-              routes.stream().flatMap(route -> route.topicFilters().stream()).toList(),
-              routeQueue,
-              outbound);
+      Broker broker = new Broker(settings, telemetry, manager.getNodeId(), loops, outbound);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
       if (clustered) {
         watchMembers();
       }
-      String name = namespace.map(file -> file.namespace().settings().name()).orElse("busbar");
       Optional<Management> open =
           settings.accessForAll()
               ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, true))
@@ -308,7 +294,12 @@ public final class Node {
           .compose(
               d ->
                   onLoop(
-                      new RoutingVerticle(routes, name, settings.limits(), telemetry, routeQueue)))
+                      new DeliveryVerticle(
+                          settings,
+                          telemetry,
+                          manager.getNodeId(),
+                          store.isShared(),
+                          manager.getNodes())))
           .compose(
               d -> managed.isEmpty() ? nothing() : onLoop(managed.get()).recover(this::apiFailed))
           .compose(d -> listen())
@@ -406,6 +397,7 @@ public final class Node {
       Bus.Members now = new Bus.Members(List.copyOf(manager.getNodes()));
       vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
       vertx.eventBus().send(Bus.SESSION, now, Bus.local());
+      vertx.eventBus().send(Bus.DELIVERY, now, Bus.local());
       for (int i = 0; i < loops; i++) {
         vertx.eventBus().send(Bus.loop(i), now, Bus.local());
       }

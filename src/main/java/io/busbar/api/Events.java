@@ -454,7 +454,7 @@ final class Events {
             .map(one -> new Command.Token(given.queue(), one.sequence(), one.deliveries()))
             .toList();
     // if that fails, their locks end in time
-    append(new Command.Return(queue, Return.Kind.RELEASE, 0, tokens)).otherwiseEmpty();
+    append(new Command.Return(queue, Return.Kind.RELEASE, 0, 0, tokens)).otherwiseEmpty();
   }
 
   private static Buffer element(long queue, Outcome.Took took, byte[] event) {
@@ -518,7 +518,7 @@ final class Events {
     if (tokens.isEmpty()) {
       return Future.succeededFuture(answer.toBuffer());
     }
-    return append(new Command.Return(queue, kind, delay, tokens))
+    return append(new Command.Return(queue, kind, delay, 0, tokens))
         .map(
             outcome -> {
               if (!(outcome instanceof Outcome.Returned returned)) {

@@ -234,7 +234,9 @@ public final class Management {
           throw notAllowed(request, "GET, PUT, PATCH, DELETE");
         }
         require(role, Role.OWNER);
-        yield resources.keys(path, body);
+        yield path.kind() == Kind.EVENT_SUBSCRIPTION
+            ? resources.secrets(path)
+            : resources.keys(path, body);
       }
       default -> throw notAllowed(request, "GET, PUT, PATCH, DELETE");
     };

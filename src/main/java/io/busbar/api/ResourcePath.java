@@ -34,6 +34,10 @@ record ResourcePath(
     String action) {
   private static final List<String> ACTIONS = List.of("listKeys", "regenerateKey");
 
+  /** Those of an event subscription. */
+  private static final List<String> SUBSCRIPTION_ACTIONS =
+      List.of("getFullUrl", "getDeliveryAttributes");
+
   private static final String PROVIDER = "Microsoft.EventGrid";
   private static final List<Kind> BELOW =
       List.of(
@@ -89,7 +93,7 @@ record ResourcePath(
     boolean isSubscription =
         kind == Kind.TOPIC
             && rest.size() <= 5
-            && action == null
+            && (action == null || (rest.size() == 5 && SUBSCRIPTION_ACTIONS.contains(action)))
             && is(rest, 3, Kind.EVENT_SUBSCRIPTION.plural());
     if (!isSubscription) {
       throw unknown(path);
@@ -101,14 +105,14 @@ record ResourcePath(
         Kind.EVENT_SUBSCRIPTION,
         rest.size() < 5 ? null : name + "/" + rest.get(4),
         name,
-        null);
+        action);
   }
 
-  /** Of the namespace, or of a topic. */
+  /** Of the namespace, of a topic, or of one of its event subscriptions. */
   private static String action(List<String> rest) {
     int last = rest.size() - 1;
-    for (String action : ACTIONS) {
-      if ((last == 1 || last == 3) && is(rest, last, action)) {
+    for (String action : last == 5 ? SUBSCRIPTION_ACTIONS : ACTIONS) {
+      if ((last == 1 || last == 3 || last == 5) && is(rest, last, action)) {
         return action;
       }
     }

@@ -14,6 +14,7 @@ import io.busbar.policy.AccessKeys;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.ClientGroup;
+import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding;
@@ -50,6 +51,9 @@ final class Resources {
   /** How long a verticle may take, in milliseconds. */
   static final long TIMEOUT = 30_000;
 
+  /** How long somebody may take who is not of the node, in milliseconds. */
+  private static final long INTRODUCTION = 45_000;
+
   /** Owner of what the API made. */
   private static final String OWNER = "api";
 
@@ -71,6 +75,9 @@ final class Resources {
 
   private static final int KEY_BYTES = 32;
   private static final SecureRandom RANDOM = new SecureRandom();
+
+  private static final String URL = "endpointUrl";
+  private static final String HEADERS = "deliveryAttributeMappings";
 
   private final EventBus bus;
   private final Profile profile;
@@ -222,6 +229,9 @@ final class Resources {
           .put("issueTimeInUtc", authority.certificate().getNotBefore().toInstant().toString())
           .put("expiryTimeInUtc", authority.certificate().getNotAfter().toInstant().toString());
     }
+    if (kind == Kind.EVENT_SUBSCRIPTION) {
+      hide(properties);
+    }
     properties.put("provisioningState", "Succeeded");
     return new JsonObject()
         .put("id", path.id(kind, name))
@@ -229,6 +239,59 @@ final class Resources {
         .put("type", ResourcePath.type(kind))
         .put("systemData", systemData(stored))
         .put("properties", properties);
+  }
+
+  /** What a webhook's URL and its headers may keep secret is told by actions of their own. */
+  private static void hide(JsonObject properties) {
+    JsonObject destination = destination(properties);
+    if (destination.containsKey(URL)) {
+      destination.put("endpointBaseUrl", baseUrl((String) destination.remove(URL)));
+    }
+    for (Object one : destination.getJsonArray(HEADERS, new JsonArray())) {
+      JsonObject header = ((JsonObject) one).getJsonObject("properties");
+      if (header.getBoolean("isSecret", false)) {
+        header.put("value", "Hidden");
+      }
+    }
+  }
+
+  private static String baseUrl(String url) {
+    return new EventDelivery.Webhook(
+            EventDelivery.Webhook.endpoint(url),
+            1,
+            1,
+            false,
+            Optional.empty(),
+            Optional.empty(),
+            List.of())
+        .baseUrl();
+  }
+
+  /** The properties of where events are brought, empty if they are not. */
+  private static JsonObject destination(JsonObject properties) {
+    return properties
+        .getJsonObject("deliveryConfiguration")
+        .getJsonObject("push", new JsonObject())
+        .getJsonObject("destination", new JsonObject())
+        .getJsonObject("properties", new JsonObject());
+  }
+
+  /** What {@link #hide} hides. */
+  Future<Answer> secrets(ResourcePath path) {
+    return namespace(path)
+        .compose(namespace -> find(path.kind(), path.kind().id(path.name())))
+        .map(
+            found -> {
+              if (found == null) {
+                throw ApiError.notFound(what(path.kind(), path.name()));
+              }
+              JsonObject to = destination(new JsonObject(Buffer.buffer(found.value())));
+              return path.action().equals("getFullUrl")
+                  ? new Answer(200, new JsonObject().put(URL, to.getString(URL)))
+                  : new Answer(
+                      200,
+                      new JsonObject().put("value", to.getJsonArray(HEADERS, new JsonArray())));
+            });
   }
 
   static JsonObject systemData(StoredResource stored) {
@@ -412,8 +475,37 @@ final class Resources {
       good = good.compose(v -> isRoom(resource.kind(), most));
     }
     return resource instanceof EventSubscription subscription
-        ? queue(subscription)
+        ? queue(subscription).compose(queues -> introduce(subscription, now).map(queues))
         : good.map(List.of());
+  }
+
+  /** A receiver that is new is asked first whether it wants events. */
+  private Future<Void> introduce(EventSubscription subscription, StoredResource now) {
+    EventSubscription before =
+        now == null
+            ? null
+            : (EventSubscription)
+                ResourceForm.decode(Kind.EVENT_SUBSCRIPTION, now.value()).resource();
+    if (subscription.expiration().isPresent()
+        && !subscription.expiration().get().isAfter(Instant.now())) {
+      throw ApiError.invalid(
+          "properties.expirationTimeUtc: it has passed (allowed: a time to come)");
+    }
+    if (before != null
+        && before.delivery().equals(subscription.delivery())
+        && before.deadLetters().equals(subscription.deadLetters())) {
+      return Future.succeededFuture();
+    }
+    return bus.<Bus.Local>request(
+            Bus.DELIVERY, new Bus.Introduce(subscription), Bus.local(INTRODUCTION))
+        .map(
+            reply -> {
+              String why = ((Bus.Introduced) reply.body()).why();
+              if (why != null) {
+                throw ApiError.invalid("properties.deliveryConfiguration: " + why);
+              }
+              return null;
+            });
   }
 
   /** The queue of a subscription, with its rules. */
@@ -429,14 +521,11 @@ final class Resources {
               }
               NamespaceTopic topic =
                   (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, found.value()).resource();
-              return List.of(
-                  new Command.Queue(
-                      subscription.id(),
-                      EventQueues.rules(
-                          subscription,
-                          topic,
-                          limits.intValue(Limit.EVENT_QUEUE_EVENTS),
-                          limits.get(Limit.EVENT_QUEUE_BYTES))));
+              return EventQueues.made(
+                  subscription,
+                  topic,
+                  limits.intValue(Limit.EVENT_QUEUE_EVENTS),
+                  limits.get(Limit.EVENT_QUEUE_BYTES));
             });
   }
 
@@ -566,9 +655,12 @@ final class Resources {
   /** What deletes a resource, first of all. */
   private static List<Command> gone(StoredResource one) {
     Command delete = new Command.DeleteResource(one.kind(), one.name());
-    return Kind.of(one.kind()) == Kind.EVENT_SUBSCRIPTION
-        ? List.of(delete, new Command.Unqueue(one.name()))
-        : List.of(delete);
+    if (Kind.of(one.kind()) != Kind.EVENT_SUBSCRIPTION) {
+      return List.of(delete);
+    }
+    List<Command> gone = new ArrayList<>(List.of(delete));
+    gone.addAll(EventQueues.gone(one.name()));
+    return gone;
   }
 
   private Future<Void> deleteAll(Kind kind, String prefix) {

@@ -122,6 +122,8 @@ public final class AuthorizationVerticle extends VerticleBase {
       message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
     } else if (message.body() instanceof Bus.FindTopic find) {
       message.reply(registry.topic(find.id()), Bus.local());
+    } else if (message.body() instanceof Bus.FindSubscriptions) {
+      message.reply(registry.subscriptions(), Bus.local());
     } else if (message.body() instanceof Bus.ListResources list) {
       message.reply(registry.list(list), Bus.local());
     } else if (message.body() instanceof Bus.Load) {
@@ -161,6 +163,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     }
     if (isOfEvents) {
       broker.eventRoute = registry.eventRoute();
+      vertx.eventBus().send(Bus.DELIVERY, registry.subscriptions(), Bus.local());
     }
     if (isFirst && !affected.isEmpty()) {
       vertx.setTimer(GATHER, t -> rejudge());

@@ -7,8 +7,6 @@ import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
-import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -33,12 +31,6 @@ public final class Broker {
   /** Where all published messages go besides, or null; written by the authorization verticle. */
   volatile EventRoute eventRoute;
 
-  /** Filters of the messages that go to webhooks. */
-  final List<byte[]> routedFilters;
-
-  /** Bytes on their way to the routing verticle, which has a bound of its own behind it. */
-  final Budget routeQueue;
-
   /** Bytes that wait in sockets and queues. */
   final Budget outbound;
 
@@ -54,18 +46,9 @@ public final class Broker {
    *
    * @param nodeId unique in the cluster and over restarts
    * @param loops how many connection verticles there are
-   * @param routedFilters topic filters of all routes
-   * @param routeQueue bytes of messages on their way to the routing verticle
    * @param outbound bytes that wait in sockets and queues
    */
-  public Broker(
-      Settings settings,
-      Telemetry telemetry,
-      String nodeId,
-      int loops,
-      List<String> routedFilters,
-      Budget routeQueue,
-      Budget outbound) {
+  public Broker(Settings settings, Telemetry telemetry, String nodeId, int loops, Budget outbound) {
     this.settings = settings;
     this.limits = settings.limits();
     this.telemetry = telemetry;
@@ -73,9 +56,6 @@ public final class Broker {
     this.loops = loops;
     this.isStoreShared =
         settings.cluster().enabled() && settings.storage().durability() == Durability.FSYNC;
-    this.routedFilters =
-        routedFilters.stream().map(f -> f.getBytes(StandardCharsets.UTF_8)).toList();
-    this.routeQueue = routeQueue;
     this.outbound = outbound;
     telemetry.gauge(Meter.CONNECTIONS, connections::get);
     telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);

@@ -8,7 +8,6 @@ import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
-import io.busbar.mqtt.Topics;
 import io.busbar.session.Acks;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
@@ -44,7 +43,6 @@ final class Dispatcher {
   private final Route.Builder builder;
   private final Link[] loopLinks;
   private final Map<String, Link> nodeLinks = new HashMap<>();
-  private List<Bus.RoutedMessage> routed = new ArrayList<>();
 
   Dispatcher(Loop loop) {
     this.loop = loop;
@@ -71,18 +69,9 @@ final class Dispatcher {
     long generation = broker.index.generation(stripes);
     if (topic.route == null || topic.generation != generation) {
       broker.index.match(topic.name, 0, topic.name.length, builder);
-      topic.route = builder.build(isRouted(topic.name));
+      topic.route = builder.build();
       topic.generation = generation;
     }
-  }
-
-  private boolean isRouted(byte[] topic) {
-    for (byte[] filter : broker.routedFilters) {
-      if (Topics.matches(filter, topic, 0, topic.length)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   // --- from a client ---
@@ -112,9 +101,6 @@ final class Dispatcher {
       for (Link link : route.nodesOfQos0) {
         link.append(message, origin.connection(), null);
       }
-    }
-    if (route.routed) {
-      routed(message, origin);
     }
     EventRoute events = broker.eventRoute;
     if (events != null) {
@@ -441,17 +427,6 @@ final class Dispatcher {
     return packet;
   }
 
-  private void routed(Publish message, Origin origin) {
-    byte[] packet = copy(message, false);
-    if (!broker.routeQueue.take(packet.length)) {
-      loop.counters.lost(Loss.ROUTE_QUEUE_FULL, 1);
-      return;
-    }
-    routed.add(
-        new Bus.RoutedMessage(
-            origin.publisher(), origin.version(), packet, System.currentTimeMillis()));
-  }
-
   // --- from other loops and nodes ---
 
   /** Messages from another loop. */
@@ -597,14 +572,6 @@ final class Dispatcher {
   /** What gathers for many subscribers goes into their buffers. */
   void emit() {
     fanOut.emit();
-  }
-
-  /** The end of a turn: what it gathered for webhooks. */
-  void send() {
-    if (!routed.isEmpty()) {
-      loop.bus.send(Bus.ROUTING, new Bus.Routed(routed), Bus.local());
-      routed = new ArrayList<>();
-    }
   }
 
   /** Each second. */

@@ -185,7 +185,6 @@ final class Loop {
       dirtyLinks.get(i).send();
     }
     dirtyLinks.clear();
-    dispatcher.send();
     counters.flush();
   }
 

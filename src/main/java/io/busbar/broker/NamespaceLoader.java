@@ -4,7 +4,6 @@ import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.WatchedFiles;
-import io.busbar.event.Route;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
 import io.busbar.telemetry.Meter;
@@ -37,7 +36,6 @@ final class NamespaceLoader {
   private Vertx vertx;
 
   private WatchedFiles files;
-  private List<Route> routes;
   private boolean isLoading;
 
   NamespaceLoader(Broker broker, Registry registry) {
@@ -96,10 +94,6 @@ final class NamespaceLoader {
       files = new WatchedFiles(file.files());
       files.haveChanged();
     }
-    if (routes != null && !routes.equals(file.routes())) {
-      LOG.warn("routes of the namespace file have changed: they are in force after a restart");
-    }
-    routes = file.routes();
     return append(registry.plan(file, broker.limits), 0).onComplete(done -> isLoading = false);
   }
 

@@ -117,6 +117,13 @@ final class Registry {
     return new EventRoute(policy.settings().name(), topic(topic.get()).subscriptions());
   }
 
+  /** All event subscriptions. */
+  Bus.Subscriptions subscriptions() {
+    return new Bus.Subscriptions(
+        policy.settings().name(),
+        subscriptions.values().stream().flatMap(of -> of.values().stream()).toList());
+  }
+
   /** Remembers a subscription as it is now, or that it is gone: null. */
   private void subscription(String id, EventSubscription now) {
     String topic = id.substring(0, id.indexOf('/'));
@@ -205,14 +212,12 @@ final class Registry {
       if (!isSame) {
         plan.add(put);
         if (form.resource() instanceof EventSubscription subscription) {
-          plan.add(
-              new Command.Queue(
-                  put.name(),
-                  EventQueues.rules(
-                      subscription,
-                      topic,
-                      limits.intValue(Limit.EVENT_QUEUE_EVENTS),
-                      limits.get(Limit.EVENT_QUEUE_BYTES))));
+          plan.addAll(
+              EventQueues.made(
+                  subscription,
+                  topic,
+                  limits.intValue(Limit.EVENT_QUEUE_EVENTS),
+                  limits.get(Limit.EVENT_QUEUE_BYTES)));
         }
       }
     }
@@ -221,7 +226,7 @@ final class Registry {
         if (now.owner().equals(FILE) && !inFile.get(kind).contains(now.name())) {
           gone.add(new Command.DeleteResource(now.kind(), now.name()));
           if (kind == Kind.EVENT_SUBSCRIPTION) {
-            gone.add(new Command.Unqueue(now.name()));
+            gone.addAll(EventQueues.gone(now.name()));
           }
         }
       }

@@ -51,20 +51,16 @@ final class Route {
   /** Other nodes that want nothing of it but at QoS 0. */
   final Link[] nodesOfQos0;
 
-  /** Whether a webhook gets it. */
-  final boolean routed;
-
   /** Whether an acknowledgement may have to wait for somebody who promises to have the message. */
   final boolean waits;
 
-  private Route(Builder from, boolean routed) {
+  private Route(Builder from) {
     this.targets = from.targets.values().toArray(NO_TARGETS);
     this.shares = from.shares.values().toArray(NO_SHARES);
     this.stored = from.stored;
     this.loops = from.loops.toArray(NO_LINKS);
     this.nodes = from.nodes.toArray(NO_LINKS);
     this.nodesOfQos0 = without(from.nodesOfQos0, from.nodes);
-    this.routed = routed;
     this.waits =
         stored
             || nodes.length > 0
@@ -113,8 +109,7 @@ final class Route {
         && !stored
         && loops.length == 0
         && nodes.length == 0
-        && nodesOfQos0.length == 0
-        && !routed;
+        && nodesOfQos0.length == 0;
   }
 
   static int variant(MqttVersion version, int qos) {
@@ -270,21 +265,21 @@ final class Route {
     }
 
     /** The route of what was found since the last one was built. */
-    Route build(boolean routed) {
+    Route build() {
       Destination.Subscription single = single();
       Route route;
-      if (single != null && !routed) {
+      if (single != null) {
         route = single.connection().route();
         if (route == null || !route.isOf(single)) {
           gatherFirst();
-          route = new Route(this, false);
+          route = new Route(this);
           single.connection().route(route);
         }
       } else {
         if (found == 1) {
           gatherFirst();
         }
-        route = new Route(this, routed);
+        route = new Route(this);
       }
       found = 0;
       first = null;

@@ -4,6 +4,7 @@ import io.busbar.broker.AuthenticationMethod.Step;
 import io.busbar.bus.Bus;
 import io.busbar.config.Pem;
 import io.busbar.config.Settings;
+import io.busbar.config.TokenFile;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.Attribute;
@@ -27,8 +28,6 @@ import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
 import io.vertx.core.net.PemTrustOptions;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.Base64;
@@ -59,8 +58,6 @@ final class WebhookAuthentication {
   private static final int CONNECTIONS = 64;
   private static final int MAX_WAITING = 10_000;
   private static final int MAX_ANSWER = 65_536;
-  private static final int MAX_TOKEN = 16_384;
-  private static final long TOKEN_AGE = 10_000;
 
   private final Vertx vertx;
   private final Settings.Webhook settings;
@@ -71,8 +68,7 @@ final class WebhookAuthentication {
   private long pausedUntil;
   private boolean isTrying;
 
-  private String token;
-  private long tokenRead;
+  private final TokenFile token;
 
   /**
    * Calls webhooks as a node is set to.
@@ -83,6 +79,7 @@ final class WebhookAuthentication {
     this.vertx = vertx;
     this.settings = settings;
     this.telemetry = telemetry;
+    this.token = new TokenFile(settings.tokenFile());
   }
 
   /** No answer that can be used, in words that hold nothing secret. */
@@ -168,10 +165,7 @@ final class WebhookAuthentication {
             .putHeader("accept", "application/json")
             .putHeader("user-agent", "busbar");
     try {
-      String bearer = token();
-      if (bearer != null) {
-        options.putHeader("authorization", "Bearer " + bearer);
-      }
+      token.token().ifPresent(one -> options.putHeader("authorization", "Bearer " + one));
     } catch (IOException e) {
       return failed("token", "the file with the token for it cannot be read");
     }
@@ -200,21 +194,6 @@ final class WebhookAuthentication {
               new PoolOptions().setHttp1MaxSize(CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING));
     }
     return client;
-  }
-
-  /** The token, read again when it is old: whoever gives it out replaces the file. */
-  private String token() throws IOException {
-    Optional<Path> file = settings.tokenFile();
-    long time = System.nanoTime() / 1_000_000;
-    boolean isOld = token == null || time - tokenRead > TOKEN_AGE;
-    if (file.isPresent() && isOld) {
-      if (Files.size(file.get()) > MAX_TOKEN) {
-        throw new IOException("the token is larger than " + MAX_TOKEN + " bytes");
-      }
-      token = Files.readString(file.get()).strip();
-      tokenRead = time;
-    }
-    return token;
   }
 
   /** One request, which ends once: with its answer, or with what went wrong. */

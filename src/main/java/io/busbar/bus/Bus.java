@@ -50,8 +50,11 @@ import java.util.function.Predicate;
  *   authorization     Find                       Found                  AuthorizationVerticle
  *   authorization     ListResources              Listed                 AuthorizationVerticle
  *   authorization     FindTopic                  FoundTopic             AuthorizationVerticle
+ *   authorization     FindSubscriptions          Subscriptions          AuthorizationVerticle
  *   session           ReadEvents                 EventBodies            SessionVerticle
  *   events            Ready                      -                      whoever gives out events
+ *   delivery          Subscriptions, Members     -                      DeliveryVerticle
+ *   delivery          Introduce                  Introduced             DeliveryVerticle
  *   session           Rejudge                    -                      SessionVerticle
  *   session           Open                       Opened|Refused         SessionVerticle
  *   session           Closed                     -                      SessionVerticle
@@ -68,7 +71,6 @@ import java.util.function.Predicate;
  *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
  *   loop.N            Rejudge                    -                      ConnectionVerticle
  *   loop.N            Disowned                   -                      ConnectionVerticle
- *   routing           Routed                     -                      RoutingVerticle
  *
  *   node address      message                    reply                  taken by
  *   node.ID.loop.N    Wire: run of PUBLISH       empty: credit          ConnectionVerticle
@@ -91,8 +93,8 @@ public final class Bus {
   /** Local: the subscription index of this node. */
   public static final String MATCHING = "matching";
 
-  /** Local: events for webhooks. */
-  public static final String ROUTING = "routing";
+  /** Local: events for those who get them pushed. */
+  public static final String DELIVERY = "delivery";
 
   private static final String CODEC = "reference";
 
@@ -399,29 +401,28 @@ public final class Bus {
    */
   public record Directed(byte[] packet, long connection, String share, byte[] filter) {}
 
-  // --- routing ---
+  // --- events ---
 
   /**
-   * Who published: what routing and enrichment may know of a client. Identity matters: events of
-   * one publisher keep their order.
+   * Who published: what routing and enrichment may know of a client.
    *
    * @param connection unique per connection on this node
    */
   public record Publisher(String authenticationName, String clientId, long connection)
       implements Local {}
 
-  /** Messages that a route covers, of one event loop, in order, received at about the same time. */
-  public record Routed(List<RoutedMessage> messages) implements Local {}
+  /** Asks for all event subscriptions. */
+  public record FindSubscriptions() implements Local {}
 
-  /**
-   * One message for the webhooks.
-   *
-   * @param version the publisher's protocol version
-   * @param packet one MQTT 5 PUBLISH packet, packet id 0
-   * @param receivedAt milliseconds since 1970
-   */
-  public record RoutedMessage(
-      Publisher publisher, MqttVersion version, byte[] packet, long receivedAt) {}
+  /** All event subscriptions of the namespace, as they are now. */
+  public record Subscriptions(String namespace, List<EventSubscription> subscriptions)
+      implements Local {}
+
+  /** Asks whether a subscription can be served, and its receiver wants it to be. */
+  public record Introduce(EventSubscription subscription) implements Local {}
+
+  /** Why not, or null. */
+  public record Introduced(String why) implements Local {}
 
   /** Hands a message to its receiver as it is. */
   private static final class ReferenceCodec implements MessageCodec<Local, Local> {

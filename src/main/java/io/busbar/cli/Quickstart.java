@@ -2,12 +2,14 @@ package io.busbar.cli;
 
 import io.busbar.config.ConfigException;
 import io.busbar.config.NamespaceFile;
+import io.busbar.config.ResourceForm;
 import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
 import io.busbar.config.Settings.Listener;
 import io.busbar.config.Settings.Protocol;
 import io.busbar.config.SettingsFile;
-import io.busbar.event.Route;
+import io.busbar.policy.EventDelivery;
+import io.busbar.policy.EventSubscription;
 import io.busbar.tool.Demonstration;
 import io.busbar.tool.WebhookReceiver;
 import io.vertx.core.Vertx;
@@ -184,13 +186,18 @@ final class Quickstart implements Callable<Integer> {
                             api.certificate(),
                             api.key(),
                             api.keys())),
-        read.webhook());
+        read.webhook(),
+        read.eventDelivery());
   }
 
-  /** The built-in webhook listens where the namespace's route leads. */
+  /** The built-in webhook listens where an event subscription leads. */
   private int webhookPort(Path namespace) {
-    for (Route route : NamespaceFile.read(namespace).routes()) {
-      URI endpoint = route.endpoint();
+    for (ResourceForm form : NamespaceFile.read(namespace).resources()) {
+      if (!(form.resource() instanceof EventSubscription subscription)
+          || !(subscription.delivery() instanceof EventDelivery.Webhook webhook)) {
+        continue;
+      }
+      URI endpoint = webhook.endpoint();
       if ("127.0.0.1".equals(endpoint.getHost()) && endpoint.getPort() > 0) {
         if (webhookPort != null && webhookPort != endpoint.getPort()) {
           throw new ConfigException(
@@ -202,7 +209,7 @@ final class Quickstart implements Callable<Integer> {
     }
     throw new ConfigException(
         namespace
-            + ": routes: none leads to http://127.0.0.1:PORT/events (the demonstration"
+            + ": topics: no event subscription leads to http://127.0.0.1:PORT/events (the demonstration"
             + " needs one; busbar start does not)");
   }
 

@@ -243,9 +243,6 @@ final class ResourceCommands {
       }
       PrintWriter out = spec.commandLine().getOut();
       print(out, plan);
-      if (!read.routes().isEmpty()) {
-        out.println("routes of the file are not part of this: they stand in the nodes' own files");
-      }
       out.flush();
       if (isDry) {
         return 0;

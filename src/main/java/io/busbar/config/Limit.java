@@ -354,25 +354,7 @@ public enum Limit {
       68_719_476_736L,
       null,
       "their bytes, 128 added for each"),
-  ROUTE_QUEUE_BYTES(
-      "route-queue-bytes",
-      67_108_864,
-      67_108_864,
-      "bytes",
-      1_048_576,
-      4_294_967_296L,
-      null,
-      "events of a node that wait for webhooks; then new ones are dropped"),
-  ROUTE_ATTEMPTS(
-      "route-attempts",
-      10,
-      10,
-      "attempts",
-      1,
-      100,
-      null,
-      "deliveries tried of one event; then it is dropped"),
-  ROUTE_TIMEOUT("route-timeout", 30, 30, "s", 1, 300, null, "time for a webhook to answer");
+  PUSH_TIMEOUT("push-timeout", 30, 30, "s", 1, 30, null, "time for a webhook to take events");
 
   private final String key;
   private final long open;

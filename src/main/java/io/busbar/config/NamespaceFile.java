@@ -1,9 +1,5 @@
 package io.busbar.config;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import io.busbar.event.Route;
-import io.busbar.mqtt.Topics;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.ClientGroup;
@@ -16,16 +12,12 @@ import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TopicSpace;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /**
  * The namespace file: the namespace's resources under Event Grid's property names, in YAML.
@@ -33,19 +25,13 @@ import java.util.regex.Pattern;
  * @param namespace who may do what
  * @param resources the same, one by one, with what people say of them
  * @param files all that were read
- * @param routes where messages are sent besides to subscribers
  */
-public record NamespaceFile(
-    Namespace namespace, List<ResourceForm> resources, List<Path> files, List<Route> routes) {
-  private static final int MAX_LANES = 1_024;
-  private static final int DEFAULT_LANES = 16;
-  private static final Pattern ROUTE_NAME = Pattern.compile("[a-zA-Z0-9-]{3,50}");
+public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, List<Path> files) {
 
   /** Copies the lists, so that a file read does not change. */
   public NamespaceFile {
     resources = List.copyOf(resources);
     files = List.copyOf(files);
-    routes = List.copyOf(routes);
   }
 
   /**
@@ -69,8 +55,7 @@ public record NamespaceFile(
                 TokenIssuer.Method.OAUTH2_JWT.property(),
                 "webhookAuthentication",
                 "routeTopic",
-                "topics",
-                "routes");
+                "topics");
     List<ResourceForm> resources = new ArrayList<>();
     NamespaceSettings settings = ResourceForm.settings(root, file);
     resources.add(new ResourceForm(settings, root.text("description").orElse(null)));
@@ -96,7 +81,7 @@ public record NamespaceFile(
                 section
                     .text("file")
                     .ifPresent(other -> files.add(ResourceForm.path(section, file, other))));
-    return new NamespaceFile(namespace, resources, files, routes(root));
+    return new NamespaceFile(namespace, resources, files);
   }
 
   private static <T extends Resource> List<T> read(
@@ -123,8 +108,7 @@ public record NamespaceFile(
         ResourceForm one = ResourceForm.read(Kind.EVENT_SUBSCRIPTION, named, null);
         requireNew(below, ids, one);
         try {
-          EventQueues.rules(
-              (EventSubscription) one.resource(), (NamespaceTopic) topic.resource(), 1, 1);
+          EventQueues.ttl((EventSubscription) one.resource(), (NamespaceTopic) topic.resource());
         } catch (ConfigException e) {
           throw below.error("deliveryConfiguration", e.getMessage());
         }
@@ -145,66 +129,5 @@ public record NamespaceFile(
       throw section.error(
           "name", Yaml.quote(form.resource().name()) + " is that of another (must be unique)");
     }
-  }
-
-  private static List<Route> routes(Section root) {
-    List<Route> routes = new ArrayList<>();
-    Set<String> names = new HashSet<>();
-    for (Section section : root.sections("routes")) {
-      Route route = route(section);
-      if (!names.add(route.name())) {
-        throw section.error(
-            "name", Yaml.quote(route.name()) + " is that of another route (must be unique)");
-      }
-      routes.add(route);
-    }
-    return routes;
-  }
-
-  private static Route route(Section section) {
-    section.only("name", "topicFilters", "webhook");
-    String name = section.requiredText("name");
-    if (!ROUTE_NAME.matcher(name).matches()) {
-      throw section.error("name", Yaml.quote(name) + " (allowed: 3 to 50 of A-Z a-z 0-9 -)");
-    }
-    List<String> filters = section.texts("topicFilters").orElse(List.of("#"));
-    if (filters.isEmpty()) {
-      throw section.error("topicFilters", "none given (allowed: at least 1)");
-    }
-    for (int i = 0; i < filters.size(); i++) {
-      byte[] filter = filters.get(i).getBytes(UTF_8);
-      String problem =
-          Topics.filterError(filter, 0, filter.length, (int) Limit.TOPIC_LEVELS.most());
-      if (problem == null && filters.get(i).startsWith("$")) {
-        problem = Yaml.quote(filters.get(i)) + " begins with '$' (such topics are reserved)";
-      }
-      if (problem != null) {
-        throw section.error("topicFilters[" + i + "]", problem);
-      }
-    }
-    Section webhook = section.section("webhook").orElseThrow(() -> section.missing("webhook"));
-    webhook.only("endpointUrl", "lanes");
-    return new Route(
-        name,
-        filters,
-        endpoint(webhook, webhook.requiredText("endpointUrl")),
-        webhook.whole("lanes", 1, MAX_LANES, DEFAULT_LANES));
-  }
-
-  /** A URL may carry a secret in its query, so none is repeated in a message. */
-  private static URI endpoint(Section webhook, String url) {
-    try {
-      URI uri = new URI(url);
-      String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
-      if ((scheme.equals("http") || scheme.equals("https"))
-          && uri.getHost() != null
-          && uri.getPort() <= 65_535) {
-        return uri;
-      }
-    } catch (URISyntaxException notOne) {
-      // refused below, without the text, which the exception repeats
-    }
-    throw webhook.error(
-        "endpointUrl", "is not a URL of a webhook (allowed: http or https://host…)");
   }
 }

@@ -1,5 +1,6 @@
 package io.busbar.config;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -22,6 +23,7 @@ import java.util.Optional;
  * @param api where the namespace is managed over HTTPS, if anywhere; a node with {@code
  *     accessForAll} has it beside health and metrics instead
  * @param webhook how the webhook is called that says who clients are, where the namespace has one
+ * @param eventDelivery how events are brought to those who get them pushed
  */
 public record Settings(
     String nodeName,
@@ -36,7 +38,8 @@ public record Settings(
     Announced announced,
     Storage storage,
     Optional<Api> api,
-    Webhook webhook) {
+    Webhook webhook,
+    EventDelivery eventDelivery) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
@@ -69,7 +72,8 @@ public record Settings(
         announced,
         storage,
         Optional.empty(),
-        Webhook.PLAIN);
+        Webhook.PLAIN,
+        EventDelivery.PLAIN);
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -130,6 +134,16 @@ public record Settings(
     return host.equals("0.0.0.0") || host.equals("::") ? nodeName : host;
   }
 
+  /** Where events are put that nobody took; none if the node keeps nothing and is told nothing. */
+  public Optional<URI> deadLetters() {
+    return eventDelivery
+        .deadLetters()
+        .or(
+            () ->
+                Optional.ofNullable(storage.directory())
+                    .map(data -> data.resolve("dead-letters").toUri()));
+  }
+
   /** The same with other storage. */
   public Settings with(Storage other) {
     return new Settings(
@@ -145,7 +159,8 @@ public record Settings(
         announced,
         other,
         api,
-        webhook);
+        webhook,
+        eventDelivery);
   }
 
   /** The same with an API. */
@@ -163,7 +178,8 @@ public record Settings(
         announced,
         storage,
         Optional.of(other),
-        webhook);
+        webhook,
+        eventDelivery);
   }
 
   /** The same with another way to call the webhook of the namespace. */
@@ -181,6 +197,26 @@ public record Settings(
         announced,
         storage,
         api,
+        other,
+        eventDelivery);
+  }
+
+  /** The same with another way to bring events to others. */
+  public Settings with(EventDelivery other) {
+    return new Settings(
+        nodeName,
+        profile,
+        listeners,
+        http,
+        cluster,
+        namespaceFile,
+        accessForAll,
+        loops,
+        limits,
+        announced,
+        storage,
+        api,
+        webhook,
         other);
   }
 
@@ -204,6 +240,32 @@ public record Settings(
   public record Webhook(Optional<Path> authority, Optional<Path> tokenFile) {
     /** With nothing shown, to those whom the JVM trusts. */
     public static final Webhook PLAIN = new Webhook(Optional.empty(), Optional.empty());
+  }
+
+  /**
+   * How events are brought to those who get them pushed.
+   *
+   * @param webhooks whom to trust there, and what is shown to those who want a token
+   * @param allowedHosts names of hosts that webhooks may have, {@code *.example.com} for all below
+   *     one; none given means any
+   * @param kafka a file with the properties of a Kafka client, bootstrap.servers among them, or
+   *     none if there is no Kafka
+   * @param deadLetters where events are put that nobody took: a directory, or the URL of a store of
+   *     blobs; by default the directory {@code dead-letters} where the node keeps its own files
+   */
+  public record EventDelivery(
+      Webhook webhooks,
+      List<String> allowedHosts,
+      Optional<Path> kafka,
+      Optional<URI> deadLetters) {
+    /** Webhooks anywhere, and nothing else. */
+    public static final EventDelivery PLAIN =
+        new EventDelivery(Webhook.PLAIN, List.of(), Optional.empty(), Optional.empty());
+
+    /** Copies the list, so that settings do not change. */
+    public EventDelivery {
+      allowedHosts = List.copyOf(allowedHosts);
+    }
   }
 
   /**

@@ -5,8 +5,10 @@ import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
 import io.busbar.config.Settings.Protocol;
 import io.busbar.config.Settings.Storage;
+import io.busbar.policy.EventDelivery;
 import io.busbar.shard.Bounds.Overflow;
 import java.net.InetAddress;
+import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -39,6 +41,8 @@ public final class SettingsFile {
   private static final Pattern MEMBER =
       Pattern.compile("(?:[A-Za-z0-9._-]{1,255}|\\[[0-9A-Fa-f:.%]+]):([0-9]{1,5})");
   private static final Pattern PEER_NAME = Pattern.compile("[A-Za-z0-9._*-]{1,255}");
+  private static final Pattern ALLOWED_HOST =
+      Pattern.compile("(\\*\\.)?[A-Za-z0-9]([A-Za-z0-9.:-]{0,253})");
   private static final Pattern RESPONSE =
       Pattern.compile("(?:[^+#$\\x00]|\\$\\{client\\.(?:authenticationName|sessionName)}){1,1024}");
   private static final Pattern REFERENCE =
@@ -79,7 +83,8 @@ public final class SettingsFile {
                     home.resolve("server-key.pem"),
                     keys(home)))
             : Optional.empty(),
-        Settings.Webhook.PLAIN);
+        Settings.Webhook.PLAIN,
+        Settings.EventDelivery.PLAIN);
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -118,7 +123,8 @@ public final class SettingsFile {
                 "durability",
                 "store",
                 "api",
-                "webhookAuthentication");
+                "webhookAuthentication",
+                "eventDelivery");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -144,8 +150,9 @@ public final class SettingsFile {
         storage,
         root.section("api").map(api -> api(api, file, home)),
         root.section("webhookAuthentication")
-            .map(webhook -> webhook(webhook, file))
-            .orElse(Settings.Webhook.PLAIN));
+            .map(webhook -> webhook(webhook.only("authority", "tokenFile"), file))
+            .orElse(Settings.Webhook.PLAIN),
+        eventDelivery(root, file));
   }
 
   /** A node with an API needs no namespace file: then nobody may do anything until that is told. */
@@ -168,8 +175,33 @@ public final class SettingsFile {
         section.has("keys") ? path(section, "keys", file) : keys(home));
   }
 
+  private static Settings.EventDelivery eventDelivery(Section root, Path file) {
+    Section section =
+        root.section("eventDelivery")
+            .orElseGet(root::nothing)
+            .only("authority", "tokenFile", "allowedHosts", "kafka", "deadLetters");
+    List<String> hosts = section.texts("allowedHosts").orElse(List.of());
+    for (int i = 0; i < hosts.size(); i++) {
+      if (!ALLOWED_HOST.matcher(hosts.get(i)).matches()) {
+        throw section.error(
+            "allowedHosts[" + i + "]",
+            Yaml.quote(hosts.get(i)) + " (allowed: a host, or *.HOST for all below it)");
+      }
+    }
+    return new Settings.EventDelivery(
+        webhook(section, file),
+        hosts,
+        section.has("kafka") ? Optional.of(readable(section, "kafka", file)) : Optional.empty(),
+        section.text("deadLetters").map(place -> deadLetters(section, place, file)));
+  }
+
+  private static URI deadLetters(Section section, String place, Path file) {
+    return place.matches("https?://.*")
+        ? section.made(() -> EventDelivery.Webhook.endpoint(place))
+        : path(section, "deadLetters", file).toUri();
+  }
+
   private static Settings.Webhook webhook(Section section, Path file) {
-    section.only("authority", "tokenFile");
     return new Settings.Webhook(
         section.has("authority")
             ? Optional.of(readable(section, "authority", file))

@@ -1,36 +1,43 @@
 package io.busbar.policy;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
- * Whose events of a topic are kept in a queue, to be received
- * (Microsoft.EventGrid/namespaces/topics/eventSubscriptions, delivery mode Queue).
+ * Whose events of a topic are kept in a queue, until somebody has them
+ * (Microsoft.EventGrid/namespaces/topics/eventSubscriptions).
  *
  * @param name the topic's name, a slash, and its own: 3 to 50 of {@code A-Z a-z 0-9 -}
- * @param receiveLockDuration how long a receiver has an event to itself: 60 to 300 s
+ * @param delivery how they leave the queue
  * @param maxDeliveryCount how often an event is given out: 1 to 10
  * @param eventTimeToLive how long an event is kept, a minute or more, or none for as long as the
  *     topic keeps events
+ * @param deadLetters the container for events that nobody took, or none if they are dropped
  * @param includedEventTypes types of events that are wanted; none given means all
  * @param filters all of which an event must pass
+ * @param expiration when the subscription ends, if it does
  */
 public record EventSubscription(
     String name,
-    Duration receiveLockDuration,
+    EventDelivery delivery,
     int maxDeliveryCount,
     Optional<Duration> eventTimeToLive,
+    Optional<String> deadLetters,
     List<String> includedEventTypes,
-    List<EventFilter> filters)
+    List<EventFilter> filters,
+    Optional<Instant> expiration)
     implements Resource {
   /** The most filters of a subscription, and the most values of all of them. */
   public static final int MAX_FILTERS = 25;
 
-  private static final int MIN_LOCK = 60;
-  private static final int MAX_LOCK = 300;
   private static final int MAX_DELIVERIES = 10;
+
+  /** Names of containers of a storage account. */
+  private static final Pattern CONTAINER = Pattern.compile("[a-z0-9](?:-?[a-z0-9]){2,62}");
 
   /**
    * Judges and copies the values.
@@ -40,16 +47,10 @@ public record EventSubscription(
   public EventSubscription {
     int slash = name.indexOf('/');
     Namespace.requireName("name", name.substring(slash + 1));
-    long lock = receiveLockDuration.toSeconds();
-    if (lock < MIN_LOCK || lock > MAX_LOCK) {
-      throw new PolicyException(
-          "deliveryConfiguration.queue.receiveLockDurationInSeconds",
-          lock + " (allowed: %d to %d)".formatted(MIN_LOCK, MAX_LOCK));
-    }
+    String mode = "deliveryConfiguration." + (delivery.isPush() ? "push" : "queue");
     if (maxDeliveryCount < 1 || maxDeliveryCount > MAX_DELIVERIES) {
       throw new PolicyException(
-          "deliveryConfiguration.queue.maxDeliveryCount",
-          maxDeliveryCount + " (allowed: 1 to " + MAX_DELIVERIES + ")");
+          mode + ".maxDeliveryCount", maxDeliveryCount + " (allowed: 1 to " + MAX_DELIVERIES + ")");
     }
     if (eventTimeToLive.isPresent()) {
       Duration ttl = eventTimeToLive.get();
@@ -57,9 +58,14 @@ public record EventSubscription(
           ttl.compareTo(Duration.ofMinutes(1)) >= 0
               && ttl.compareTo(Duration.ofDays(NamespaceTopic.MAX_RETENTION)) <= 0;
       if (!isAllowed) {
-        throw new PolicyException(
-            "deliveryConfiguration.queue.eventTimeToLive", ttl + " (allowed: PT1M to P7D)");
+        throw new PolicyException(mode + ".eventTimeToLive", ttl + " (allowed: PT1M to P7D)");
       }
+    }
+    if (deadLetters.isPresent() && !CONTAINER.matcher(deadLetters.get()).matches()) {
+      throw new PolicyException(
+          mode + ".deadLetterDestinationWithResourceIdentity",
+          Text.quote(deadLetters.get())
+              + " is no container (allowed: 3 to 63 of a-z 0-9 -, as in dead-letters)");
     }
     includedEventTypes = List.copyOf(includedEventTypes);
     filters = List.copyOf(filters);
@@ -101,8 +107,12 @@ public record EventSubscription(
     return isType && filters.stream().allMatch(filter -> filter.passes(value(event, filter.key())));
   }
 
-  /** What a filter's key stands for: an attribute, the data, or a part of it. */
-  private static Object value(Map<String, Object> event, String key) {
+  /**
+   * What a key stands for: an attribute, the data, or a part of it.
+   *
+   * @return null if it is not there
+   */
+  public static Object value(Map<String, Object> event, String key) {
     if (key.equalsIgnoreCase("eventtype")) {
       return event.get("type");
     } else if (key.equalsIgnoreCase("eventid")) {

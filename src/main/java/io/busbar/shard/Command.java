@@ -293,8 +293,10 @@ public sealed interface Command {
    * Settles events that were given out.
    *
    * @param delayMillis after which what is released is ready again
+   * @param result what came of them, for whoever looks after dead letters: a status code, or 0
    */
-  record Return(String queue, Kind kind, long delayMillis, List<Token> tokens) implements Command {
+  record Return(String queue, Kind kind, long delayMillis, int result, List<Token> tokens)
+      implements Command {
     /** Copies the list, so that it does not change. */
     public Return {
       tokens = List.copyOf(tokens);
@@ -305,7 +307,9 @@ public sealed interface Command {
       ACKNOWLEDGE,
       RELEASE,
       REJECT,
-      RENEW
+      RENEW,
+      /** As if it had not been given out this time. */
+      PUT_BACK
     }
 
     @Override

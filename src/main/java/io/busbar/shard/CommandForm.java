@@ -27,12 +27,13 @@ import java.util.List;
  *  16 put          u8 kind, string name, optional string key, string owner, bytes value
  *  17 delete       u8 kind, string name
  *  18 open         what an open (1) has, then number most, list of string elsewhere
- *  19 queue        string name, number lock, number deliveries, number ttl, number events, number bytes
+ *  19 queue        string name, number lock, number deliveries, number ttl, number events, number bytes,
+ *                  string dead letters
  *  20 unqueue      string name
  *  21 enqueue      flag whole, list of (list of string queue, bytes event)
  *  22 take         string queue, number most, number bytes
- *  23 return       string queue, u8 kind, number delay, list of (number queue, number sequence,
- *                  number deliveries)
+ *  23 return       string queue, u8 kind, number delay, number result,
+ *                  list of (number queue, number sequence, number deliveries)
  * </pre>
  */
 final class CommandForm {
@@ -126,9 +127,7 @@ final class CommandForm {
     } else if (command instanceof Command.DeleteResource it) {
       out.u8(DELETE).u8(it.kind()).string(it.name());
     } else if (command instanceof Command.Queue it) {
-      QueueRules rules = it.rules();
-      out.u8(QUEUE).string(it.name()).number(rules.lockMillis()).number(rules.maxDeliveries());
-      out.number(rules.ttlMillis()).number(rules.mostEvents()).number(rules.mostBytes());
+      QueueRules.write(out.u8(QUEUE).string(it.name()), it.rules());
     } else if (command instanceof Command.Unqueue it) {
       out.u8(UNQUEUE).string(it.name());
     } else if (command instanceof Command.Enqueue it) {
@@ -142,7 +141,7 @@ final class CommandForm {
       out.u8(TAKE).string(it.queue()).number(it.most()).number(it.mostBytes());
     } else if (command instanceof Command.Return it) {
       out.u8(RETURN).string(it.queue()).u8(KINDS.indexOf(it.kind())).number(it.delayMillis());
-      out.number(it.tokens().size());
+      out.number(it.result()).number(it.tokens().size());
       for (Command.Token token : it.tokens()) {
         out.number(token.queue()).number(token.sequence()).number(token.deliveries());
       }
@@ -199,10 +198,7 @@ final class CommandForm {
           new Command.PutResource(
               in.u8(), in.string(), ValueForm.string(in), in.string(), in.bytes());
       case DELETE -> new Command.DeleteResource(in.u8(), in.string());
-      case QUEUE ->
-          new Command.Queue(
-              in.string(),
-              new QueueRules(in.number(), in.u31(), in.number(), in.u31(), in.number()));
+      case QUEUE -> new Command.Queue(in.string(), QueueRules.read(in));
       case UNQUEUE -> new Command.Unqueue(in.string());
       case ENQUEUE ->
           new Command.Enqueue(
@@ -236,6 +232,7 @@ final class CommandForm {
         queue,
         KINDS.get(kind),
         in.number(),
+        in.u31(),
         in.list(one -> new Command.Token(one.number(), one.number(), one.u31())));
   }
 

@@ -29,6 +29,7 @@ final class EventQueue {
   int checkpoint;
 
   private QueueRules rules;
+  private final All all;
   private final TreeMap<Long, Event> events = new TreeMap<>();
   private final TreeSet<Long> ready = new TreeSet<>();
   private final TreeSet<Event> away =
@@ -43,6 +44,9 @@ final class EventQueue {
    * @param isLocked whether somebody has it
    * @param until when its lock, or its delay, ends; 0 for one that is ready
    * @param first when it was given out first, 0 if it was not
+   * @param last when it was given out last, 0 if it was not
+   * @param result what came of that, as far as somebody said
+   * @param letter what became of it elsewhere, if it is a dead letter, or null
    */
   record Event(
       long sequence,
@@ -51,25 +55,43 @@ final class EventQueue {
       int deliveries,
       boolean isLocked,
       long until,
-      long first) {
+      long first,
+      long last,
+      int result,
+      DeadLetter letter) {
     private long cost() {
       return (long) body.packet.length + OVERHEAD;
     }
 
     private Event ready() {
-      return new Event(sequence, body, published, deliveries, false, 0, first);
+      return back(0, result);
     }
 
-    private Event locked(int times, long since, long end) {
-      return new Event(sequence, body, published, times, true, end, since);
+    private Event given(long now, long end) {
+      long since = first == 0 ? now : first;
+      return new Event(
+          sequence, body, published, deliveries + 1, true, end, since, now, result, letter);
     }
 
-    private Event delayed(long end) {
-      return new Event(sequence, body, published, deliveries, false, end, first);
+    private Event locked(long end) {
+      return new Event(
+          sequence, body, published, deliveries, true, end, first, last, result, letter);
+    }
+
+    private Event untaken() {
+      long since = deliveries == 1 ? 0 : first;
+      return new Event(
+          sequence, body, published, deliveries - 1, false, 0, since, last, result, letter);
+    }
+
+    private Event back(long end, int came) {
+      return new Event(
+          sequence, body, published, deliveries, false, end, first, last, came, letter);
     }
   }
 
-  EventQueue(String name, long number, QueueRules rules) {
+  EventQueue(All all, String name, long number, QueueRules rules) {
+    this.all = all;
     this.name = name;
     this.number = number;
     this.rules = rules;
@@ -105,11 +127,13 @@ final class EventQueue {
         && bytes + moreBytes + (long) more * OVERHEAD <= rules.mostBytes();
   }
 
-  void add(Body body, long now) {
-    Event event = new Event(next++, body, now, 0, false, 0, 0);
+  /** Puts an event in; {@code letter} is null unless another queue had it. */
+  void add(Body body, DeadLetter letter, long now) {
+    Event event = new Event(next++, body, now, 0, false, 0, 0, 0, 0, letter);
     events.put(event.sequence, event);
     ready.add(event.sequence);
     bytes += event.cost();
+    all.count++;
   }
 
   // --- time ---
@@ -120,7 +144,7 @@ final class EventQueue {
       back(away.first(), moment);
     }
     while (!ready.isEmpty() && isOver(events.get(ready.first()), moment.now)) {
-      drop(events.get(ready.first()), Effect.Loss.EVENT_EXPIRED, moment);
+      drop(events.get(ready.first()), DeadLetter.Cause.EXPIRED, moment);
     }
   }
 
@@ -131,9 +155,9 @@ final class EventQueue {
   /** An event whose lock or delay has ended is ready again, if it may be given out once more. */
   private void back(Event event, Moment moment) {
     if (event.isLocked && event.deliveries >= rules.maxDeliveries()) {
-      drop(event, Effect.Loss.EVENT_UNDELIVERED, moment);
+      drop(event, DeadLetter.Cause.UNDELIVERED, moment);
     } else if (isOver(event, moment.now)) {
-      drop(event, Effect.Loss.EVENT_EXPIRED, moment);
+      drop(event, DeadLetter.Cause.EXPIRED, moment);
     } else {
       replace(event, event.ready());
     }
@@ -161,11 +185,30 @@ final class EventQueue {
     leave(event);
     events.remove(event.sequence);
     bytes -= event.cost();
+    all.count--;
   }
 
-  private void drop(Event event, Effect.Loss why, Moment moment) {
+  /** Nobody will have an event from here, unless somebody looks after such events. */
+  private void drop(Event event, DeadLetter.Cause cause, Moment moment) {
     remove(event);
-    moment.lost(why, 1);
+    EventQueue letters = rules.deadLetters().isEmpty() ? null : all.change(rules.deadLetters());
+    if (letters == null || !letters.accepts(1, event.body.packet.length)) {
+      moment.lost(cause.loss, 1);
+      return;
+    }
+    boolean wasReady = letters.isReady();
+    letters.add(
+        event.body,
+        new DeadLetter(cause, event.deliveries, event.published, event.last, event.result),
+        moment.now);
+    letters.ring(wasReady, moment);
+  }
+
+  /** Tells that there is something to give out, if there was nothing. */
+  void ring(boolean wasReady, Moment moment) {
+    if (!wasReady && isReady()) {
+      moment.tell(new Effect.Ready(name));
+    }
   }
 
   // --- giving out, taking back ---
@@ -173,17 +216,16 @@ final class EventQueue {
   /** Gives out what is ready, oldest first. */
   List<Outcome.Took> take(int most, long mostBytes, Moment moment) {
     List<Outcome.Took> took = new ArrayList<>();
-    long given = 0;
+    long bodies = 0;
     while (took.size() < most && !ready.isEmpty()) {
       Event event = events.get(ready.first());
-      given += event.body.packet.length;
-      if (given > mostBytes && !took.isEmpty()) {
+      bodies += event.body.packet.length;
+      if (bodies > mostBytes && !took.isEmpty()) {
         break;
       }
-      int times = event.deliveries + 1;
-      long first = event.first == 0 ? moment.now : event.first;
-      replace(event, event.locked(times, first, moment.now + rules.lockMillis()));
-      took.add(new Outcome.Took(event.sequence, times));
+      Event given = event.given(moment.now, moment.now + rules.lockMillis());
+      replace(event, given);
+      took.add(new Outcome.Took(given.sequence, given.deliveries, given.letter));
     }
     return took;
   }
@@ -199,27 +241,31 @@ final class EventQueue {
     }
     switch (how.kind()) {
       case ACKNOWLEDGE -> remove(event);
-      case REJECT -> drop(event, Effect.Loss.EVENT_REJECTED, moment);
+      case REJECT -> drop(came(event, how), DeadLetter.Cause.REJECTED, moment);
       case RENEW -> {
         if (moment.now > event.first + RENEWABLE) {
           return Outcome.Settled.LOST;
         }
-        replace(
-            event, event.locked(event.deliveries, event.first, moment.now + rules.lockMillis()));
+        replace(event, event.locked(moment.now + rules.lockMillis()));
       }
+      case PUT_BACK -> replace(event, event.untaken());
       case RELEASE -> {
         if (event.deliveries >= rules.maxDeliveries()) {
-          drop(event, Effect.Loss.EVENT_UNDELIVERED, moment);
+          drop(came(event, how), DeadLetter.Cause.UNDELIVERED, moment);
         } else {
-          replace(
-              event,
-              how.delayMillis() == 0
-                  ? event.ready()
-                  : event.delayed(moment.now + how.delayMillis()));
+          long end = how.delayMillis() == 0 ? 0 : moment.now + how.delayMillis();
+          replace(event, event.back(end, how.result()));
         }
       }
     }
     return Outcome.Settled.DONE;
+  }
+
+  /** An event of which somebody says what came of it. */
+  private Event came(Event event, Command.Return how) {
+    Event now = event.back(0, how.result());
+    replace(event, now);
+    return now;
   }
 
   /** The bytes of an event, or null if it is gone. */
@@ -236,12 +282,8 @@ final class EventQueue {
   }
 
   /** A queue of a checkpoint, without its events yet. */
-  static EventQueue restore(FormReader in) {
-    EventQueue queue =
-        new EventQueue(
-            in.string(),
-            in.number(),
-            new QueueRules(in.number(), in.u31(), in.number(), in.u31(), in.number()));
+  static EventQueue restore(All all, FormReader in) {
+    EventQueue queue = new EventQueue(all, in.string(), in.number(), QueueRules.read(in));
     queue.next = in.number();
     return queue;
   }
@@ -250,6 +292,7 @@ final class EventQueue {
   void restore(Event event) {
     events.put(event.sequence, event);
     bytes += event.cost();
+    all.count++;
     if (event.until == 0) {
       ready.add(event.sequence);
     } else {
@@ -277,9 +320,8 @@ final class EventQueue {
     public boolean write(CheckpointWriter out) {
       if (written < 0) {
         FormWriter form = out.item(CheckpointWriter.QUEUE).string(name).number(number);
-        form.number(rules.lockMillis()).number(rules.maxDeliveries()).number(rules.ttlMillis());
-        form.number(rules.mostEvents()).number(rules.mostBytes()).number(next);
-        form.number(events.length);
+        QueueRules.write(form, rules);
+        form.number(next).number(events.length);
         written = 0;
       }
       while (written < events.length && !out.isFull()) {
@@ -287,7 +329,8 @@ final class EventQueue {
         FormWriter form = out.item(CheckpointWriter.EVENT).number(event.sequence);
         out.body(event.body);
         form.number(event.published).number(event.deliveries).flag(event.isLocked);
-        form.number(event.until).number(event.first);
+        form.number(event.until).number(event.first).number(event.last).number(event.result);
+        DeadLetter.write(form, event.letter);
       }
       return written == events.length;
     }
@@ -302,6 +345,9 @@ final class EventQueue {
     private String seen;
 
     private boolean isSeen;
+
+    /** Events in all queues. */
+    private int count;
 
     All(Freezer freezer) {
       this.freezer = freezer;
@@ -321,16 +367,18 @@ final class EventQueue {
       return queue;
     }
 
+    /** Makes a queue. */
+    void add(String name, long number, QueueRules rules) {
+      EventQueue queue = new EventQueue(this, name, number, rules);
+      queue.checkpoint = freezer.checkpoint;
+      byName.put(name, queue);
+    }
+
     private void before(EventQueue queue) {
       if (freezer.isOn() && queue.checkpoint != freezer.checkpoint) {
         freezer.copies.add(queue.frozen());
       }
       queue.checkpoint = freezer.checkpoint;
-    }
-
-    void add(EventQueue queue) {
-      queue.checkpoint = freezer.checkpoint;
-      byName.put(queue.name, queue);
     }
 
     void restore(EventQueue queue) {
@@ -339,11 +387,12 @@ final class EventQueue {
 
     void remove(EventQueue queue) {
       byName.remove(queue.name);
+      count -= queue.size();
     }
 
     /** Events in all queues. */
     int events() {
-      return byName.values().stream().mapToInt(EventQueue::size).sum();
+      return count;
     }
 
     long due() {
@@ -361,9 +410,7 @@ final class EventQueue {
           before(queue);
           boolean wasReady = queue.isReady();
           queue.advance(moment);
-          if (!wasReady && queue.isReady()) {
-            moment.tell(new Effect.Ready(queue.name));
-          }
+          queue.ring(wasReady, moment);
         }
       }
     }

@@ -396,7 +396,7 @@ public final class Group {
   private Outcome queue(Command.Queue command) {
     EventQueue queue = eventQueues.change(command.name());
     if (queue == null) {
-      eventQueues.add(new EventQueue(command.name(), ++lastEpoch, command.rules()));
+      eventQueues.add(command.name(), ++lastEpoch, command.rules());
     } else {
       queue.rules(command.rules());
     }
@@ -423,9 +423,9 @@ public final class Group {
         EventQueue queue = eventQueues.change(name);
         if (queue != null && queue.accepts(1, one.event().length)) {
           boolean wasReady = queue.isReady();
-          queue.add(body, moment.now);
+          queue.add(body, null, moment.now);
           given++;
-          ring(queue, wasReady);
+          queue.ring(wasReady, moment);
         } else if (queue != null) {
           moment.lost(Effect.Loss.EVENT_QUEUE_FULL, 1);
         }
@@ -460,7 +460,7 @@ public final class Group {
     boolean wasReady = queue.isReady();
     queue.advance(moment);
     List<Outcome.Took> took = queue.take(take.most(), take.mostBytes(), moment);
-    ring(queue, wasReady);
+    queue.ring(wasReady, moment);
     return new Outcome.Given(queue.number, took);
   }
 
@@ -475,14 +475,8 @@ public final class Group {
     for (Command.Token token : command.tokens()) {
       settled.add(queue.settle(command, token, moment));
     }
-    ring(queue, wasReady);
+    queue.ring(wasReady, moment);
     return new Outcome.Returned(settled);
-  }
-
-  private void ring(EventQueue queue, boolean wasReady) {
-    if (!wasReady && queue.isReady()) {
-      moment.tell(new Effect.Ready(queue.name));
-    }
   }
 
   /** The bytes of events that were given out, in their order; null for one that is gone. */

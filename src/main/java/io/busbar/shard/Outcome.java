@@ -55,8 +55,13 @@ public sealed interface Outcome {
   /** Events were given out, from the queue of this number. */
   record Given(long queue, List<Took> events) implements Outcome {}
 
-  /** An event that was given out; {@code deliveries} says for which time. */
-  record Took(long sequence, int deliveries) {}
+  /**
+   * An event that was given out.
+   *
+   * @param deliveries for which time
+   * @param letter what became of it before, if it is a dead letter, or null
+   */
+  record Took(long sequence, int deliveries, DeadLetter letter) {}
 
   /** What became of each event that was to be settled. */
   record Returned(List<Settled> events) implements Outcome {}

@@ -19,7 +19,7 @@ import java.util.List;
  *   9 taken         string by
  *  10 deleted       flag existed
  *  11 exceeded
- *  12 given         number queue, list of (number sequence, number deliveries)
+ *  12 given         number queue, list of (number sequence, number deliveries, optional letter)
  *  13 returned      list of u8
  * </pre>
  */
@@ -113,7 +113,9 @@ public final class OutcomeForm {
       out.u8(EXCEEDED);
     } else if (outcome instanceof Outcome.Given it) {
       out.u8(GIVEN).number(it.queue()).number(it.events().size());
-      it.events().forEach(one -> out.number(one.sequence()).number(one.deliveries()));
+      for (Outcome.Took one : it.events()) {
+        DeadLetter.write(out.number(one.sequence()).number(one.deliveries()), one.letter());
+      }
     } else if (outcome instanceof Outcome.Returned it) {
       out.u8(RETURNED).number(it.events().size());
       it.events().forEach(one -> out.u8(SETTLED.indexOf(one)));
@@ -142,7 +144,9 @@ public final class OutcomeForm {
       case DELETED -> new Outcome.Deleted(in.flag());
       case EXCEEDED -> new Outcome.Exceeded();
       case GIVEN ->
-          new Outcome.Given(in.number(), in.list(one -> new Outcome.Took(one.number(), one.u31())));
+          new Outcome.Given(
+              in.number(),
+              in.list(one -> new Outcome.Took(one.number(), one.u31(), DeadLetter.read(one))));
       case RETURNED -> new Outcome.Returned(in.list(OutcomeForm::settled));
       default -> throw in.wrong("an outcome of kind " + kind);
     };

@@ -134,14 +134,23 @@ final class Restore {
                       in.number(),
                       in.bytes()));
       case CheckpointWriter.QUEUE -> {
-        queue = EventQueue.restore(in);
+        queue = EventQueue.restore(group.eventQueues(), in);
         events = in.u31();
         group.eventQueues().restore(queue);
       }
       case CheckpointWriter.EVENT -> {
         queue.restore(
             new EventQueue.Event(
-                in.number(), body(in), in.number(), in.u31(), in.flag(), in.number(), in.number()));
+                in.number(),
+                body(in),
+                in.number(),
+                in.u31(),
+                in.flag(),
+                in.number(),
+                in.number(),
+                in.number(),
+                in.u31(),
+                DeadLetter.read(in)));
         events--;
       }
       case CheckpointWriter.END -> {

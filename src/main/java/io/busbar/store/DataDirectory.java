@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 public final class DataDirectory implements AutoCloseable {
   /** What may be in a directory that is new: a file system's own, and what a crash left. */
   private static final Set<String> NOTHING =
-      Set.of(DirectoryLock.NAME, IdentityFile.NEXT, "lost+found");
+      Set.of(DirectoryLock.NAME, IdentityFile.NEXT, "lost+found", "dead-letters");
 
   /**
    * What a directory has to be, or is made to be.

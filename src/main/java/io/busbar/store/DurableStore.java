@@ -109,6 +109,7 @@ public final class DurableStore implements Store {
   private volatile boolean isLeader;
   private volatile int sessions;
   private volatile int retained;
+  private volatile int queuedEvents;
   private volatile int restored;
 
   /** Who waits for a place in the log. */
@@ -378,6 +379,11 @@ public final class DurableStore implements Store {
   }
 
   @Override
+  public int queuedEvents() {
+    return queuedEvents;
+  }
+
+  @Override
   public int restored() {
     return restored;
   }
@@ -568,6 +574,7 @@ public final class DurableStore implements Store {
   private void count() {
     sessions = group().sessions();
     retained = group().retained().size();
+    queuedEvents = group().queuedEvents();
     journalBytes = replicas.journal().bytes();
     isLeader = replicas.replica(GROUP).leads();
     RaftGroupMembersState members = replicas.replica(GROUP).state().committedGroupMembers();

@@ -25,6 +25,7 @@ public final class MemoryStore implements Store {
   private Consumer<Effect> effects;
   private volatile int sessions;
   private volatile int retained;
+  private volatile int queuedEvents;
 
   /**
    * An empty store.
@@ -55,6 +56,7 @@ public final class MemoryStore implements Store {
     }
     sessions = group.sessions();
     retained = group.retained().size();
+    queuedEvents = group.queuedEvents();
     then.accept(new Appended.Outcomes(outcomes));
   }
 
@@ -101,6 +103,11 @@ public final class MemoryStore implements Store {
   @Override
   public int retainedMessages() {
     return retained;
+  }
+
+  @Override
+  public int queuedEvents() {
+    return queuedEvents;
   }
 
   @Override

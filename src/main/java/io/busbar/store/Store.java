@@ -132,6 +132,9 @@ public interface Store {
   /** Retained messages; from any thread, at little cost. */
   int retainedMessages();
 
+  /** Events in queues; for any thread, as it was some time ago. */
+  int queuedEvents();
+
   /**
    * Deliveries that were there already, or were to be handed on, when it was started; 0 if it is
    * shared, for another node has counted them.

@@ -7,7 +7,7 @@ import java.util.Locale;
  * destination and never reaches it is counted once, under one of these.
  */
 public enum Loss {
-  /** A publish that matched no subscription and no route. */
+  /** A publish that matched no subscription and no event route. */
   NO_SUBSCRIBER,
   /** The publisher had no permission; the message was refused or dropped. */
   NOT_AUTHORIZED,
@@ -29,19 +29,13 @@ public enum Loss {
   STORE_FULL,
   /** The store could not promise to keep it; a publisher at QoS 1 or 2 was told so. */
   STORE_UNAVAILABLE,
-  /** The queue of events for webhooks was full. */
-  ROUTE_QUEUE_FULL,
-  /** The webhook did not take the event within the attempts allowed, or refused it for good. */
-  ROUTE_UNDELIVERED,
-  /** The node stopped while the event waited for its webhook. */
-  ROUTE_STOPPED,
   /** The queue of an event subscription was full when a device published. */
   EVENT_QUEUE_FULL,
   /** An event's time to live passed while it waited in the queue of its subscription. */
   EVENT_EXPIRED,
-  /** An event was given out as often as may be, and never acknowledged. */
+  /** An event was given out or brought as often as may be, and never taken. */
   EVENT_UNDELIVERED,
-  /** Whoever received the event rejected it. */
+  /** Whoever received the event, or was brought it, will never take it. */
   EVENT_REJECTED,
   /** The event subscription was deleted while the event waited. */
   EVENT_QUEUE_GONE;

@@ -84,16 +84,25 @@ public enum Meter {
   API_REQUESTS(
       "busbar.api.requests", Kind.COUNTER, "requests of the management API answered", "status"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
-  EVENTS_MATCHED(
-      "busbar.events.matched",
+  EVENTS_DELIVERED(
+      "busbar.events.delivered",
       Kind.COUNTER,
-      "messages times covering routes: taken, pending or lost",
-      "route"),
-  EVENTS_ROUTED("busbar.events.routed", Kind.COUNTER, "events that a webhook took", "route"),
-  EVENTS_RETRIED("busbar.events.retried", Kind.COUNTER, "deliveries tried again", "route"),
-  EVENTS_PENDING("busbar.events.pending", Kind.GAUGE, "events that wait for webhooks"),
-  EVENTS_PENDING_BYTES(
-      "busbar.events.pending.bytes", Kind.GAUGE, "their bytes, bounded by route-queue-bytes");
+      "events that a webhook or Kafka took",
+      "subscription"),
+  EVENTS_RETRIED(
+      "busbar.events.retried",
+      Kind.COUNTER,
+      "events that were not taken and are tried again",
+      "subscription"),
+  EVENTS_DEAD_LETTERED(
+      "busbar.events.dead.lettered",
+      Kind.COUNTER,
+      "events that nobody took, put where dead letters go",
+      "subscription"),
+  EVENTS_PENDING(
+      "busbar.events.pending",
+      Kind.GAUGE,
+      "events in the queues of subscriptions and dead letters");
 
   /** How a meter moves. */
   public enum Kind {

@@ -3,6 +3,7 @@ package io.busbar.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.busbar.policy.EventSubscription;
 import io.busbar.testing.TestTokens;
 import io.busbar.tool.Certificates;
 import java.io.IOException;
@@ -40,6 +41,7 @@ class ExamplesTest {
     Files.writeString(directory.resolve("tokens.pem"), TestTokens.issuer("one").pem());
     Files.writeString(directory.resolve("webhook-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-token"), "secret");
+    Files.writeString(directory.resolve("kafka.properties"), "bootstrap.servers=localhost:9092");
     for (Path place : List.of(directory, directory.resolve("tls"))) {
       Certificates certificates = Certificates.in(place, Instant.now());
       certificates.server(List.of("localhost"));
@@ -60,7 +62,7 @@ class ExamplesTest {
   void namespaceOfTheDocumentationIsRead() throws IOException {
     NamespaceFile read = namespace(documented("namespace"));
     assertThat(read.namespace().clients()).hasSize(2);
-    assertThat(read.routes()).hasSize(1);
+    assertThat(read.resources()).anyMatch(one -> one.resource() instanceof EventSubscription);
   }
 
   /** An unknown key is answered with the known ones, each of which the example must have. */
@@ -71,6 +73,7 @@ class ExamplesTest {
     "settings, 'http: { zzz: 1 }'",
     "settings, 'api: { zzz: 1 }'",
     "settings, 'webhookAuthentication: { zzz: 1 }'",
+    "settings, 'eventDelivery: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",
@@ -83,8 +86,9 @@ class ExamplesTest {
     "namespace, 'webhookAuthentication: { zzz: 1 }'",
     "namespace, 'topics: [{ zzz: 1 }]'",
     "namespace, 'topics: [{ name: abc, eventSubscriptions: [{ name: abc, zzz: 1 }] }]'",
-    "namespace, 'routes: [{ zzz: 1 }]'",
-    "namespace, 'routes: [{ name: all, webhook: { zzz: 1 } }]'"
+    "namespace, 'topics: [{ name: abc, eventSubscriptions: [{ name: abc, deliveryConfiguration: { deliveryMode: Queue, queue: { zzz: 1 } } }] }]'",
+    "namespace, 'topics: [{ name: abc, eventSubscriptions: [{ name: abc, deliveryConfiguration: { deliveryMode: Push, push: { zzz: 1 } } }] }]'",
+    "namespace, 'topics: [{ name: abc, eventSubscriptions: [{ name: abc, deliveryConfiguration: { deliveryMode: Push, push: { destination: { endpointType: WebHook, properties: { zzz: 1 } } } } }] }]'"
   })
   void examplesHaveEveryKey(String kind, String probe) throws IOException {
     String text =

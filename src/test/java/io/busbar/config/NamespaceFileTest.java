@@ -5,10 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.busbar.event.Route;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
+import io.busbar.policy.EventDelivery;
+import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.TestCa;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.security.cert.CertificateEncodingException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -63,12 +65,19 @@ class NamespaceFileTest {
         - name: root
           encodedCertificate: "%s"
       alternativeAuthenticationNameSources: [ClientCertificateSubject]
-      routes:
-        - name: to-webhook
-          webhook: {endpointUrl: "https://127.0.0.1:9/in?code=secret"}
-        - name: alerts
-          topicFilters: ["vehicles/+/alert", a]
-          webhook: {endpointUrl: "http://localhost/x", lanes: 1}
+      topics:
+        - name: orders
+          eventSubscriptions:
+            - name: to-webhook
+              deliveryConfiguration:
+                deliveryMode: Push
+                push:
+                  maxDeliveryCount: 3
+                  destination:
+                    endpointType: WebHook
+                    properties: {endpointUrl: "https://127.0.0.1:9/in?code=secret"}
+            - name: alerts
+              deliveryConfiguration: {deliveryMode: Queue}
       """
           .formatted(pem(""));
 
@@ -110,12 +119,24 @@ class NamespaceFileTest {
     assertThat(read.namespace().caCertificates().get(0).certificate()).isEqualTo(CA.certificate());
     assertThat(read.namespace().settings().alternativeAuthenticationNameSources())
         .containsExactly(NameSource.CLIENT_CERTIFICATE_SUBJECT);
-    assertThat(read.routes())
-        .containsExactly(
-            new Route(
-                "to-webhook", List.of("#"), URI.create("https://127.0.0.1:9/in?code=secret"), 16),
-            new Route(
-                "alerts", List.of("vehicles/+/alert", "a"), URI.create("http://localhost/x"), 1));
+    assertThat(read.resources().stream().map(ResourceForm::resource))
+        .contains(
+            new EventSubscription(
+                "orders/to-webhook",
+                new EventDelivery.Webhook(
+                    URI.create("https://127.0.0.1:9/in?code=secret"),
+                    1,
+                    64,
+                    false,
+                    Optional.empty(),
+                    Optional.empty(),
+                    List.of()),
+                3,
+                Optional.empty(),
+                Optional.empty(),
+                List.of(),
+                List.of(),
+                Optional.empty()));
   }
 
   @Test
@@ -174,15 +195,12 @@ class NamespaceFileTest {
         "-----BEGIN| ----BEGIN| :29: caCertificates[0].encodedCertificate: holds no certificate",
         "CERTIFICATE-----MII| CERTIFICATE-----MI| :29: caCertificates[0].encodedCertificate: is not",
         "[ClientCertificateSubject]| [ClientCertificateCn]| :30: alternativeAuthenticationNameSources[0]: \"ClientCertificateCn\" (allowed: ClientCertificateSubject, ClientCertificateDns",
-        "name: to-webhook| name: alerts| :34: routes[1].name: \"alerts\" is that of another route",
-        "name: to-webhook| name: x| :32: routes[0].name: \"x\" (allowed: 3 to 50",
-        "https://127.0.0.1:9/in| file:///etc/secret| :33: routes[0].webhook.endpointUrl: is not a URL of a webhook (allowed: http or https://host…)",
-        "lanes: 1| lanes: 0| :36: routes[1].webhook.lanes: 0 (allowed: 1 to 1024)",
-        "lanes: 1| lanes: many| :36: routes[1].webhook.lanes: \"many\" (allowed: 1 to 1024)",
-        "vehicles/+/alert| vehicles/#/alert| :35: routes[1].topicFilters[0]: '#' is not the last level",
-        "vehicles/+/alert| $SYS/#| :35: routes[1].topicFilters[0]: \"$SYS/#\" begins with '$'",
-        "[\"vehicles/+/alert\", a]| []| :35: routes[1].topicFilters: none given",
-        "[\"vehicles/+/alert\", a]| a| :35: routes[1].topicFilters: \"a\" (allowed: a list)",
+        "name: to-webhook| name: alerts| eventSubscriptions[1].name: \"orders/alerts\" is that of another",
+        "name: to-webhook| name: x| topics[0].eventSubscriptions[0].name: 'x' (allowed: 3 to 50",
+        "https://127.0.0.1:9/in| file:///etc/secret| destination.properties.endpointUrl: is not a URL of a webhook (allowed: http or https://host…",
+        "endpointType: WebHook| endpointType: StorageQueue| destination.endpointType: \"StorageQueue\" is not offered here (allowed: WebHook, EventHub)",
+        "deliveryMode: Push| deliveryMode: Pull| deliveryConfiguration.deliveryMode: \"Pull\" (allowed: Queue, Push)",
+        "maxDeliveryCount: 3| maxDeliveryCount: 11| deliveryConfiguration.push.maxDeliveryCount: 11 (allowed: 1 to 10)",
         "clientGroups:| clientGroups: 5| not YAML",
       })
   void refused_withLineAndPath(String good, String bad, String problem) throws IOException {

@@ -40,8 +40,9 @@ class RetryScheduleTest {
 
   @Test
   void unit_scalesAll() {
-    assertThat(new RetrySchedule(2).delayMillis(5, 500, 0.5)).isEqualTo(600);
-    assertThat(new RetrySchedule(2).delayMillis(2, 408, 0.5)).isEqualTo(240);
+    assertThat(RetrySchedule.STANDARD.at(2).delayMillis(5, 500, 0.5)).isEqualTo(600);
+    assertThat(RetrySchedule.STANDARD.at(2).delayMillis(2, 408, 0.5)).isEqualTo(240);
+    assertThat(RetrySchedule.STANDARD.at(2).restMillis(404, false)).isEqualTo(600);
   }
 
   @Test
@@ -55,5 +56,30 @@ class RetryScheduleTest {
           };
       assertThat(RetrySchedule.verdict(status)).as("status %d", status).isEqualTo(expected);
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "400, true, 0",
+    "413, true, 0",
+    "414, true, 0",
+    "401, false, 300000",
+    "403, false, 300000",
+    "404, false, 300000",
+    "-2, false, 300000",
+    "0, false, 30000",
+    "-1, false, 10000",
+    "500, false, 0",
+    "500, true, 10000",
+    "503, true, 10000"
+  })
+  void whoFailsRests(int status, boolean isAgain, long millis) {
+    assertThat(RetrySchedule.STANDARD.restMillis(status, isAgain)).isEqualTo(millis);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0", "2, 10000", "3, 60000", "4, 300000", "9, 300000"})
+  void deadLettersHaveAScheduleOfTheirOwn(int attempt, long millis) {
+    assertThat(RetrySchedule.DEAD_LETTERS.delayMillis(attempt, 0, 0.5)).isEqualTo(millis);
   }
 }

@@ -154,7 +154,14 @@ class EventFilterTest {
             new EventFilter(Operator.IS_NULL_OR_UNDEFINED, "subject", List.of()))) {
       EventSubscription subscription =
           new EventSubscription(
-              "topic/some", Duration.ofSeconds(60), 10, Optional.empty(), List.of(), List.of(one));
+              "topic/some",
+              new EventDelivery.Queue(Duration.ofSeconds(60)),
+              10,
+              Optional.empty(),
+              Optional.empty(),
+              List.of(),
+              List.of(one),
+              Optional.empty());
       assertThat(subscription.wants(event)).as(one.toString()).isTrue();
     }
   }

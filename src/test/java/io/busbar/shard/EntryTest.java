@@ -57,8 +57,8 @@ class EntryTest {
                 "s", "o", false, 0, null, null, 1, new Command.Quota(2, List.of("t", "u"))),
             "12 0173 016f 00 00 00 00 01 02 02 0174 0175"),
         new Golden<>(
-            new Command.Queue("q", new QueueRules(60_000, 10, 86_400_000, 300, 1_000)),
-            "13 0171 e0d403 0a 80b89929 ac02 e807"),
+            new Command.Queue("q", new QueueRules(60_000, 10, 86_400_000, 300, 1_000, "l")),
+            "13 0171 e0d403 0a 80b89929 ac02 e807 016c"),
         new Golden<>(new Command.Unqueue("q"), "14 0171"),
         new Golden<>(
             new Command.Enqueue(
@@ -70,8 +70,12 @@ class EntryTest {
         new Golden<>(new Command.Take("q", 100, 300), "16 0171 64 ac02"),
         new Golden<>(
             new Command.Return(
-                "q", Command.Return.Kind.RELEASE, 10_000, List.of(new Command.Token(1, 300, 2))),
-            "17 0171 01 904e 01 01 ac02 02"),
+                "q",
+                Command.Return.Kind.RELEASE,
+                10_000,
+                500,
+                List.of(new Command.Token(1, 300, 2))),
+            "17 0171 01 904e f403 01 01 ac02 02"),
         new Golden<>(new Command.Close("s", 7, -1, true, 128), "02 0173 07 00 01 8001"),
         new Golden<>(
             new Command.Close("s", 7, 60, false, Long.MAX_VALUE),
@@ -140,7 +144,15 @@ class EntryTest {
         new Golden<>(new Outcome.Published(300), "05 ac02"),
         new Golden<>(new Outcome.Refused(), "06"),
         new Golden<>(new Outcome.Exceeded(), "0b"),
-        new Golden<>(new Outcome.Given(7, List.of(new Outcome.Took(300, 2))), "0c 07 01 ac02 02"),
+        new Golden<>(
+            new Outcome.Given(7, List.of(new Outcome.Took(300, 2, null))), "0c 07 01 ac02 02 00"),
+        new Golden<>(
+            new Outcome.Given(
+                7,
+                List.of(
+                    new Outcome.Took(
+                        1, 1, new DeadLetter(DeadLetter.Cause.REJECTED, 3, 300, 7, 400)))),
+            "0c 07 01 01 01 01 02 03 ac02 07 9003"),
         new Golden<>(
             new Outcome.Returned(
                 List.of(Outcome.Settled.DONE, Outcome.Settled.LOST, Outcome.Settled.UNKNOWN)),

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 class EventQueueTest {
   private static final long LOCK = 60_000;
   private static final long TTL = 600_000;
+  private static final int RESULT = 404;
 
   private final Group group = new Group(Bounds.INITIAL);
   private final List<Effect> effects = new ArrayList<>();
@@ -24,8 +25,12 @@ class EventQueueTest {
   @BeforeEach
   void queues() {
     for (String name : List.of("q", "r")) {
-      apply(new Command.Queue(name, new QueueRules(LOCK, 3, TTL, 10, 4_000)));
+      apply(new Command.Queue(name, rules("")));
     }
+  }
+
+  private static QueueRules rules(String deadLetters) {
+    return new QueueRules(LOCK, 3, TTL, 10, 4_000, deadLetters);
   }
 
   private Outcome apply(Command command) {
@@ -64,7 +69,7 @@ class EventQueueTest {
 
   private Settled settle(Kind kind, long delay, Command.Token token) {
     Outcome.Returned returned =
-        (Outcome.Returned) apply(new Command.Return("q", kind, delay, List.of(token)));
+        (Outcome.Returned) apply(new Command.Return("q", kind, delay, RESULT, List.of(token)));
     return returned.events().get(0);
   }
 
@@ -181,7 +186,8 @@ class EventQueueTest {
 
   @Test
   void aLockIsRenewedForAnHourAtMost() {
-    apply(new Command.Queue("q", new QueueRules(LOCK, 3, 10 * EventQueue.RENEWABLE, 10, 4_000)));
+    apply(
+        new Command.Queue("q", new QueueRules(LOCK, 3, 10 * EventQueue.RENEWABLE, 10, 4_000, "")));
     put("a");
     Command.Token token = take(1).get(0).token();
     long given = now;
@@ -225,7 +231,7 @@ class EventQueueTest {
     apply(new Command.Unqueue("q"));
     assertThat(lost(Effect.Loss.EVENT_QUEUE_GONE)).isEqualTo(1);
     assertThat(apply(new Command.Take("q", 1, 1))).isEqualTo(new Outcome.Stale());
-    assertThat(apply(new Command.Return("q", Kind.RENEW, 0, List.of(token))))
+    assertThat(apply(new Command.Return("q", Kind.RENEW, 0, 0, List.of(token))))
         .isEqualTo(new Outcome.Stale());
     queues();
     put("b");
@@ -261,10 +267,79 @@ class EventQueueTest {
   @Test
   void rulesMayChangeAndEventsStay() {
     put("a");
-    apply(new Command.Queue("q", new QueueRules(5, 1, TTL, 1, 4_000)));
+    apply(new Command.Queue("q", new QueueRules(5, 1, TTL, 1, 4_000, "")));
     assertThat(put("b")).isEqualTo(new Outcome.Refused());
     assertThat(taken(1)).containsExactly("a");
     pass(5);
     assertThat(lost(Effect.Loss.EVENT_UNDELIVERED)).isEqualTo(1);
+  }
+
+  private List<Outcome.Took> letters() {
+    return ((Outcome.Given) apply(new Command.Take("r", 10, 1_000_000))).events();
+  }
+
+  @Test
+  void whatNobodyTookIsADeadLetterWithWhatBecameOfIt() {
+    apply(new Command.Queue("q", rules("r")));
+    apply(new Command.Queue("r", new QueueRules(LOCK, 3, 10 * TTL, 10, 4_000, "")));
+    put("a", "b", "c", "d");
+    long published = now;
+    Command.Token rejected = take(1).get(0).token();
+    now += 5;
+    assertThat(settle(Kind.REJECT, 0, rejected)).isEqualTo(Settled.DONE);
+    Command.Token given = take(1).get(0).token();
+    long first = now;
+    settle(Kind.RELEASE, 0, given);
+    for (int i = 0; i < 2; i++) {
+      now += 7;
+      Command.Token again = take(1).get(0).token();
+      settle(Kind.RELEASE, 0, again);
+    }
+    take(1);
+    long taken = now;
+    pass(TTL);
+    List<Outcome.Took> letters = letters();
+    assertThat(letters)
+        .extracting(Outcome.Took::letter)
+        .containsExactlyInAnyOrder(
+            new DeadLetter(DeadLetter.Cause.REJECTED, 1, published, published, RESULT),
+            new DeadLetter(DeadLetter.Cause.UNDELIVERED, 3, published, first + 14, RESULT),
+            new DeadLetter(DeadLetter.Cause.EXPIRED, 1, published, taken, 0),
+            new DeadLetter(DeadLetter.Cause.EXPIRED, 0, published, 0, 0));
+    assertThat(group.events("r", letters).stream().map(one -> new String(one, UTF_8)))
+        .containsExactlyInAnyOrder("a", "b", "c", "d");
+    assertThat(effects.stream().filter(one -> one.equals(new Effect.Ready("r")))).hasSize(1);
+    assertThat(effects.stream().filter(Effect.Lost.class::isInstance)).isEmpty();
+  }
+
+  @Test
+  void aDeadLetterThatHasNoRoomOrNoQueueIsLost() {
+    apply(new Command.Queue("q", rules("r")));
+    for (int i = 0; i < 10; i++) {
+      apply(
+          new Command.Enqueue(
+              true, List.of(new Command.Incoming(List.of("r"), "x".getBytes(UTF_8)))));
+    }
+    put("a", "b");
+    settle(Kind.REJECT, 0, take(1).get(0).token());
+    assertThat(lost(Effect.Loss.EVENT_REJECTED)).isEqualTo(1);
+    apply(new Command.Unqueue("r"));
+    settle(Kind.REJECT, 0, take(1).get(0).token());
+    assertThat(lost(Effect.Loss.EVENT_REJECTED)).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsPutBackWasNotGivenOut() {
+    put("a", "b");
+    Command.Token token = take(1).get(0).token();
+    assertThat(settle(Kind.PUT_BACK, 0, token)).isEqualTo(Settled.DONE);
+    assertThat(settle(Kind.PUT_BACK, 0, token)).isEqualTo(Settled.LOST);
+    for (int i = 0; i < 5; i++) {
+      Got again = take(1).get(0);
+      assertThat(again.event()).isEqualTo("a");
+      assertThat(again.token().deliveries()).isEqualTo(1);
+      settle(Kind.PUT_BACK, 0, again.token());
+    }
+    assertThat(taken(9)).containsExactly("a", "b");
   }
 }

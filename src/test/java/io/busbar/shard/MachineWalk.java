@@ -218,7 +218,8 @@ final class MachineWalk {
             1 + random.nextInt(4),
             2_000 + random.nextInt(20_000),
             4 + random.nextInt(8),
-            2_000);
+            2_000,
+            random.nextBoolean() ? "" : "q" + random.nextInt(3));
     return random.nextInt(5) == 0 ? new Command.Unqueue(name) : new Command.Queue(name, rules);
   }
 
@@ -244,6 +245,7 @@ final class MachineWalk {
         name,
         kinds[random.nextInt(kinds.length)],
         random.nextBoolean() ? 0 : random.nextInt(3_000),
+        random.nextInt(600),
         Stream.generate(
                 () ->
                     new Command.Token(

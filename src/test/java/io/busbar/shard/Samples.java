@@ -26,7 +26,18 @@ final class Samples {
 
   private QueueRules rules() {
     return new QueueRules(
-        number(), random.nextInt(11), number(), random.nextInt(1_000_000), number());
+        number(), random.nextInt(11), number(), random.nextInt(1_000_000), number(), string());
+  }
+
+  private DeadLetter letter() {
+    return flag()
+        ? null
+        : new DeadLetter(
+            one(DeadLetter.Cause.values()),
+            random.nextInt(11),
+            number(),
+            number(),
+            random.nextInt(600));
   }
 
   Command command() {
@@ -44,6 +55,7 @@ final class Samples {
               string(),
               one(Command.Return.Kind.values()),
               number(),
+              random.nextInt(600),
               list(() -> new Command.Token(number(), number(), random.nextInt(11))));
       case 0 ->
           new Command.Open(
@@ -107,7 +119,8 @@ final class Samples {
       case 2 -> new Outcome.Unsubscribed(list(() -> optional(this::subscription)));
       case 3 -> new Outcome.Published(random.nextInt(300));
       case 10 ->
-          new Outcome.Given(number(), list(() -> new Outcome.Took(number(), random.nextInt(11))));
+          new Outcome.Given(
+              number(), list(() -> new Outcome.Took(number(), random.nextInt(11), letter())));
       case 11 -> new Outcome.Returned(list(() -> one(Outcome.Settled.values())));
       case 4 -> flag() ? new Outcome.Refused() : new Outcome.Exceeded();
       case 5 -> new Outcome.Stale();

@@ -186,4 +186,9 @@ public final class ReluctantStore implements Store {
   public int retainedMessages() {
     return kept.retainedMessages();
   }
+
+  @Override
+  public int queuedEvents() {
+    return kept.queuedEvents();
+  }
 }

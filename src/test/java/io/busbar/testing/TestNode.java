@@ -150,7 +150,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
               of.announced(),
               storage,
               of.api(),
-              of.webhook()));
+              of.webhook(),
+              of.eventDelivery()));
     }
   }
 

@@ -54,9 +54,7 @@ class LimitsIT {
           Map.entry(Limit.ASSIGNED_ALIASES, "AzureIT"),
           Map.entry(Limit.NEGATIVE_ACKS, "AzureIT"),
           Map.entry(Limit.USER_PROPERTIES, "AzureIT"),
-          Map.entry(Limit.ROUTE_QUEUE_BYTES, "RoutingIT"),
-          Map.entry(Limit.ROUTE_ATTEMPTS, "RoutingIT"),
-          Map.entry(Limit.ROUTE_TIMEOUT, "RoutingIT"));
+          Map.entry(Limit.PUSH_TIMEOUT, "DeliveryIT"));
 
   @RegisterExtension
   static final TestNode NODE =
