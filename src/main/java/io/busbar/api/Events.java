@@ -9,6 +9,7 @@ import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Command.Return;
 import io.busbar.shard.Outcome;
+import io.netty.util.NetUtil;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -134,11 +135,17 @@ final class Events {
       String operation = path.group(3).toLowerCase(Locale.ROOT);
       return bus.<Bus.Local>request(
               Bus.AUTHORIZATION,
-              new Bus.FindTopic(Kind.TOPIC.id(topic)),
+              new Bus.FindTopic(Kind.TOPIC.id(topic), address(request)),
               Bus.local(Resources.TIMEOUT))
           .compose(
               reply -> {
                 Bus.FoundTopic found = (Bus.FoundTopic) reply.body();
+                if (!found.isReachable()) {
+                  throw new ApiError(
+                      403,
+                      "PublicNetworkAccessDenied",
+                      "the namespace is not reached from this address (inboundIpRules, publicNetworkAccess)");
+                }
                 requireKey(request, found.keys());
                 if (found.topic() == null) {
                   throw ApiError.notFound("topic '%s'".formatted(shown(topic)));
@@ -151,6 +158,10 @@ final class Events {
       return Future.failedFuture(
           e instanceof ApiError ? e : ApiError.invalid("the path cannot be read"));
     }
+  }
+
+  private static byte[] address(HttpServerRequest request) {
+    return NetUtil.createByteArrayFromIpAddressString(request.remoteAddress().hostAddress());
   }
 
   private static String shown(String name) {
@@ -249,12 +260,7 @@ final class Events {
     }
     List<Command.Incoming> events = new ArrayList<>();
     for (IncomingEvent event : IncomingEvent.read(request.headers(), body)) {
-      List<String> queues = new ArrayList<>();
-      for (EventSubscription one : topic.subscriptions()) {
-        if (one.wants(event.json().getMap())) {
-          queues.add(one.id());
-        }
-      }
+      List<String> queues = EventSubscription.wanting(topic.subscriptions(), event.json().getMap());
       if (!queues.isEmpty()) {
         events.add(new Command.Incoming(queues, event.bytes()));
       }

@@ -233,10 +233,13 @@ public final class Management {
         if (path.action() == null) {
           throw notAllowed(request, "GET, PUT, PATCH, DELETE");
         }
+        if (path.kind() == Kind.EVENT_SUBSCRIPTION) {
+          // who may change where events go may see where they go
+          require(role, Role.OPERATOR);
+          yield resources.secrets(path);
+        }
         require(role, Role.OWNER);
-        yield path.kind() == Kind.EVENT_SUBSCRIPTION
-            ? resources.secrets(path)
-            : resources.keys(path, body);
+        yield resources.keys(path, body);
       }
       default -> throw notAllowed(request, "GET, PUT, PATCH, DELETE");
     };

@@ -23,6 +23,8 @@ final class NamespaceShape {
   private static final String SPACES = "topicSpacesConfiguration";
   private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
   private static final String ROUTE = "routeTopicResourceId";
+  private static final String LIFE_CYCLE = "lifeCycleTopicResourceId";
+  private static final List<String> NETWORK = List.of("publicNetworkAccess", "inboundIpRules");
   private static final String ENRICHMENTS = "routingEnrichments";
   private static final String AUTHENTICATION = "clientAuthentication";
   private static final List<String> TOP = List.of("location", "tags", "sku", "identity");
@@ -97,10 +99,16 @@ final class NamespaceShape {
       // of this namespace, or a custom topic of Azure: one of that name here
       form.put("routeTopic", id.substring(id.lastIndexOf('/') + 1));
     }
+    if (spaces.getValue(LIFE_CYCLE) instanceof String id && !id.isEmpty()) {
+      form.put("lifeCycleTopic", id.substring(id.lastIndexOf('/') + 1));
+    }
     if (spaces.getValue(ENRICHMENTS) != null) {
-      throw ApiError.invalid(
-          "properties.%s.%s: is not offered yet (allowed: to leave it out)"
-              .formatted(SPACES, ENRICHMENTS));
+      form.put(ENRICHMENTS, spaces.getValue(ENRICHMENTS));
+    }
+    for (String key : NETWORK) {
+      if (object(sent, "properties").getValue(key) != null) {
+        form.put(key, object(sent, "properties").getValue(key));
+      }
     }
     for (String key : authentication.fieldNames()) {
       // the documents write some with other capitals than the specification

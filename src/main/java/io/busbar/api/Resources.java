@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
+import io.busbar.config.ClientEvents;
 import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
@@ -474,9 +475,21 @@ final class Resources {
     if (now == null && most != null) {
       good = good.compose(v -> isRoom(resource.kind(), most));
     }
-    return resource instanceof EventSubscription subscription
-        ? queue(subscription).compose(queues -> introduce(subscription, now).map(queues))
+    if (resource instanceof EventSubscription subscription) {
+      return queue(subscription).compose(queues -> introduce(subscription, now).map(queues));
+    }
+    return resource instanceof Client client
+        ? good.compose(v -> clientEvents()).map(events -> events.put(client, now))
         : good.map(List.of());
+  }
+
+  private Future<ClientEvents> clientEvents() {
+    return bus.<Bus.Local>request(Bus.AUTHORIZATION, new Bus.FindLifeCycle(), Bus.local(TIMEOUT))
+        .map(
+            reply -> {
+              Bus.LifeCycle to = (Bus.LifeCycle) reply.body();
+              return new ClientEvents(to.namespace(), to.subscriptions());
+            });
   }
 
   /** A receiver that is new is asked first whether it wants events. */
@@ -566,8 +579,17 @@ final class Resources {
       ResourcePath path, Kind kind, String id, String key, byte[] value, List<Command> besides) {
     List<Command> commands = new ArrayList<>();
     commands.add(new Command.PutResource(kind.code(), id, key, OWNER, value));
-    commands.addAll(besides);
+    // of a client nobody is told that is not kept
+    boolean isTold = kind == Kind.CLIENT && !besides.isEmpty();
+    if (!isTold) {
+      commands.addAll(besides);
+    }
     return append(commands)
+        .compose(
+            outcomes ->
+                isTold && outcomes.get(0) instanceof Outcome.Put
+                    ? append(besides).map(outcomes)
+                    : Future.succeededFuture(outcomes))
         .compose(
             outcomes -> {
               if (outcomes.get(0) instanceof Outcome.Taken taken) {
@@ -641,44 +663,53 @@ final class Resources {
       below = deleteAll(Kind.EVENT_SUBSCRIPTION, now.name() + "/");
     }
     return below
-        .compose(v -> broken(kind, now))
+        .compose(v -> clientEvents())
+        .compose(events -> broken(kind, now).map(breaks -> new Gone(gone(now, events), breaks)))
         .compose(
-            breaks ->
-                append(gone(now))
+            gone ->
+                append(gone.commands)
                     .map(
                         outcomes ->
-                            outcomes.get(0) instanceof Outcome.Deleted gone && gone.existed()
-                                ? new Answer(200, null, breaks.orElse(null))
+                            outcomes.get(0) instanceof Outcome.Deleted deleted && deleted.existed()
+                                ? new Answer(200, null, gone.breaks.orElse(null))
                                 : new Answer(204, null)));
   }
 
+  /** What deletes a resource, and what that breaks. */
+  private record Gone(List<Command> commands, Optional<String> breaks) {}
+
   /** What deletes a resource, first of all. */
-  private static List<Command> gone(StoredResource one) {
-    Command delete = new Command.DeleteResource(one.kind(), one.name());
-    if (Kind.of(one.kind()) != Kind.EVENT_SUBSCRIPTION) {
-      return List.of(delete);
+  private static List<Command> gone(StoredResource one, ClientEvents events) {
+    List<Command> gone = new ArrayList<>();
+    gone.add(new Command.DeleteResource(one.kind(), one.name()));
+    Kind kind = Kind.of(one.kind());
+    if (kind == Kind.EVENT_SUBSCRIPTION) {
+      gone.addAll(EventQueues.gone(one.name()));
+    } else if (kind == Kind.CLIENT) {
+      gone.addAll(events.deleted((Client) ResourceForm.decode(kind, one.value()).resource()));
     }
-    List<Command> gone = new ArrayList<>(List.of(delete));
-    gone.addAll(EventQueues.gone(one.name()));
     return gone;
   }
 
   private Future<Void> deleteAll(Kind kind, String prefix) {
-    return bus.<Bus.Local>request(
-            Bus.AUTHORIZATION,
-            new Bus.ListResources(kind, null, BATCH, name -> name.startsWith(prefix)),
-            Bus.local(TIMEOUT))
+    return clientEvents()
         .compose(
-            reply -> {
-              List<Command> gone = new ArrayList<>();
-              for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
-                requireOurs(one);
-                gone.addAll(gone(one));
-              }
-              return gone.isEmpty()
-                  ? Future.succeededFuture()
-                  : append(gone).compose(outcomes -> deleteAll(kind, prefix));
-            });
+            events ->
+                bus.<Bus.Local>request(
+                        Bus.AUTHORIZATION,
+                        new Bus.ListResources(kind, null, BATCH, name -> name.startsWith(prefix)),
+                        Bus.local(TIMEOUT))
+                    .compose(
+                        reply -> {
+                          List<Command> gone = new ArrayList<>();
+                          for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
+                            requireOurs(one);
+                            gone.addAll(gone(one, events));
+                          }
+                          return gone.isEmpty()
+                              ? Future.succeededFuture()
+                              : append(gone).compose(outcomes -> deleteAll(kind, prefix));
+                        }));
   }
 
   /** Bindings that give nothing any more without a group or a space. */

@@ -7,6 +7,7 @@ import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
 import io.busbar.policy.AuthenticationWebhook;
 import io.busbar.policy.Client;
+import io.busbar.policy.Network;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Resource;
 import io.busbar.policy.TokenIssuer;
@@ -121,7 +122,9 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Find find) {
       message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
     } else if (message.body() instanceof Bus.FindTopic find) {
-      message.reply(registry.topic(find.id()), Bus.local());
+      message.reply(registry.topic(find.id(), find.address()), Bus.local());
+    } else if (message.body() instanceof Bus.FindLifeCycle) {
+      message.reply(registry.lifeCycle(), Bus.local());
     } else if (message.body() instanceof Bus.FindSubscriptions) {
       message.reply(registry.subscriptions(), Bus.local());
     } else if (message.body() instanceof Bus.ListResources list) {
@@ -163,10 +166,22 @@ public final class AuthorizationVerticle extends VerticleBase {
     }
     if (isOfEvents) {
       broker.eventRoute = registry.eventRoute();
+      broker.lifeCycle = registry.lifeCycle();
+      network(registry.policy().settings().network());
       vertx.eventBus().send(Bus.DELIVERY, registry.subscriptions(), Bus.local());
     }
     if (isFirst && !affected.isEmpty()) {
       vertx.setTimer(GATHER, t -> rejudge());
+    }
+  }
+
+  /** Who is connected from an address from which nobody may come any more is put out. */
+  private void network(Network now) {
+    if (!now.equals(broker.network)) {
+      broker.network = now;
+      for (int loop = 0; loop < broker.loops; loop++) {
+        vertx.eventBus().send(Bus.loop(loop), new Bus.NetworkChanged(), Bus.local());
+      }
     }
   }
 

@@ -1,12 +1,15 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Budget;
+import io.busbar.bus.Bus;
 import io.busbar.config.Durability;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
+import io.busbar.policy.Network;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -30,6 +33,12 @@ public final class Broker {
 
   /** Where all published messages go besides, or null; written by the authorization verticle. */
   volatile EventRoute eventRoute;
+
+  /** Who is told which clients come and go; written by the authorization verticle. */
+  volatile Bus.LifeCycle lifeCycle = new Bus.LifeCycle("", List.of());
+
+  /** From where clients may come; written by the authorization verticle. */
+  volatile Network network = Network.OPEN;
 
   /** Bytes that wait in sockets and queues. */
   final Budget outbound;

@@ -48,6 +48,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private final Broker broker;
   private final Protocol protocol;
   private final Outgoing outgoing;
+  private final byte[] address;
   private final List<Runnable> onClosed = new ArrayList<>(0);
   private ChannelHandlerContext ctx;
   private long key;
@@ -61,8 +62,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private long lastRead;
   private long closeBy;
 
-  Connection(Loop loop, String remote) {
+  /**
+   * A connection that was accepted.
+   *
+   * @param address where it comes from
+   */
+  Connection(Loop loop, String remote, byte[] address) {
     this.loop = loop;
+    this.address = address;
     this.broker = loop.broker;
     this.outgoing =
         new Outgoing(
@@ -315,6 +322,21 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** The node was taken for gone, or does not know what goes on: the device has to come again. */
   void disowned() {
     end(ReasonCode.SERVER_UNAVAILABLE, "the node was cut off from the others");
+  }
+
+  /** Clients may come from other addresses now. */
+  void networkChanged() {
+    if (!broker.network.allows(address)) {
+      protocol.forbidden();
+    }
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    if (event == WebSockets.CLOSED_BY_CLIENT) {
+      protocol.saidGoodbye();
+    }
+    context.fireUserEventTriggered(event);
   }
 
   /** What it was let in by, or null: before that, or where nobody is judged. */

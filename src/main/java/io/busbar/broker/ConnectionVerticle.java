@@ -10,6 +10,7 @@ import io.busbar.session.Acks;
 import io.busbar.shard.Effect;
 import io.busbar.telemetry.Meter;
 import io.netty.channel.ChannelPipeline;
+import io.netty.util.NetUtil;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.VerticleBase;
@@ -112,6 +113,9 @@ public final class ConnectionVerticle extends VerticleBase {
     } else if (body instanceof Bus.Disowned) {
       loop.tick();
       loop.connections().forEach(Connection::disowned);
+    } else if (body instanceof Bus.NetworkChanged) {
+      loop.tick();
+      loop.connections().forEach(Connection::networkChanged);
     } else if (body instanceof Bus.Members members) {
       loop.dispatcher.members(members.nodes());
     } else if (body instanceof Bus.Listen) {
@@ -124,7 +128,7 @@ public final class ConnectionVerticle extends VerticleBase {
 
   /** A will is published if its client may do so now: its rights may be others than at CONNECT. */
   private void will(Effect.WillDue will) {
-    Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
+    Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0, null);
     Origin origin = Origin.of(publisher, will.id());
     if (broker.settings.accessForAll()) {
       loop.dispatcher.will(will.packet(), origin);
@@ -251,11 +255,22 @@ public final class ConnectionVerticle extends VerticleBase {
       pipeline.remove("chunkedWriter");
     }
     loop.tick();
-    Connection connection = new Connection(loop, socket.remoteAddress().toString());
+    byte[] address = address(socket);
+    if (!broker.network.allows(address)) {
+      broker.telemetry.count(Meter.DENIALS, "network");
+      loop.limitedLog.warn("connection refused: remote={} reason=address", socket.remoteAddress());
+      socket.close();
+      return;
+    }
+    Connection connection = new Connection(loop, socket.remoteAddress().toString(), address);
     if (listener.protocol().webSocket()) {
       WebSockets.configure(pipeline, listener, broker.limits.intValue(Limit.WEBSOCKET_FRAME_BYTES));
     }
     pipeline.addBefore("handler", "mqtt", connection);
+  }
+
+  private static byte[] address(NetSocket socket) {
+    return NetUtil.createByteArrayFromIpAddressString(socket.remoteAddress().hostAddress());
   }
 
   /**

@@ -1,17 +1,23 @@
 package io.busbar.broker;
 
+import io.busbar.bus.Bus;
 import io.busbar.event.CloudEvent;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
+import io.busbar.policy.Attribute;
+import io.busbar.policy.Enrichment;
 import io.busbar.policy.EventSubscription;
 import io.busbar.shard.Command;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 
 /**
  * The topic of events that all published messages go to, besides to subscribers: who has subscribed
@@ -26,35 +32,79 @@ final class EventRoute {
   /** Subscriptions that choose. */
   private final List<EventSubscription> choosing;
 
+  private final List<Enrichment> enrichments;
+
   /**
    * The route to a topic.
    *
    * @param source the namespace's name, where its events come from
+   * @param enrichments what each event gets besides
    */
-  EventRoute(String source, List<EventSubscription> subscriptions) {
+  EventRoute(String source, List<EventSubscription> subscriptions, List<Enrichment> enrichments) {
     this.source = source;
+    this.enrichments = enrichments;
     this.all =
         subscriptions.stream().filter(one -> !one.isChoosing()).map(one -> one.id()).toList();
     this.choosing = subscriptions.stream().filter(EventSubscription::isChoosing).toList();
   }
 
   /** A message as an event, for those who want it; null if nobody does. */
-  Command.Enqueue enqueue(Publish message, MqttVersion version) {
+  Command.Enqueue enqueue(Publish message, MqttVersion version, Bus.Publisher publisher) {
     ThreadLocalRandom random = ThreadLocalRandom.current();
     String id = new UUID(random.nextLong(), random.nextLong()).toString();
-    byte[] event = CloudEvent.json(message, version, System.currentTimeMillis(), source, id);
+    Map<String, Object> more =
+        enrichments.isEmpty() ? Map.of() : enrichments(message, version, publisher);
+    byte[] event = CloudEvent.json(message, version, System.currentTimeMillis(), source, id, more);
     List<String> queues = all;
     if (!choosing.isEmpty()) {
       Map<String, Object> json = new JsonObject(Buffer.buffer(event)).getMap();
       queues = new ArrayList<>(all);
-      for (EventSubscription one : choosing) {
-        if (one.wants(json)) {
-          queues.add(one.id());
-        }
-      }
+      queues.addAll(EventSubscription.wanting(choosing, json));
     }
     return queues.isEmpty()
         ? null
         : new Command.Enqueue(false, List.of(new Command.Incoming(queues, event)));
+  }
+
+  private Map<String, Object> enrichments(
+      Publish message, MqttVersion version, Bus.Publisher publisher) {
+    Map<String, Object> more = new LinkedHashMap<>();
+    boolean hasProperties = version == MqttVersion.V5;
+    for (Enrichment one : enrichments) {
+      more.put(
+          one.key(),
+          switch (one.source()) {
+            case FIXED -> one.name();
+            case AUTHENTICATION_NAME -> publisher == null ? "" : publisher.authenticationName();
+            case ATTRIBUTE -> attribute(publisher, one.name());
+            case USER_PROPERTY -> hasProperties ? property(message, one.name()) : "";
+            case TOPIC_NAME -> message.topic();
+            case RESPONSE_TOPIC -> hasProperties ? orNothing(message.responseTopic()) : "";
+            case CORRELATION_DATA -> hasProperties ? base64(message.correlationData()) : "";
+            case PAYLOAD_FORMAT -> hasProperties && message.payloadFormatUtf8() ? 1 : 0;
+          });
+    }
+    return more;
+  }
+
+  private static String attribute(Bus.Publisher publisher, String name) {
+    boolean isKnown = publisher != null && publisher.client() != null;
+    Attribute attribute = isKnown ? publisher.client().attributes().get(name) : null;
+    return attribute == null ? "" : String.join(",", attribute.texts());
+  }
+
+  private static String property(Publish message, String name) {
+    return message.userProperties().stream()
+        .filter(one -> one.getKey().equals(name))
+        .map(Map.Entry::getValue)
+        .collect(Collectors.joining(","));
+  }
+
+  private static String orNothing(String text) {
+    return text == null ? "" : text;
+  }
+
+  private static String base64(byte[] data) {
+    return data == null ? "" : Base64.getEncoder().encodeToString(data);
   }
 }

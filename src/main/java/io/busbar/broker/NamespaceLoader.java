@@ -94,7 +94,10 @@ final class NamespaceLoader {
       files = new WatchedFiles(file.files());
       files.haveChanged();
     }
-    return append(registry.plan(file, broker.limits), 0).onComplete(done -> isLoading = false);
+    Registry.Plan plan = registry.plan(file, broker.limits);
+    return append(plan.commands(), 0)
+        .compose(done -> append(plan.told(), 0))
+        .onComplete(done -> isLoading = false);
   }
 
   private Future<Void> append(List<Command> plan, int from) {

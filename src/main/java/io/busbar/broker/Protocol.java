@@ -1,7 +1,10 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
+import io.busbar.event.LifeCycleEvent;
+import io.busbar.event.LifeCycleEvent.Disconnection;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttException;
@@ -21,6 +24,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -78,6 +82,12 @@ final class Protocol {
 
   /** Whether the client ended the connection and wants no will published. */
   private boolean isNormal;
+
+  /** Why the client has gone, or will have. */
+  private Disconnection disconnection = Disconnection.CONNECTION_LOST;
+
+  /** What orders the client's connections, for who is told of them. */
+  private long sequence;
 
   /** The Session Expiry Interval of its DISCONNECT, or -1. */
   private long lastExpiry = -1;
@@ -226,8 +236,22 @@ final class Protocol {
     }
     lastExpiry = Math.min(expiry, broker.limits.get(Limit.SESSION_EXPIRY));
     isNormal = disconnect.reason() == ReasonCode.SUCCESS;
-    endReason = "client_disconnect";
+    saidGoodbye();
     connection.end();
+  }
+
+  /** The client ends the connection itself. */
+  void saidGoodbye() {
+    endReason = "client_disconnect";
+    disconnection = Disconnection.CLIENT_INITIATED_DISCONNECT;
+  }
+
+  /** Nobody may come from its address any more. */
+  void forbidden() {
+    end(
+        ReasonCode.NOT_AUTHORIZED,
+        "clients may not come from this address any more",
+        Disconnection.IP_FORBIDDEN);
   }
 
   // --- enhanced authentication (section 4.12) ---
@@ -243,7 +267,11 @@ final class Protocol {
               this,
               opening.connect(),
               this::authenticated,
-              no -> end(ReasonCode.NOT_AUTHORIZED, no.text()),
+              no ->
+                  end(
+                      ReasonCode.NOT_AUTHORIZED,
+                      no.text(),
+                      Disconnection.CLIENT_AUTHENTICATION_ERROR),
               () -> {});
       authentication.requireMethod(auth);
       if (auth.reason() != ReasonCode.REAUTHENTICATE) {
@@ -260,7 +288,10 @@ final class Protocol {
   private void authenticated(Bus.Authenticated known) {
     Permit rights = known.permit();
     if (!rights.authenticationName().equals(publisher.authenticationName())) {
-      end(ReasonCode.NOT_AUTHORIZED, "authenticated again as another client");
+      end(
+          ReasonCode.NOT_AUTHORIZED,
+          "authenticated again as another client",
+          Disconnection.CLIENT_AUTHENTICATION_ERROR);
       return;
     }
     granted(known);
@@ -313,7 +344,12 @@ final class Protocol {
         publisher.authenticationName(),
         shortened(publisher.clientId()),
         why);
-    end(ReasonCode.NOT_AUTHORIZED, why);
+    end(
+        ReasonCode.NOT_AUTHORIZED,
+        why,
+        isRefused
+            ? Disconnection.CLIENT_AUTHENTICATION_ERROR
+            : Disconnection.CLIENT_AUTHORIZATION_ERROR);
   }
 
   // --- acknowledgements ---
@@ -370,11 +406,17 @@ final class Protocol {
    * The device is let in.
    *
    * @param stored its session in the store, or null if it ends with the connection
+   * @param number higher than that of any connection that the client had before
    */
   void opened(
-      Bus.Authenticated known, Bus.Publisher who, long keepAliveSeconds, Outcome.Opened stored) {
+      Bus.Authenticated known,
+      Bus.Publisher who,
+      long keepAliveSeconds,
+      Outcome.Opened stored,
+      long number) {
     final Permit rights = known.permit();
     publisher = who;
+    sequence = number;
     problemInformation =
         opening.connect().properties().number(Property.REQUEST_PROBLEM_INFORMATION, 1) == 1;
     silence = keepAliveSeconds == 0 ? Long.MAX_VALUE : keepAliveSeconds * 1_500;
@@ -389,6 +431,7 @@ final class Protocol {
     state = State.OPEN;
     granted(known);
     broker.telemetry.count(Meter.CONNECTS, "success");
+    tell(null);
     LOG.debug(
         "connected: client={} session={} remote={}",
         who.authenticationName(),
@@ -428,7 +471,7 @@ final class Protocol {
         tag(e.reason()),
         e.getMessage());
     if (state == State.OPEN) {
-      end(e.reason(), e.getMessage());
+      end(e.reason(), e.getMessage(), ofClient(e.reason()));
     } else if (state == State.OPENING) {
       opening.refuse(e.reason(), e.getMessage());
     } else {
@@ -444,12 +487,59 @@ final class Protocol {
     end(ReasonCode.UNSPECIFIED_ERROR, null);
   }
 
+  /** What it is called if a client did that. */
+  private static Disconnection ofClient(ReasonCode reason) {
+    return switch (reason) {
+      case NOT_AUTHORIZED -> Disconnection.CLIENT_AUTHORIZATION_ERROR;
+      case QUOTA_EXCEEDED, MESSAGE_RATE_TOO_HIGH -> Disconnection.QUOTA_EXCEEDED;
+      default -> Disconnection.CLIENT_ERROR;
+    };
+  }
+
+  /** What it is called if the server ends the connection. */
+  private static Disconnection ofServer(ReasonCode reason) {
+    return switch (reason) {
+      case SESSION_TAKEN_OVER -> Disconnection.SESSION_TAKEN_OVER;
+      case KEEP_ALIVE_TIMEOUT -> Disconnection.CLIENT_ERROR;
+      case NOT_AUTHORIZED -> Disconnection.CLIENT_AUTHORIZATION_ERROR;
+      case QUOTA_EXCEEDED -> Disconnection.SESSION_OVERFLOW;
+      case SERVER_SHUTTING_DOWN, ADMINISTRATIVE_ACTION, USE_ANOTHER_SERVER, SERVER_MOVED ->
+          Disconnection.SERVER_INITIATED_DISCONNECT;
+      default -> Disconnection.SERVER_ERROR;
+    };
+  }
+
+  /** Tells who wants to know that the client has come, or why it has gone. */
+  private void tell(Disconnection why) {
+    Bus.LifeCycle to = broker.lifeCycle;
+    if (to.subscriptions().isEmpty()) {
+      return;
+    }
+    LifeCycleEvent event =
+        LifeCycleEvent.session(
+            to.namespace(),
+            UUID.randomUUID().toString(),
+            Instant.now(),
+            new LifeCycleEvent.Session(
+                publisher.authenticationName(),
+                publisher.clientId(),
+                publisher.client() == null ? null : publisher.client().name(),
+                sequence),
+            why);
+    EventQueues.enqueue(to.subscriptions(), event).ifPresent(loop.outbox::addUntilTaken);
+  }
+
   /** Ends the connection; an MQTT 5 client is told why. */
   void end(ReasonCode reason, String why) {
+    end(reason, why, ofServer(reason));
+  }
+
+  private void end(ReasonCode reason, String why, Disconnection called) {
     if (connection.isEnding()) {
       return;
     }
     endReason = tag(reason);
+    disconnection = called;
     if (state == State.OPEN && version == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
       refer(properties, reason, 1, connection.outgoing().largestToSend());
@@ -496,6 +586,9 @@ final class Protocol {
   /** The channel is closed. */
   void closed() {
     broker.telemetry.count(Meter.DISCONNECTS, endReason);
+    if (state == State.OPEN) {
+      tell(disconnection);
+    }
     if (subscriptions != null) {
       subscriptions.closed();
     }

@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.config.ClientEvents;
 import io.busbar.config.ConfigException;
 import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
@@ -9,7 +10,10 @@ import io.busbar.config.NamespaceFile;
 import io.busbar.config.ResourceForm;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Affected;
+import io.busbar.policy.Client;
+import io.busbar.policy.EventRouting;
 import io.busbar.policy.EventSubscription;
+import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
@@ -95,26 +99,46 @@ final class Registry {
   }
 
   /** A topic, by its id, with its subscriptions. */
-  Bus.FoundTopic topic(String id) {
+  Bus.FoundTopic topic(String id, byte[] address) {
     StoredResource topic = all(Kind.TOPIC).get(id);
     StoredResource keys = all(Kind.ACCESS_KEYS).get("");
     return new Bus.FoundTopic(
         topic == null
             ? null
             : (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, topic.value()).resource(),
-        List.copyOf(subscriptions.getOrDefault(id, new TreeMap<>()).values()),
+        of(id),
         keys == null
             ? null
-            : (AccessKeys) ResourceForm.decode(Kind.ACCESS_KEYS, keys.value()).resource());
+            : (AccessKeys) ResourceForm.decode(Kind.ACCESS_KEYS, keys.value()).resource(),
+        address == null || policy.settings().network().allows(address));
   }
 
   /** Where all published messages go besides, or null. */
   EventRoute eventRoute() {
-    Optional<String> topic = policy.settings().routeTopic().map(Kind.TOPIC::id);
-    if (topic.isEmpty() || !all(Kind.TOPIC).containsKey(topic.get())) {
-      return null;
-    }
-    return new EventRoute(policy.settings().name(), topic(topic.get()).subscriptions());
+    EventRouting routing = policy.settings().events();
+    return routing
+        .topic()
+        .map(Kind.TOPIC::id)
+        .filter(all(Kind.TOPIC)::containsKey)
+        .map(id -> new EventRoute(policy.settings().name(), of(id), routing.enrichments()))
+        .orElse(null);
+  }
+
+  /** Who is told which clients come and go; nobody if nobody is. */
+  Bus.LifeCycle lifeCycle() {
+    return new Bus.LifeCycle(
+        policy.settings().name(),
+        policy
+            .settings()
+            .events()
+            .lifeCycleTopic()
+            .map(id -> of(Kind.TOPIC.id(id)))
+            .orElse(List.of()));
+  }
+
+  /** The subscriptions of a topic. */
+  private List<EventSubscription> of(String topic) {
+    return List.copyOf(subscriptions.getOrDefault(topic, new TreeMap<>()).values());
   }
 
   /** All event subscriptions. */
@@ -191,14 +215,24 @@ final class Registry {
         resource.kind().code(), resource.id(), resource.key(), owner, form.encode());
   }
 
+  /**
+   * What is to be done.
+   *
+   * @param commands the changes
+   * @param told what tells of them, when they are done
+   */
+  record Plan(List<Command> commands, List<Command> told) {}
+
   /** What makes the resources those of a namespace file: others that are not from one stay. */
-  List<Command> plan(NamespaceFile file, Limits limits) {
+  Plan plan(NamespaceFile file, Limits limits) {
     List<Command> gone = new ArrayList<>();
     List<Command> plan = new ArrayList<>();
+    List<Command> told = new ArrayList<>();
     Map<Kind, Set<String>> inFile = new EnumMap<>(Kind.class);
     for (Kind kind : Kind.values()) {
       inFile.put(kind, new HashSet<>());
     }
+    ClientEvents events = clientEvents(file);
     NamespaceTopic topic = null;
     for (ResourceForm form : file.resources()) {
       // subscriptions follow their topic
@@ -211,6 +245,9 @@ final class Registry {
           now != null && now.owner().equals(FILE) && Arrays.equals(now.value(), put.value());
       if (!isSame) {
         plan.add(put);
+        if (form.resource() instanceof Client client) {
+          told.addAll(events.put(client, now));
+        }
         if (form.resource() instanceof EventSubscription subscription) {
           plan.addAll(
               EventQueues.made(
@@ -225,6 +262,9 @@ final class Registry {
       for (StoredResource now : resources.get(kind).values()) {
         if (now.owner().equals(FILE) && !inFile.get(kind).contains(now.name())) {
           gone.add(new Command.DeleteResource(now.kind(), now.name()));
+          if (kind == Kind.CLIENT) {
+            told.addAll(events.deleted((Client) ResourceForm.decode(kind, now.value()).resource()));
+          }
           if (kind == Kind.EVENT_SUBSCRIPTION) {
             gone.addAll(EventQueues.gone(now.name()));
           }
@@ -233,6 +273,20 @@ final class Registry {
     }
     // first what goes: its authentication name may be another client's now
     gone.addAll(plan);
-    return gone;
+    return new Plan(gone, told);
+  }
+
+  /** Who is told of the file's clients: who is told where the file is in force. */
+  private static ClientEvents clientEvents(NamespaceFile file) {
+    NamespaceSettings settings = file.namespace().settings();
+    String topic = settings.events().lifeCycleTopic().map(Kind.TOPIC::id).orElse("");
+    return new ClientEvents(
+        settings.name(),
+        file.resources().stream()
+            .map(ResourceForm::resource)
+            .filter(EventSubscription.class::isInstance)
+            .map(EventSubscription.class::cast)
+            .filter(one -> Kind.TOPIC.id(one.topic()).equals(topic))
+            .toList());
   }
 }

@@ -43,6 +43,9 @@ import java.util.Arrays;
  * frame may hold several packets or a part of one.
  */
 final class WebSockets {
+  /** Tells the handlers behind that the client has said its end with a close frame. */
+  static final Object CLOSED_BY_CLIENT = new Object();
+
   private static final int REQUEST_LINE_BYTES = 4_096;
   private static final int HEADER_BYTES = 16_384;
   private static final String VERSION = WebSocketVersion.V13.toHttpHeaderValue();
@@ -182,6 +185,7 @@ final class WebSockets {
             ctx.writeAndFlush(new PongWebSocketFrame(frame.content().retain()));
           }
         } else if (frame instanceof CloseWebSocketFrame) {
+          ctx.fireUserEventTriggered(CLOSED_BY_CLIENT);
           end(ctx, WebSocketCloseStatus.NORMAL_CLOSURE, "closed by the client");
         } else if (frame instanceof TextWebSocketFrame) {
           // [MQTT-6.0.0-1] any other data frame closes the connection

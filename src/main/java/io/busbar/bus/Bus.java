@@ -5,6 +5,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
+import io.busbar.policy.Client;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Explanation;
 import io.busbar.policy.NamespaceTopic;
@@ -51,6 +52,7 @@ import java.util.function.Predicate;
  *   authorization     ListResources              Listed                 AuthorizationVerticle
  *   authorization     FindTopic                  FoundTopic             AuthorizationVerticle
  *   authorization     FindSubscriptions          Subscriptions          AuthorizationVerticle
+ *   authorization     FindLifeCycle              LifeCycle              AuthorizationVerticle
  *   session           ReadEvents                 EventBodies            SessionVerticle
  *   events            Ready                      -                      whoever gives out events
  *   delivery          Subscriptions, Members     -                      DeliveryVerticle
@@ -70,7 +72,7 @@ import java.util.function.Predicate;
  *   loop.N            Members                    -                      ConnectionVerticle
  *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
  *   loop.N            Rejudge                    -                      ConnectionVerticle
- *   loop.N            Disowned                   -                      ConnectionVerticle
+ *   loop.N            Disowned, NetworkChanged   -                      ConnectionVerticle
  *
  *   node address      message                    reply                  taken by
  *   node.ID.loop.N    Wire: run of PUBLISH       empty: credit          ConnectionVerticle
@@ -248,18 +250,36 @@ public final class Bus {
    */
   public record Listed(List<StoredResource> resources, String next) implements Local {}
 
-  /** Asks for a topic, by its id. */
-  public record FindTopic(String id) implements Local {}
+  /**
+   * Asks for a topic, by its id.
+   *
+   * @param address from which somebody wants it
+   */
+  public record FindTopic(String id, byte[] address) implements Local {}
 
   /**
    * A topic and what is needed to publish to it and to receive from it.
    *
    * @param topic null if there is none
    * @param keys null if there are none
+   * @param isReachable whether it may be had from that address
    */
   public record FoundTopic(
-      NamespaceTopic topic, List<EventSubscription> subscriptions, AccessKeys keys)
+      NamespaceTopic topic,
+      List<EventSubscription> subscriptions,
+      AccessKeys keys,
+      boolean isReachable)
       implements Local {}
+
+  /** Asks for whom to tell of clients that are registered, changed or deleted. */
+  public record FindLifeCycle() implements Local {}
+
+  /** Them; nobody if the namespace tells nobody. */
+  public record LifeCycle(String namespace, List<EventSubscription> subscriptions)
+      implements Local {}
+
+  /** Clients may come from other addresses than before. */
+  public record NetworkChanged() implements Local {}
 
   /** Asks for the bytes of events that were given out. */
   public record ReadEvents(String queue, List<Outcome.Took> events) implements Local {}
@@ -407,8 +427,10 @@ public final class Bus {
    * Who published: what routing and enrichment may know of a client.
    *
    * @param connection unique per connection on this node
+   * @param client what is known of it besides, or null
    */
-  public record Publisher(String authenticationName, String clientId, long connection)
+  public record Publisher(
+      String authenticationName, String clientId, long connection, Client client)
       implements Local {}
 
   /** Asks for all event subscriptions. */

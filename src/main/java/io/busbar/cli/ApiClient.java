@@ -177,6 +177,39 @@ final class ApiClient {
     return all;
   }
 
+  /**
+   * All resources of a kind with what is not shown to everybody: what makes them again.
+   *
+   * @throws ConfigException if the key may not have that
+   */
+  List<JsonObject> whole(String namespace, Kind kind) throws IOException, InterruptedException {
+    List<JsonObject> all = all(namespace, kind);
+    for (JsonObject one : kind == Kind.EVENT_SUBSCRIPTION ? all : List.<JsonObject>of()) {
+      JsonObject to = destination(one);
+      if (to.remove("endpointBaseUrl") != null) {
+        String path = path(namespace, kind, one.getString("name"));
+        to.put("endpointUrl", secret(path + "/getFullUrl", "endpointUrl"));
+        if (to.containsKey("deliveryAttributeMappings")) {
+          to.put("deliveryAttributeMappings", secret(path + "/getDeliveryAttributes", "value"));
+        }
+      }
+    }
+    return all;
+  }
+
+  private Object secret(String path, String key) throws IOException, InterruptedException {
+    return ask("POST", path, null).body().getValue(key);
+  }
+
+  private static JsonObject destination(JsonObject subscription) {
+    return subscription
+        .getJsonObject("properties")
+        .getJsonObject("deliveryConfiguration")
+        .getJsonObject("push", new JsonObject())
+        .getJsonObject("destination", new JsonObject())
+        .getJsonObject("properties", new JsonObject());
+  }
+
   private List<JsonObject> all(String path) throws IOException, InterruptedException {
     List<JsonObject> all = new ArrayList<>();
     String next = path + "?$top=100";

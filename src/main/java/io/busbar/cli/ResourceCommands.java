@@ -27,6 +27,13 @@ import picocli.CommandLine.Spec;
 
 /** The commands that read and change the namespace's resources over the management API. */
 final class ResourceCommands {
+  private static final String ENRICHMENTS = "routingEnrichments";
+  private static final List<String> TOPICS = List.of("routeTopic", "lifeCycleTopic");
+
+  /** From where clients may come, and what that is where nothing is said. */
+  private static final Map<String, Object> NETWORK =
+      Map.of("publicNetworkAccess", "Enabled", "inboundIpRules", new JsonArray());
+
   private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
 
   private ResourceCommands() {}
@@ -48,12 +55,32 @@ final class ResourceCommands {
     for (String key : ISSUERS) {
       copy(authentication, settings, key, "tokenIssuer", "audiences", "encodedIssuerCertificates");
     }
-    String route = spaces.getString("routeTopicResourceId", "");
-    if (!route.isEmpty()) {
-      settings.put("routeTopic", route.substring(route.lastIndexOf('/') + 1));
+    for (String topic : TOPICS) {
+      String id = spaces.getString(topic + "ResourceId", "");
+      if (!id.isEmpty()) {
+        settings.put(topic, id.substring(id.lastIndexOf('/') + 1));
+      }
     }
     copy(authentication, settings, "webhookAuthentication", "endpointUrl");
-    return settings;
+    if (spaces.getValue(ENRICHMENTS) != null) {
+      settings.put(ENRICHMENTS, spaces.getValue(ENRICHMENTS));
+    }
+    for (String key : NETWORK.keySet()) {
+      if (namespace.getJsonObject("properties").getValue(key) != null) {
+        settings.put(key, namespace.getJsonObject("properties").getValue(key));
+      }
+    }
+    settings.put("name", namespace.getString("name"));
+    return settings(
+        (NamespaceSettings)
+            ResourceForm.decode(Kind.NAMESPACE, settings.toBuffer().getBytes()).resource());
+  }
+
+  /** The same as a namespace file has it, without the name. */
+  private static JsonObject settings(NamespaceSettings settings) {
+    JsonObject json = new JsonObject(Buffer.buffer(new ResourceForm(settings, null).encode()));
+    json.remove("name");
+    return json;
   }
 
   /** Copies the parts of an object that a namespace file knows. */
@@ -71,18 +98,26 @@ final class ResourceCommands {
     to.put(key, known);
   }
 
-  /** The same as the API has it. */
-  private static JsonObject spaces(JsonObject settings) {
-    JsonObject authentication = settings.copy();
+  /** The same as the API has it; what is not there is said, too, as it may be there now. */
+  private static JsonObject properties(NamespaceSettings of) {
+    JsonObject authentication = settings(of);
     JsonObject spaces = new JsonObject();
+    JsonObject properties = new JsonObject().put("topicSpacesConfiguration", spaces);
     Object sessions = authentication.remove(SESSIONS);
     if (sessions != null) {
       spaces.put(SESSIONS, sessions);
     }
-    Object route = authentication.remove("routeTopic");
-    return spaces
-        .put("routeTopicResourceId", route == null ? "" : route)
-        .put("clientAuthentication", authentication);
+    for (String topic : TOPICS) {
+      Object name = authentication.remove(topic);
+      spaces.put(topic + "ResourceId", name == null ? "" : name);
+    }
+    spaces.put(ENRICHMENTS, authentication.remove(ENRICHMENTS));
+    for (Map.Entry<String, Object> one : NETWORK.entrySet()) {
+      Object given = authentication.remove(one.getKey());
+      properties.put(one.getKey(), given == null ? one.getValue() : given);
+    }
+    spaces.put("clientAuthentication", authentication);
+    return properties;
   }
 
   /** What a resource is, without what a node adds to it. */
@@ -264,15 +299,11 @@ final class ResourceCommands {
     /** The namespace itself, if it is not there or says something else. */
     private void namespace(NamespaceSettings settings, JsonObject now)
         throws IOException, InterruptedException {
-      JsonObject wanted = new JsonObject(Buffer.buffer(new ResourceForm(settings, null).encode()));
-      wanted.remove("name");
-      JsonObject body =
-          new JsonObject()
-              .put("properties", new JsonObject().put("topicSpacesConfiguration", spaces(wanted)));
+      JsonObject body = new JsonObject().put("properties", properties(settings));
       String own = "/namespaces/" + settings.name();
       if (now == null) {
         api.ask("PUT", own, body);
-      } else if (!settings(now).equals(wanted)) {
+      } else if (!settings(now).equals(settings(settings))) {
         api.ask("PATCH", own, body);
       }
     }
@@ -294,7 +325,7 @@ final class ResourceCommands {
       for (Kind kind : ApiClient.KINDS) {
         Map<String, JsonObject> of = new LinkedHashMap<>();
         if (!there.get(Kind.NAMESPACE).isEmpty()) {
-          api.all(namespace, kind).forEach(one -> of.put(kind.id(one.getString("name")), one));
+          api.whole(namespace, kind).forEach(one -> of.put(kind.id(one.getString("name")), one));
         }
         there.put(kind, of);
       }
@@ -365,7 +396,7 @@ final class ResourceCommands {
         }
       }
       Map<String, JsonArray> below = new LinkedHashMap<>();
-      for (JsonObject one : api.all(namespace, Kind.EVENT_SUBSCRIPTION)) {
+      for (JsonObject one : api.whole(namespace, Kind.EVENT_SUBSCRIPTION)) {
         String[] names = one.getString("name").split("/", 2);
         below
             .computeIfAbsent(names[0], topic -> new JsonArray())

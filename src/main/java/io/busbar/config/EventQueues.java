@@ -1,5 +1,6 @@
 package io.busbar.config;
 
+import io.busbar.event.LifeCycleEvent;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceTopic;
@@ -8,6 +9,7 @@ import io.busbar.shard.QueueRules;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** The queues of event subscriptions: one of its events, and one of those that nobody took. */
 public final class EventQueues {
@@ -70,6 +72,16 @@ public final class EventQueues {
       commands.add(new Command.Unqueue(letters));
     }
     return commands;
+  }
+
+  /** What puts an event about a client where it is wanted; empty if nobody wants it. */
+  public static Optional<Command.Enqueue> enqueue(
+      List<EventSubscription> subscriptions, LifeCycleEvent event) {
+    List<String> queues = EventSubscription.wanting(subscriptions, event.members());
+    return queues.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new Command.Enqueue(false, List.of(new Command.Incoming(queues, event.json()))));
   }
 
   /** What takes a subscription's queues away, with what is in them. */

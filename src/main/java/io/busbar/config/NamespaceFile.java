@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -55,6 +56,10 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
                 TokenIssuer.Method.OAUTH2_JWT.property(),
                 "webhookAuthentication",
                 "routeTopic",
+                "routingEnrichments",
+                "lifeCycleTopic",
+                "publicNetworkAccess",
+                "inboundIpRules",
                 "topics");
     List<ResourceForm> resources = new ArrayList<>();
     NamespaceSettings settings = ResourceForm.settings(root, file);
@@ -115,12 +120,15 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
         resources.add(one);
       }
     }
-    String route = settings.routeTopic().map(Kind.TOPIC::id).orElse(null);
-    if (route != null && !ids.contains(route)) {
+    requireTopic(root, "routeTopic", settings.events().topic(), ids);
+    requireTopic(root, "lifeCycleTopic", settings.events().lifeCycleTopic(), ids);
+  }
+
+  private static void requireTopic(
+      Section root, String key, Optional<String> name, Set<String> ids) {
+    if (name.isPresent() && !ids.contains(Kind.TOPIC.id(name.get()))) {
       throw root.error(
-          "routeTopic",
-          Yaml.quote(settings.routeTopic().get())
-              + " does not exist (allowed: a name under topics)");
+          key, Yaml.quote(name.get()) + " does not exist (allowed: a name under topics)");
     }
   }
 

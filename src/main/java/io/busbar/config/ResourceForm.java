@@ -11,10 +11,14 @@ import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
 import io.busbar.policy.ClientGroup;
+import io.busbar.policy.Enrichment;
+import io.busbar.policy.Enrichment.Source;
+import io.busbar.policy.EventRouting;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.NamespaceTopic;
+import io.busbar.policy.Network;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
@@ -22,6 +26,7 @@ import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TokenIssuer.Method;
 import io.busbar.policy.TokenIssuer.Signer;
 import io.busbar.policy.TopicSpace;
+import io.netty.util.NetUtil;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -52,6 +57,10 @@ public record ResourceForm(Resource resource, String description) {
   private static final JsonFactory JSON = new JsonFactory();
   private static final int MAX_PEM_BYTES = 65_536;
   private static final int MAX_SESSIONS = 100;
+  private static final String ENRICHMENTS = "routingEnrichments";
+  private static final String ACCESS = "publicNetworkAccess";
+  private static final String IP_RULES = "inboundIpRules";
+  private static final Pattern IP_MASK = Pattern.compile("([0-9A-Fa-f.:]{2,45})(?:/([0-9]{1,3}))?");
   private static final String SESSIONS = "maximumClientSessionsPerAuthenticationName";
   private static final Pattern PEM =
       Pattern.compile("-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\\s]*+)-----END CERTIFICATE-----");
@@ -250,9 +259,53 @@ public record ResourceForm(Resource resource, String description) {
     }
     Optional<AuthenticationWebhook> webhook =
         section.section("webhookAuthentication").map(ResourceForm::webhook);
-    Optional<String> routeTopic = section.text("routeTopic");
+    EventRouting events = events(section);
+    Network network = network(section);
     return section.made(
-        () -> new NamespaceSettings(name, sources, sessions, issuers, webhook, routeTopic));
+        () -> new NamespaceSettings(name, sources, sessions, issuers, webhook, events, network));
+  }
+
+  private static EventRouting events(Section section) {
+    List<Enrichment> enrichments = new ArrayList<>();
+    Section given = section.section(ENRICHMENTS).orElseGet(section::nothing);
+    given.only("static", "dynamic");
+    for (Section one : given.sections("static")) {
+      one.only("key", "value", "valueType");
+      String value = one.requiredText("value");
+      enrichments.add(one.made(() -> new Enrichment(one.requiredText("key"), Source.FIXED, value)));
+    }
+    for (Section one : given.sections("dynamic")) {
+      one.only("key", "value");
+      String value = one.requiredText("value");
+      enrichments.add(one.made(() -> Enrichment.dynamic(one.requiredText("key"), value)));
+    }
+    Optional<String> topic = section.text("routeTopic");
+    Optional<String> lifeCycle = section.text("lifeCycleTopic");
+    return section.made(() -> new EventRouting(topic, enrichments, lifeCycle));
+  }
+
+  private static Network network(Section section) {
+    List<Network.Range> ranges = new ArrayList<>();
+    for (Section one : section.sections(IP_RULES)) {
+      one.only("ipMask", "action");
+      one.choice("action", Map.of("Allow", true), true);
+      ranges.add(range(one, one.requiredText("ipMask")));
+    }
+    boolean isPublic = section.choice(ACCESS, STATES, true);
+    return section.made(() -> new Network(isPublic, ranges));
+  }
+
+  private static Network.Range range(Section section, String text) {
+    Matcher mask = IP_MASK.matcher(text);
+    byte[] address =
+        mask.matches() ? NetUtil.createByteArrayFromIpAddressString(mask.group(1)) : null;
+    if (address == null) {
+      throw section.error(
+          "ipMask",
+          Yaml.quote(text) + " (allowed: an address, or a range, as in 10.1.0.0/16 or fd00::/8)");
+    }
+    int prefix = mask.group(2) == null ? address.length * 8 : Integer.parseInt(mask.group(2));
+    return section.made(() -> new Network.Range(address, prefix));
   }
 
   private static AuthenticationWebhook webhook(Section section) {
@@ -327,14 +380,55 @@ public record ResourceForm(Resource resource, String description) {
       for (TokenIssuer issuer : settings.tokenIssuers()) {
         tokenIssuer(out, issuer);
       }
-      if (settings.routeTopic().isPresent()) {
-        out.writeStringField("routeTopic", settings.routeTopic().get());
-      }
+      routing(out, settings.events());
+      network(out, settings.network());
       if (settings.webhook().isPresent()) {
         out.writeObjectFieldStart("webhookAuthentication");
         out.writeStringField("endpointUrl", settings.webhook().get().endpoint().toString());
         out.writeEndObject();
       }
+    }
+  }
+
+  private static void routing(JsonGenerator out, EventRouting events) throws IOException {
+    if (events.topic().isPresent()) {
+      out.writeStringField("routeTopic", events.topic().get());
+    }
+    if (!events.enrichments().isEmpty()) {
+      out.writeObjectFieldStart(ENRICHMENTS);
+      for (boolean isFixed : new boolean[] {true, false}) {
+        out.writeArrayFieldStart(isFixed ? "static" : "dynamic");
+        for (Enrichment one : events.enrichments()) {
+          if ((one.source() == Source.FIXED) == isFixed) {
+            out.writeStartObject();
+            out.writeStringField("key", one.key());
+            out.writeStringField("value", one.value());
+            out.writeEndObject();
+          }
+        }
+        out.writeEndArray();
+      }
+      out.writeEndObject();
+    }
+    if (events.lifeCycleTopic().isPresent()) {
+      out.writeStringField("lifeCycleTopic", events.lifeCycleTopic().get());
+    }
+  }
+
+  private static void network(JsonGenerator out, Network network) throws IOException {
+    if (!network.isPublic()) {
+      out.writeStringField(ACCESS, "Disabled");
+    }
+    if (!network.allowed().isEmpty()) {
+      out.writeArrayFieldStart(IP_RULES);
+      for (Network.Range one : network.allowed()) {
+        out.writeStartObject();
+        out.writeStringField(
+            "ipMask", NetUtil.bytesToIpAddress(one.address()) + "/" + one.prefix());
+        out.writeStringField("action", "Allow");
+        out.writeEndObject();
+      }
+      out.writeEndArray();
     }
   }
 

@@ -1,5 +1,7 @@
 package io.busbar.event;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.busbar.mqtt.MqttVersion;
@@ -54,6 +56,12 @@ public final class CloudEvent {
 
   private CloudEvent() {}
 
+  /** Maps a message, with nothing added. */
+  public static byte[] json(
+      Publish message, MqttVersion version, long receivedAt, String source, String id) {
+    return json(message, version, receivedAt, source, id, Map.of());
+  }
+
   /**
    * Maps a message.
    *
@@ -63,10 +71,17 @@ public final class CloudEvent {
    * @param receivedAt milliseconds since 1970, within the years 0 to 9999
    * @param source the namespace's name
    * @param id unique per message; the same when the message is sent again
+   * @param more attributes that are added, texts or whole numbers, in place of such that the
+   *     message has itself
    * @return the event as UTF-8
    */
   public static byte[] json(
-      Publish message, MqttVersion version, long receivedAt, String source, String id) {
+      Publish message,
+      MqttVersion version,
+      long receivedAt,
+      String source,
+      String id,
+      Map<String, Object> more) {
     boolean properties = version == MqttVersion.V5;
     String contentType = properties ? message.contentType() : null;
     if (contentType != null && contentType.isEmpty()) {
@@ -79,8 +94,7 @@ public final class CloudEvent {
     if (mediaType.equals(STRUCTURED)) {
       int skip = byteOrderMark(payload, offset, length);
       if (isStructured(payload, offset + skip, length - skip)) {
-        JsonText out = new JsonText(length - skip);
-        return out.raw(payload, offset + skip, length - skip).toBytes();
+        return structured(payload, offset + skip, length - skip, more);
       }
     }
     // room for Base64 and the attributes, so that most events are written without growing
@@ -96,6 +110,7 @@ public final class CloudEvent {
       out.string(message.topicArray(), message.topicOffset(), message.topicLength());
       time(out.raw(",\"time\":\""), receivedAt);
     } else {
+      own.keySet().removeAll(more.keySet());
       String separator = "{\"";
       for (Map.Entry<String, String> attribute : own.entrySet()) {
         out.raw(separator).raw(attribute.getKey()).raw("\":").string(attribute.getValue());
@@ -108,6 +123,50 @@ public final class CloudEvent {
     }
     out.raw(",\"datacontenttype\":").string(contentType);
     data(out, payload, offset, length, isJson(mediaType), utf8);
+    add(out, more);
+    return out.raw("}").toBytes();
+  }
+
+  private static void add(JsonText out, Map<String, Object> more) {
+    for (Map.Entry<String, Object> one : more.entrySet()) {
+      out.raw(",").string(one.getKey()).raw(":");
+      if (one.getValue() instanceof Number number) {
+        out.raw(Long.toString(number.longValue()));
+      } else {
+        out.string((String) one.getValue());
+      }
+    }
+  }
+
+  /** An event as it came, byte for byte, but for what is added to it or replaced in it. */
+  private static byte[] structured(
+      byte[] payload, int offset, int length, Map<String, Object> more) {
+    JsonText out = new JsonText(length + 64 * more.size());
+    if (more.isEmpty()) {
+      return out.raw(payload, offset, length).toBytes();
+    }
+    // the parser counts characters
+    String text = new String(payload, offset, length, UTF_8);
+    try (JsonParser parser = JsonText.parser(payload, offset, length)) {
+      parser.nextToken();
+      String separator = "{";
+      while (parser.nextToken() == JsonToken.FIELD_NAME) {
+        int from = (int) parser.currentTokenLocation().getCharOffset();
+        boolean isReplaced = more.containsKey(parser.currentName());
+        parser.nextToken();
+        parser.skipChildren();
+        parser.finishToken();
+        if (!isReplaced) {
+          int to = (int) parser.currentLocation().getCharOffset();
+          byte[] member = text.substring(from, to).getBytes(UTF_8);
+          out.raw(separator).raw(member, 0, member.length);
+          separator = ",";
+        }
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("an event that was judged cannot be read", e);
+    }
+    add(out, more);
     return out.raw("}").toBytes();
   }
 

@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param maximumClientSessionsPerAuthenticationName 1 to 100, or 0 for what the nodes are set to
  * @param tokenIssuers whose tokens say who a client is, at most one for each method
  * @param webhook who else is asked, if anyone (webhookAuthentication)
- * @param routeTopic the topic that all published messages go to as events, if any
+ * @param events what becomes an event
+ * @param network from where clients may come
  */
 public record NamespaceSettings(
     String name,
@@ -21,7 +22,8 @@ public record NamespaceSettings(
     int maximumClientSessionsPerAuthenticationName,
     List<TokenIssuer> tokenIssuers,
     Optional<AuthenticationWebhook> webhook,
-    Optional<String> routeTopic)
+    EventRouting events,
+    Network network)
     implements Resource {
   private static final List<String> RESERVED = List.of("microsoft", "system", "eventgrid");
 
@@ -59,7 +61,8 @@ public record NamespaceSettings(
         0,
         List.of(),
         Optional.empty(),
-        Optional.empty());
+        EventRouting.NONE,
+        Network.OPEN);
   }
 
   @Override

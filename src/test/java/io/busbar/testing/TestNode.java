@@ -17,6 +17,7 @@ import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -291,6 +292,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
 
   private void zero(Meter gauge) {
     Await.until(gauge.id() + " is 0", () -> gauge(gauge) == 0, () -> gauge(gauge));
+  }
+
+  /** The first node's Vert.x, for who wants to be one of its verticles. */
+  public Vertx vertx() {
+    return nodes.get(0).vertx();
   }
 
   /** The value of a gauge now. */
