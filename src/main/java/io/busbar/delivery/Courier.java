@@ -263,7 +263,8 @@ final class Courier {
         t -> {
           isResting = false;
           isProbing = true;
-          failures = 0;
+          // one more is enough
+          failures = FAILURES - 1;
           ready();
         });
   }

@@ -93,8 +93,7 @@ public final class RetrySchedule {
         switch (status) {
           case 400, 413, 414 -> 0;
           case 401, 403, 404, -2 -> LONG_REST;
-          case NO_ANSWER -> REST;
-          case -1 -> SHORT_REST;
+          case NO_ANSWER -> isAgain ? REST : 0;
           default -> isAgain ? SHORT_REST : 0;
         };
     return rest * millisPerSecond;

@@ -13,6 +13,8 @@ import io.netty.buffer.Unpooled;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +45,15 @@ class CloudEventTest {
 
   private static String event(
       MqttVersion version, String topic, byte[] payload, PropertyWriter properties) {
+    return event(version, topic, payload, properties, Map.of());
+  }
+
+  private static String event(
+      MqttVersion version,
+      String topic,
+      byte[] payload,
+      PropertyWriter properties,
+      Map<String, Object> more) {
     ByteBuf out = Unpooled.buffer();
     Encoder.publish(out, MqttVersion.V5, topic, 0, 0, payload, properties);
     byte[] packet = ByteBufUtil.getBytes(out);
@@ -53,7 +64,7 @@ class CloudEventTest {
       throw new AssertionError(e);
     }
     return new String(
-        CloudEvent.json(publish, version, AT, "plant7", "id-1"), StandardCharsets.UTF_8);
+        CloudEvent.json(publish, version, AT, "plant7", "id-1", more), StandardCharsets.UTF_8);
   }
 
   private static String event(String payload, PropertyWriter properties) {
@@ -70,6 +81,42 @@ class CloudEventTest {
   void noPropertiesAtAll_isBytes() {
     assertThat(event("hi", none()))
         .isEqualTo(HEAD + "\"application/octet-stream\",\"data_base64\":\"aGk=\"}");
+  }
+
+  @Test
+  void whatIsAdded_comesLast() {
+    Map<String, Object> more = new LinkedHashMap<>();
+    more.put("site", "h\"ull é");
+    more.put("pfi", 1);
+    assertThat(event(MqttVersion.V5, "line/3/temp", utf8("hi"), none(), more))
+        .isEqualTo(
+            HEAD
+                + "\"application/octet-stream\",\"data_base64\":\"aGk=\",\"site\":\"h\\\"ull é\",\"pfi\":1}");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}"
+            + "|{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"site\":\"hull\"}",
+        "{\"site\":\"x\",\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\"}"
+            + "|{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"site\":\"hull\"}",
+        "{ \"specversion\" : \"1.0\" , \"subject\":\"é😀\\u0041\",\"id\":\"1\",\"source\":\"s\",\"site\" : 12 ,\"type\":\"t\", \"data\": {\"site\" : [1.50e3, \"é\"] } } "
+            + "|{\"specversion\" : \"1.0\",\"subject\":\"é😀\\u0041\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\": {\"site\" : [1.50e3, \"é\"] },\"site\":\"hull\"}",
+        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":12.0,\"x\":true}"
+            + "|{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":12.0,\"x\":true,\"site\":\"hull\"}"
+      })
+  void whatIsAdded_takesThePlaceOfTheEventsOwn(String own, String expected) {
+    assertThat(
+            event(
+                MqttVersion.V5,
+                "t",
+                utf8(own),
+                contentType("application/cloudevents+json"),
+                Map.of("site", "hull")))
+        .isEqualTo(expected);
   }
 
   @Test

@@ -67,8 +67,10 @@ class RetryScheduleTest {
     "403, false, 300000",
     "404, false, 300000",
     "-2, false, 300000",
-    "0, false, 30000",
-    "-1, false, 10000",
+    "0, false, 0",
+    "0, true, 30000",
+    "-1, false, 0",
+    "-1, true, 10000",
     "500, false, 0",
     "500, true, 10000",
     "503, true, 10000"
