@@ -37,6 +37,8 @@ import org.slf4j.LoggerFactory;
  *   GET /explain?client=NAME&publish=TOPIC     why a client may do that, or why not
  *   GET /explain?client=NAME&subscribe=FILTER
  *   ANY /subscriptions/…, /namespaces/…        resources, see {@link ResourcePath}
+ *   POST /topics/…                             events, see {@link Events}
+ *   POST /mqtt/messages                        MQTT messages, see {@link HttpPublish}
  * </pre>
  */
 public final class Management {
@@ -55,6 +57,7 @@ public final class Management {
   private final Telemetry telemetry;
   private final Resources resources;
   private final Events events;
+  private final HttpPublish publish;
 
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
@@ -78,6 +81,7 @@ public final class Management {
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
     this.events = new Events(bus, keys);
+    this.publish = new HttpPublish(bus, keys);
     this.resources =
         new Resources(
             bus,
@@ -109,7 +113,10 @@ public final class Management {
 
   /** Whether a path is one of the API's. */
   static boolean handles(String path) {
-    return path.equals(EXPLAIN) || Events.handles(path) || ResourcePath.is(path);
+    return path.equals(EXPLAIN)
+        || Events.handles(path)
+        || HttpPublish.handles(path)
+        || ResourcePath.is(path);
   }
 
   /** Answers a request, one day. */
@@ -126,6 +133,17 @@ public final class Management {
                   fail(request, e);
                 }
               });
+      return;
+    }
+    if (HttpPublish.handles(request.path())) {
+      read(request)
+          .compose(body -> publish.answer(request, body))
+          .onSuccess(
+              done -> {
+                telemetry.count(Meter.API_REQUESTS, "204");
+                HttpVerticle.send(request, 204, HttpVerticle.JSON, "");
+              })
+          .onFailure(e -> fail(request, e));
       return;
     }
     try {

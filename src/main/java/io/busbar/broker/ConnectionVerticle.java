@@ -5,6 +5,7 @@ import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
+import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.session.Acks;
 import io.busbar.shard.Effect;
@@ -113,6 +114,9 @@ public final class ConnectionVerticle extends VerticleBase {
     } else if (body instanceof Bus.Disowned) {
       loop.tick();
       loop.connections().forEach(Connection::disowned);
+    } else if (body instanceof Bus.PublishMessage publish) {
+      loop.tick();
+      publish(message, publish);
     } else if (body instanceof Bus.NetworkChanged) {
       loop.tick();
       loop.connections().forEach(Connection::networkChanged);
@@ -151,6 +155,34 @@ public final class ConnectionVerticle extends VerticleBase {
                         loop.dispatcher.will(will.packet(), origin);
                       }
                     }));
+  }
+
+  /** Replies when all who promise to have the message do. */
+  private void publish(Message<Bus.Local> message, Bus.PublishMessage publish) {
+    if (!broker.network.allows(publish.address())) {
+      broker.telemetry.count(Meter.DENIALS, "network");
+      message.reply(
+          new Bus.Refused(ReasonCode.NOT_AUTHORIZED, "clients may not come from this address"),
+          Bus.local());
+      return;
+    }
+    Acks.Ack[] ack = new Acks.Ack[1];
+    ack[0] =
+        new Acks.Ack(
+            outcome ->
+                message.reply(
+                    outcome.isError()
+                        ? new Bus.Refused(
+                            outcome, ack[0].why() == null ? "not taken" : ack[0].why())
+                        : new Bus.Done(),
+                    Bus.local()));
+    ack[0].await();
+    try {
+      loop.dispatcher.publish(publish.packet(), publish.publisher(), ack[0]);
+    } catch (MqttException e) {
+      ack[0].failed(e.reason(), e.getMessage());
+    }
+    ack[0].arrived();
   }
 
   private void onForward(Message<Buffer> message) {

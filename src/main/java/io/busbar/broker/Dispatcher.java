@@ -517,6 +517,23 @@ final class Dispatcher {
     }
   }
 
+  /**
+   * Publishes what came another way than over MQTT.
+   *
+   * @throws MqttException if it is more than a message may be
+   */
+  void publish(byte[] packet, Bus.Publisher publisher, Acks.Ack ack) throws MqttException {
+    MessageLimits.checkLength(packet, broker.limits);
+    Topic topic = parse(packet, 0, packet.length);
+    MessageLimits.check(handedOver, broker.limits);
+    loop.counters.received[handedOver.qos()]++;
+    Route route = route(topic);
+    if (route.isEmpty() && broker.eventRoute == null && !handedOver.retain()) {
+      loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
+    }
+    dispatch(handedOver, topic, route, new Origin(publisher, MqttVersion.V5, null, 0, 0), ack);
+  }
+
   /** The topic of a will's packet. */
   String topic(byte[] packet) {
     try {

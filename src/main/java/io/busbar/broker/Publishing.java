@@ -38,7 +38,6 @@ final class Publishing {
   /** The stored session, or null. */
   private final Mailbox mailbox;
 
-  private final int maximumQos;
   private final int receiveMaximum;
   private final TopicAliases aliases;
   private final Received received = new Received();
@@ -55,7 +54,6 @@ final class Publishing {
     this.permit = permit;
     this.origin = origin;
     this.mailbox = mailbox;
-    this.maximumQos = broker.limits.intValue(Limit.MAXIMUM_QOS);
     this.receiveMaximum = broker.limits.intValue(Limit.RECEIVE_MAXIMUM);
     this.aliases = new TopicAliases(broker.limits.intValue(Limit.TOPIC_ALIASES));
   }
@@ -80,7 +78,10 @@ final class Publishing {
     Publish publish = loop.publish;
     publish.parse(buffer, start, end, version);
     int qos = publish.qos();
-    check(publish, qos);
+    MessageLimits.check(publish, broker.limits);
+    if (qos > 0 && publish.packetId() == 0) {
+      throw new MqttException(ReasonCode.PROTOCOL_ERROR, "packet identifier is 0 [MQTT-2.2.1-3]");
+    }
     aliases.apply(publish);
     byte[] name = publish.topicArray();
     int at = publish.topicOffset();
@@ -128,45 +129,6 @@ final class Publishing {
       Encoder.ack(connection.out(), version, Packet.PUBACK, packetId, reason);
     } else {
       sendAcks();
-    }
-  }
-
-  private void check(Publish publish, int qos) throws MqttException {
-    if (qos > maximumQos) {
-      throw new MqttException(
-          ReasonCode.QOS_NOT_SUPPORTED,
-          "PUBLISH with QoS %d (allowed: at most %d)".formatted(qos, maximumQos));
-    }
-    if (publish.retain()) {
-      checkRetain(publish);
-    }
-    if (qos > 0 && publish.packetId() == 0) {
-      throw new MqttException(ReasonCode.PROTOCOL_ERROR, "packet identifier is 0 [MQTT-2.2.1-3]");
-    }
-    if (publish.userPropertiesBytes() > broker.limits.get(Limit.USER_PROPERTIES_BYTES)) {
-      throw new MqttException(
-          ReasonCode.QUOTA_EXCEEDED,
-          "user properties have %d bytes (allowed: %s = %d)"
-              .formatted(
-                  publish.userPropertiesBytes(),
-                  Limit.USER_PROPERTIES_BYTES.key(),
-                  broker.limits.get(Limit.USER_PROPERTIES_BYTES)));
-    }
-  }
-
-  private void checkRetain(Publish publish) throws MqttException {
-    if (broker.limits.get(Limit.RETAIN_AVAILABLE) == 0) {
-      throw new MqttException(
-          ReasonCode.RETAIN_NOT_SUPPORTED, "PUBLISH with RETAIN, which is not available");
-    }
-    if (publish.packetLength() > broker.limits.get(Limit.RETAINED_BYTES)) {
-      throw new MqttException(
-          ReasonCode.PACKET_TOO_LARGE,
-          "message to be retained has %d bytes (allowed: %s = %d)"
-              .formatted(
-                  publish.packetLength(),
-                  Limit.RETAINED_BYTES.key(),
-                  broker.limits.get(Limit.RETAINED_BYTES)));
     }
   }
 

@@ -72,6 +72,7 @@ import java.util.function.Predicate;
  *   loop.N            Members                    -                      ConnectionVerticle
  *   loop.N            Bells, Wills, Repicks      -                      ConnectionVerticle
  *   loop.N            Rejudge                    -                      ConnectionVerticle
+ *   loop.N            PublishMessage             Done|Refused           ConnectionVerticle
  *   loop.N            Disowned, NetworkChanged   -                      ConnectionVerticle
  *
  *   node address      message                    reply                  taken by
@@ -431,6 +432,15 @@ public final class Bus {
    */
   public record Publisher(
       String authenticationName, String clientId, long connection, Client client)
+      implements Local {}
+
+  /**
+   * Publishes a message that came another way than over MQTT.
+   *
+   * @param packet an MQTT 5 PUBLISH, packet id 0
+   * @param address where it comes from
+   */
+  public record PublishMessage(byte[] packet, Publisher publisher, byte[] address)
       implements Local {}
 
   /** Asks for all event subscriptions. */
