@@ -2,6 +2,7 @@ package io.busbar.shard;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -30,8 +31,16 @@ final class EventQueue {
 
   private QueueRules rules;
   private final All all;
-  private final TreeMap<Long, Event> events = new TreeMap<>();
-  private final TreeSet<Long> ready = new TreeSet<>();
+
+  /** By their sequences, in their order: a later one is put in later. */
+  private final Map<Long, Event> events = new LinkedHashMap<>();
+
+  /** The first one that was never given out: it and all that follow are ready. */
+  private long fresh = 1;
+
+  /** Those before it that are ready again. */
+  private final TreeSet<Long> again = new TreeSet<>();
+
   private final TreeSet<Event> away =
       new TreeSet<>(Comparator.comparingLong(Event::until).thenComparingLong(Event::sequence));
   private long next = 1;
@@ -110,14 +119,18 @@ final class EventQueue {
   }
 
   boolean isReady() {
-    return !ready.isEmpty();
+    return !again.isEmpty() || fresh < next;
+  }
+
+  /** The oldest event that is ready; there must be one. */
+  private Event firstReady() {
+    return events.get(again.isEmpty() ? fresh : again.first());
   }
 
   /** When something is due, or Long.MAX_VALUE. */
   long due() {
     long lock = away.isEmpty() ? Long.MAX_VALUE : away.first().until;
-    long end =
-        ready.isEmpty() ? Long.MAX_VALUE : events.get(ready.first()).published + rules.ttlMillis();
+    long end = isReady() ? firstReady().published + rules.ttlMillis() : Long.MAX_VALUE;
     return Math.min(lock, end);
   }
 
@@ -131,7 +144,6 @@ final class EventQueue {
   void add(Body body, DeadLetter letter, long now) {
     Event event = new Event(next++, body, now, 0, false, 0, 0, 0, 0, letter);
     events.put(event.sequence, event);
-    ready.add(event.sequence);
     bytes += event.cost();
     all.count++;
   }
@@ -143,8 +155,8 @@ final class EventQueue {
     while (!away.isEmpty() && away.first().until <= moment.now) {
       back(away.first(), moment);
     }
-    while (!ready.isEmpty() && isOver(events.get(ready.first()), moment.now)) {
-      drop(events.get(ready.first()), DeadLetter.Cause.EXPIRED, moment);
+    while (isReady() && isOver(firstReady(), moment.now)) {
+      drop(firstReady(), DeadLetter.Cause.EXPIRED, moment);
     }
   }
 
@@ -167,17 +179,20 @@ final class EventQueue {
     leave(old);
     events.put(now.sequence, now);
     if (now.until == 0) {
-      ready.add(now.sequence);
+      again.add(now.sequence);
     } else {
       away.add(now);
     }
   }
 
   private void leave(Event event) {
-    if (event.until == 0) {
-      ready.remove(event.sequence);
-    } else {
+    if (event.until != 0) {
       away.remove(event);
+    } else if (event.sequence == fresh) {
+      // such events leave in their order
+      fresh++;
+    } else {
+      again.remove(event.sequence);
     }
   }
 
@@ -217,8 +232,8 @@ final class EventQueue {
   List<Outcome.Took> take(int most, long mostBytes, Moment moment) {
     List<Outcome.Took> took = new ArrayList<>();
     long bodies = 0;
-    while (took.size() < most && !ready.isEmpty()) {
-      Event event = events.get(ready.first());
+    while (took.size() < most && isReady()) {
+      Event event = firstReady();
       bodies += event.body.packet.length;
       if (bodies > mostBytes && !took.isEmpty()) {
         break;
@@ -278,13 +293,14 @@ final class EventQueue {
 
   /** As it was when a checkpoint began. */
   Freezer.Frozen frozen() {
-    return new Frozen(name, number, rules, next, events.values().toArray(Event[]::new));
+    return new Frozen(this, events.values().toArray(Event[]::new));
   }
 
   /** A queue of a checkpoint, without its events yet. */
   static EventQueue restore(All all, FormReader in) {
     EventQueue queue = new EventQueue(all, in.string(), in.number(), QueueRules.read(in));
     queue.next = in.number();
+    queue.fresh = in.number();
     return queue;
   }
 
@@ -293,10 +309,10 @@ final class EventQueue {
     events.put(event.sequence, event);
     bytes += event.cost();
     all.count++;
-    if (event.until == 0) {
-      ready.add(event.sequence);
-    } else {
+    if (event.until != 0) {
       away.add(event);
+    } else if (event.sequence < fresh) {
+      again.add(event.sequence);
     }
   }
 
@@ -305,14 +321,16 @@ final class EventQueue {
     private final long number;
     private final QueueRules rules;
     private final long next;
+    private final long fresh;
     private final Event[] events;
     private int written = -1;
 
-    Frozen(String name, long number, QueueRules rules, long next, Event[] events) {
-      this.name = name;
-      this.number = number;
-      this.rules = rules;
-      this.next = next;
+    Frozen(EventQueue of, Event[] events) {
+      this.name = of.name;
+      this.number = of.number;
+      this.rules = of.rules;
+      this.next = of.next;
+      this.fresh = of.fresh;
       this.events = events;
     }
 
@@ -321,7 +339,7 @@ final class EventQueue {
       if (written < 0) {
         FormWriter form = out.item(CheckpointWriter.QUEUE).string(name).number(number);
         QueueRules.write(form, rules);
-        form.number(next).number(events.length);
+        form.number(next).number(fresh).number(events.length);
         written = 0;
       }
       while (written < events.length && !out.isFull()) {
