@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.bus.Bus;
 import io.busbar.policy.AccessKeys;
-import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Command.Return;
@@ -260,7 +259,7 @@ final class Events {
     }
     List<Command.Incoming> events = new ArrayList<>();
     for (IncomingEvent event : IncomingEvent.read(request.headers(), body)) {
-      List<String> queues = EventSubscription.wanting(topic.subscriptions(), event.json().getMap());
+      List<String> queues = topic.subscriptions().wanting(event.json().getMap());
       if (!queues.isEmpty()) {
         events.add(new Command.Incoming(queues, event.bytes()));
       }
@@ -302,7 +301,8 @@ final class Events {
   private Future<Buffer> subscribed(
       HttpServerRequest request, String operation, Bus.FoundTopic topic, String name, byte[] body) {
     String id = Kind.EVENT_SUBSCRIPTION.id(topic.topic().name() + "/" + name);
-    boolean isThere = topic.subscriptions().stream().anyMatch(one -> one.id().equals(id));
+    boolean isThere =
+        topic.subscriptions().subscriptions().stream().anyMatch(one -> one.id().equals(id));
     if (!isThere) {
       throw ApiError.notFound("event subscription '%s'".formatted(shown(name)));
     }

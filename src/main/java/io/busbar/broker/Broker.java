@@ -6,10 +6,10 @@ import io.busbar.config.Durability;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.Network;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -35,7 +35,7 @@ public final class Broker {
   volatile EventRoute eventRoute;
 
   /** Who is told which clients come and go; written by the authorization verticle. */
-  volatile Bus.LifeCycle lifeCycle = new Bus.LifeCycle("", List.of());
+  volatile Bus.LifeCycle lifeCycle = new Bus.LifeCycle("", EventMatcher.NOBODY);
 
   /** From where clients may come; written by the authorization verticle. */
   volatile Network network = Network.OPEN;

@@ -6,6 +6,7 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Enrichment;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.shard.Command;
 import io.vertx.core.buffer.Buffer;
@@ -30,7 +31,7 @@ final class EventRoute {
   private final List<String> all;
 
   /** Subscriptions that choose. */
-  private final List<EventSubscription> choosing;
+  private final EventMatcher choosing;
 
   private final List<Enrichment> enrichments;
 
@@ -45,7 +46,8 @@ final class EventRoute {
     this.enrichments = enrichments;
     this.all =
         subscriptions.stream().filter(one -> !one.isChoosing()).map(one -> one.id()).toList();
-    this.choosing = subscriptions.stream().filter(EventSubscription::isChoosing).toList();
+    this.choosing =
+        new EventMatcher(subscriptions.stream().filter(EventSubscription::isChoosing).toList());
   }
 
   /** A message as an event, for those who want it; null if nobody does. */
@@ -56,10 +58,10 @@ final class EventRoute {
         enrichments.isEmpty() ? Map.of() : enrichments(message, version, publisher);
     byte[] event = CloudEvent.json(message, version, System.currentTimeMillis(), source, id, more);
     List<String> queues = all;
-    if (!choosing.isEmpty()) {
+    if (!choosing.subscriptions().isEmpty()) {
       Map<String, Object> json = new JsonObject(Buffer.buffer(event)).getMap();
       queues = new ArrayList<>(all);
-      queues.addAll(EventSubscription.wanting(choosing, json));
+      queues.addAll(choosing.wanting(json));
     }
     return queues.isEmpty()
         ? null

@@ -512,7 +512,7 @@ final class Protocol {
   /** Tells who wants to know that the client has come, or why it has gone. */
   private void tell(Disconnection why) {
     Bus.LifeCycle to = broker.lifeCycle;
-    if (to.subscriptions().isEmpty()) {
+    if (to.subscriptions().subscriptions().isEmpty()) {
       return;
     }
     LifeCycleEvent event =

@@ -11,6 +11,7 @@ import io.busbar.config.ResourceForm;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Affected;
 import io.busbar.policy.Client;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventRouting;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceSettings;
@@ -54,6 +55,9 @@ final class Registry {
 
   /** Event subscriptions by the ids of their topics, and their own. */
   private final Map<String, TreeMap<String, EventSubscription>> subscriptions = new HashMap<>();
+
+  /** The same compiled, as far as somebody has asked for them. */
+  private final Map<String, EventMatcher> matchers = new HashMap<>();
 
   Registry() {
     for (Kind kind : Kind.values()) {
@@ -120,7 +124,10 @@ final class Registry {
         .topic()
         .map(Kind.TOPIC::id)
         .filter(all(Kind.TOPIC)::containsKey)
-        .map(id -> new EventRoute(policy.settings().name(), of(id), routing.enrichments()))
+        .map(
+            id ->
+                new EventRoute(
+                    policy.settings().name(), of(id).subscriptions(), routing.enrichments()))
         .orElse(null);
   }
 
@@ -133,12 +140,15 @@ final class Registry {
             .events()
             .lifeCycleTopic()
             .map(id -> of(Kind.TOPIC.id(id)))
-            .orElse(List.of()));
+            .orElse(EventMatcher.NOBODY));
   }
 
   /** The subscriptions of a topic. */
-  private List<EventSubscription> of(String topic) {
-    return List.copyOf(subscriptions.getOrDefault(topic, new TreeMap<>()).values());
+  private EventMatcher of(String topic) {
+    TreeMap<String, EventSubscription> of = subscriptions.get(topic);
+    return of == null
+        ? EventMatcher.NOBODY
+        : matchers.computeIfAbsent(topic, t -> new EventMatcher(List.copyOf(of.values())));
   }
 
   /** All event subscriptions. */
@@ -151,6 +161,7 @@ final class Registry {
   /** Remembers a subscription as it is now, or that it is gone: null. */
   private void subscription(String id, EventSubscription now) {
     String topic = id.substring(0, id.indexOf('/'));
+    matchers.remove(topic);
     TreeMap<String, EventSubscription> of =
         subscriptions.computeIfAbsent(topic, t -> new TreeMap<>());
     if (now == null) {
@@ -282,11 +293,12 @@ final class Registry {
     String topic = settings.events().lifeCycleTopic().map(Kind.TOPIC::id).orElse("");
     return new ClientEvents(
         settings.name(),
-        file.resources().stream()
-            .map(ResourceForm::resource)
-            .filter(EventSubscription.class::isInstance)
-            .map(EventSubscription.class::cast)
-            .filter(one -> Kind.TOPIC.id(one.topic()).equals(topic))
-            .toList());
+        new EventMatcher(
+            file.resources().stream()
+                .map(ResourceForm::resource)
+                .filter(EventSubscription.class::isInstance)
+                .map(EventSubscription.class::cast)
+                .filter(one -> Kind.TOPIC.id(one.topic()).equals(topic))
+                .toList()));
   }
 }

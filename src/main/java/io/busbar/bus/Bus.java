@@ -6,6 +6,7 @@ import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
 import io.busbar.policy.Client;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Explanation;
 import io.busbar.policy.NamespaceTopic;
@@ -266,18 +267,14 @@ public final class Bus {
    * @param isReachable whether it may be had from that address
    */
   public record FoundTopic(
-      NamespaceTopic topic,
-      List<EventSubscription> subscriptions,
-      AccessKeys keys,
-      boolean isReachable)
+      NamespaceTopic topic, EventMatcher subscriptions, AccessKeys keys, boolean isReachable)
       implements Local {}
 
   /** Asks for whom to tell of clients that are registered, changed or deleted. */
   public record FindLifeCycle() implements Local {}
 
   /** Them; nobody if the namespace tells nobody. */
-  public record LifeCycle(String namespace, List<EventSubscription> subscriptions)
-      implements Local {}
+  public record LifeCycle(String namespace, EventMatcher subscriptions) implements Local {}
 
   /** Clients may come from other addresses than before. */
   public record NetworkChanged() implements Local {}

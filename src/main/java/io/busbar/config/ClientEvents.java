@@ -3,7 +3,7 @@ package io.busbar.config;
 import io.busbar.event.LifeCycleEvent;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
-import io.busbar.policy.EventSubscription;
+import io.busbar.policy.EventMatcher;
 import io.busbar.shard.Command;
 import io.busbar.shard.StoredResource;
 import java.time.Instant;
@@ -16,14 +16,14 @@ import java.util.UUID;
 /** Tells whom it concerns that clients are registered, changed and deleted. */
 public final class ClientEvents {
   private final String namespace;
-  private final List<EventSubscription> subscriptions;
+  private final EventMatcher subscriptions;
 
   /**
    * Of a namespace.
    *
    * @param subscriptions who is told
    */
-  public ClientEvents(String namespace, List<EventSubscription> subscriptions) {
+  public ClientEvents(String namespace, EventMatcher subscriptions) {
     this.namespace = namespace;
     this.subscriptions = subscriptions;
   }
@@ -34,7 +34,7 @@ public final class ClientEvents {
    * @param before what it is there now, or null if it is new
    */
   public List<Command> put(Client client, StoredResource before) {
-    if (subscriptions.isEmpty()) {
+    if (subscriptions.subscriptions().isEmpty()) {
       return List.of();
     }
     Instant now = Instant.now();
@@ -62,7 +62,7 @@ public final class ClientEvents {
 
   /** What tells of a client that is deleted. */
   public List<Command> deleted(Client client) {
-    return subscriptions.isEmpty()
+    return subscriptions.subscriptions().isEmpty()
         ? List.of()
         : told(
             LifeCycleEvent.deleted(

@@ -2,6 +2,7 @@ package io.busbar.config;
 
 import io.busbar.event.LifeCycleEvent;
 import io.busbar.policy.EventDelivery;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.shard.Command;
@@ -76,8 +77,8 @@ public final class EventQueues {
 
   /** What puts an event about a client where it is wanted; empty if nobody wants it. */
   public static Optional<Command.Enqueue> enqueue(
-      List<EventSubscription> subscriptions, LifeCycleEvent event) {
-    List<String> queues = EventSubscription.wanting(subscriptions, event.members());
+      EventMatcher subscriptions, LifeCycleEvent event) {
+    List<String> queues = subscriptions.wanting(event.members());
     return queues.isEmpty()
         ? Optional.empty()
         : Optional.of(

@@ -65,6 +65,11 @@ public record EventFilter(Operator operator, String key, List<Object> values) {
       return form;
     }
 
+    /** Whether none of the values may be it. */
+    boolean isNegative() {
+      return isNegative;
+    }
+
     private static double number(Object value) {
       return ((Number) value).doubleValue();
     }

@@ -107,12 +107,6 @@ public record EventSubscription(
     return isType && filters.stream().allMatch(filter -> filter.passes(value(event, filter.key())));
   }
 
-  /** The ids of those of several subscriptions that want an event. */
-  public static List<String> wanting(
-      List<EventSubscription> subscriptions, Map<String, Object> event) {
-    return subscriptions.stream().filter(one -> one.wants(event)).map(one -> one.id()).toList();
-  }
-
   /**
    * What a key stands for: an attribute, the data, or a part of it.
    *
