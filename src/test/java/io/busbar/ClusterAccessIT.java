@@ -34,7 +34,10 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -342,6 +345,83 @@ class ClusterAccessIT {
                               .toBuffer()))
               .bodyAsJsonObject();
       assertThat(settled.getJsonArray("succeededLockTokens")).containsExactly(token);
+    }
+  }
+
+  /** Of three nodes one brings the events of a subscription, wherever they are published. */
+  @Test
+  void aPushedEventIsBroughtOnce() throws Exception {
+    Queue<String> received = new ConcurrentLinkedQueue<>();
+    int hook =
+        await(
+                vertx
+                    .createHttpServer()
+                    .requestHandler(
+                        request ->
+                            request
+                                .body()
+                                .onSuccess(
+                                    body -> {
+                                      if (request.method().equals(HttpMethod.POST)) {
+                                        received.add(new JsonObject(body).getString("id"));
+                                      }
+                                      request
+                                          .response()
+                                          .putHeader("WebHook-Allowed-Origin", "*")
+                                          .end();
+                                    }))
+                    .listen(0, "127.0.0.1"))
+            .actualPort();
+    put(0, "/topics/pushed", "{}");
+    put(
+        1,
+        "/topics/pushed/eventSubscriptions/hook",
+        """
+        {"deliveryConfiguration": {"deliveryMode": "Push", "push": {"destination":
+          {"endpointType": "WebHook", "properties": {"endpointUrl": "http://127.0.0.1:%d/"}}}}}
+        """
+            .formatted(hook));
+    for (int i = 0; i < 3; i++) {
+      int node = i;
+      Await.until(
+          "the node knows of the subscription",
+          () -> {
+            pushed(node, "probe-" + node);
+            return received.contains("probe-" + node);
+          },
+          () -> "not yet");
+    }
+    for (int i = 0; i < 60; i++) {
+      assertThat(pushed(i % 3, "e" + i)).isEqualTo(200);
+    }
+    Predicate<String> isCounted = id -> id.startsWith("e");
+    Await.until(
+        "all are there",
+        () -> received.stream().filter(isCounted).distinct().count() == 60,
+        received::size);
+    assertThat(received.stream().filter(isCounted)).hasSize(60).doesNotHaveDuplicates();
+  }
+
+  private static int pushed(int node, String id) {
+    JsonObject event =
+        new JsonObject()
+            .put("specversion", "1.0")
+            .put("id", id)
+            .put("source", "/plant")
+            .put("type", "Order.Placed");
+    HttpRequest<Buffer> request =
+        client
+            .request(
+                HttpMethod.POST,
+                NODES.apiPort(node),
+                "localhost",
+                "/topics/pushed:publish?api-version=2024-06-01")
+            .putHeader("authorization", "Bearer key")
+            .putHeader("content-type", "application/cloudevents+json");
+    try {
+      return await(request.sendBuffer(event.toBuffer())).statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 
