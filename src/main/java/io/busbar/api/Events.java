@@ -259,7 +259,7 @@ final class Events {
     }
     List<Command.Incoming> events = new ArrayList<>();
     for (IncomingEvent event : IncomingEvent.read(request.headers(), body)) {
-      List<String> queues = topic.subscriptions().wanting(event.json().getMap());
+      List<String> queues = topic.matcher().wanting(event.json().getMap());
       if (!queues.isEmpty()) {
         events.add(new Command.Incoming(queues, event.bytes()));
       }
@@ -301,8 +301,7 @@ final class Events {
   private Future<Buffer> subscribed(
       HttpServerRequest request, String operation, Bus.FoundTopic topic, String name, byte[] body) {
     String id = Kind.EVENT_SUBSCRIPTION.id(topic.topic().name() + "/" + name);
-    boolean isThere =
-        topic.subscriptions().subscriptions().stream().anyMatch(one -> one.id().equals(id));
+    boolean isThere = topic.matcher().subscriptions().stream().anyMatch(one -> one.id().equals(id));
     if (!isThere) {
       throw ApiError.notFound("event subscription '%s'".formatted(shown(name)));
     }

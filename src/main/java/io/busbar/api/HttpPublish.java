@@ -90,7 +90,7 @@ final class HttpPublish {
                 throw new ApiError(403, "Forbidden", why.get());
               }
               String name = permit.map(Permit::authenticationName).orElse(OPERATOR);
-              Bus.Publisher publisher = new Bus.Publisher(name, name, 0, null);
+              Bus.Publisher publisher = new Bus.Publisher(name, name, 0);
               return publish(
                   new Bus.PublishMessage(
                       packet(request, topic, payload), publisher, address(request)));

@@ -488,7 +488,7 @@ final class Resources {
         .map(
             reply -> {
               Bus.LifeCycle to = (Bus.LifeCycle) reply.body();
-              return new ClientEvents(to.namespace(), to.subscriptions());
+              return new ClientEvents(to.namespace(), to.told());
             });
   }
 

@@ -132,7 +132,7 @@ public final class ConnectionVerticle extends VerticleBase {
 
   /** A will is published if its client may do so now: its rights may be others than at CONNECT. */
   private void will(Effect.WillDue will) {
-    Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0, null);
+    Bus.Publisher publisher = new Bus.Publisher(will.owner(), will.session(), 0);
     Origin origin = Origin.of(publisher, will.id());
     if (broker.settings.accessForAll()) {
       loop.dispatcher.will(will.packet(), origin);

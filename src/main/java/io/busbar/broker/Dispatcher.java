@@ -355,7 +355,7 @@ final class Dispatcher {
 
   /** A message is an event, too; whoever is owed an acknowledgement waits for it to be safe. */
   private void enqueue(Publish message, Origin origin, EventRoute events, Acks.Ack ack) {
-    Command.Enqueue command = events.enqueue(message, origin.version(), origin.publisher());
+    Command.Enqueue command = events.enqueue(message, origin);
     if (command == null) {
       return;
     }

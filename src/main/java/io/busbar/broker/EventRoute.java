@@ -4,6 +4,7 @@ import io.busbar.bus.Bus;
 import io.busbar.event.CloudEvent;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Publish;
+import io.busbar.policy.Admission;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Enrichment;
 import io.busbar.policy.EventMatcher;
@@ -51,11 +52,11 @@ final class EventRoute {
   }
 
   /** A message as an event, for those who want it; null if nobody does. */
-  Command.Enqueue enqueue(Publish message, MqttVersion version, Bus.Publisher publisher) {
+  Command.Enqueue enqueue(Publish message, Origin origin) {
+    MqttVersion version = origin.version();
     ThreadLocalRandom random = ThreadLocalRandom.current();
     String id = new UUID(random.nextLong(), random.nextLong()).toString();
-    Map<String, Object> more =
-        enrichments.isEmpty() ? Map.of() : enrichments(message, version, publisher);
+    Map<String, Object> more = enrichments.isEmpty() ? Map.of() : enrichments(message, origin);
     byte[] event = CloudEvent.json(message, version, System.currentTimeMillis(), source, id, more);
     List<String> queues = all;
     if (!choosing.subscriptions().isEmpty()) {
@@ -68,17 +69,17 @@ final class EventRoute {
         : new Command.Enqueue(false, List.of(new Command.Incoming(queues, event)));
   }
 
-  private Map<String, Object> enrichments(
-      Publish message, MqttVersion version, Bus.Publisher publisher) {
+  private Map<String, Object> enrichments(Publish message, Origin origin) {
     Map<String, Object> more = new LinkedHashMap<>();
-    boolean hasProperties = version == MqttVersion.V5;
+    boolean hasProperties = origin.version() == MqttVersion.V5;
+    Bus.Publisher publisher = origin.publisher();
     for (Enrichment one : enrichments) {
       more.put(
           one.key(),
           switch (one.source()) {
             case FIXED -> one.name();
             case AUTHENTICATION_NAME -> publisher == null ? "" : publisher.authenticationName();
-            case ATTRIBUTE -> attribute(publisher, one.name());
+            case ATTRIBUTE -> attribute(origin.connection(), one.name());
             case USER_PROPERTY -> hasProperties ? property(message, one.name()) : "";
             case TOPIC_NAME -> message.topic();
             case RESPONSE_TOPIC -> hasProperties ? orNothing(message.responseTopic()) : "";
@@ -89,9 +90,10 @@ final class EventRoute {
     return more;
   }
 
-  private static String attribute(Bus.Publisher publisher, String name) {
-    boolean isKnown = publisher != null && publisher.client() != null;
-    Attribute attribute = isKnown ? publisher.client().attributes().get(name) : null;
+  /** Of the client as it is now; of one that is gone, nothing is known. */
+  private static String attribute(Connection connection, String name) {
+    Admission.Granted granted = connection == null ? null : connection.granted();
+    Attribute attribute = granted == null ? null : granted.client().attributes().get(name);
     return attribute == null ? "" : String.join(",", attribute.texts());
   }
 

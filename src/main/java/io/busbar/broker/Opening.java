@@ -324,11 +324,7 @@ final class Opening {
     boolean present = stored != null && stored.present();
     Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
     Bus.Publisher publisher =
-        new Bus.Publisher(
-            known.permit().authenticationName(),
-            clientId,
-            connection.key(),
-            known.granted() == null ? null : known.granted().client());
+        new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
     protocol.opened(known, publisher, offer.keepAlive(), stored, epoch);
     connection.resume(Connection.Pause.OPENING);
   }

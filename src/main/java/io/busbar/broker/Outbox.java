@@ -125,6 +125,37 @@ final class Outbox {
         });
   }
 
+  /**
+   * Adds an event that nobody waits for: it is tried again until it is taken, unless the store has
+   * no room; taken twice, it is told twice.
+   */
+  void addUnlessFull(Command.Enqueue event) {
+    add(
+        event,
+        event.events().get(0).event().length,
+        null,
+        new Waiter() {
+          @Override
+          public void applied(Outcome outcome) {
+            // a queue that is full is in the ledger
+          }
+
+          @Override
+          public void refused(Refusal why) {
+            if (why == Refusal.FULL) {
+              loop.counters.lost(Unstored.loss(why), 1);
+            } else {
+              unknown();
+            }
+          }
+
+          @Override
+          public void unknown() {
+            again.add(() -> addUnlessFull(event));
+          }
+        });
+  }
+
   /** Sends the turn's batch. */
   void send() {
     if (commands.isEmpty()) {

@@ -512,9 +512,11 @@ final class Protocol {
   /** Tells who wants to know that the client has come, or why it has gone. */
   private void tell(Disconnection why) {
     Bus.LifeCycle to = broker.lifeCycle;
-    if (to.subscriptions().subscriptions().isEmpty()) {
+    if (to.told().subscriptions().isEmpty()) {
       return;
     }
+    boolean isRegistered =
+        granted != null && granted.credential() instanceof Admission.Credential.Certificate;
     LifeCycleEvent event =
         LifeCycleEvent.session(
             to.namespace(),
@@ -523,10 +525,10 @@ final class Protocol {
             new LifeCycleEvent.Session(
                 publisher.authenticationName(),
                 publisher.clientId(),
-                publisher.client() == null ? null : publisher.client().name(),
+                isRegistered ? granted.client().name() : null,
                 sequence),
             why);
-    EventQueues.enqueue(to.subscriptions(), event).ifPresent(loop.outbox::addUntilTaken);
+    EventQueues.enqueue(to.told(), event).ifPresent(loop.outbox::addUnlessFull);
   }
 
   /** Ends the connection; an MQTT 5 client is told why. */

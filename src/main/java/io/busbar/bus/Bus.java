@@ -5,7 +5,6 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
-import io.busbar.policy.Client;
 import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Explanation;
@@ -263,18 +262,19 @@ public final class Bus {
    * A topic and what is needed to publish to it and to receive from it.
    *
    * @param topic null if there is none
+   * @param matcher who has subscribed to it
    * @param keys null if there are none
    * @param isReachable whether it may be had from that address
    */
   public record FoundTopic(
-      NamespaceTopic topic, EventMatcher subscriptions, AccessKeys keys, boolean isReachable)
+      NamespaceTopic topic, EventMatcher matcher, AccessKeys keys, boolean isReachable)
       implements Local {}
 
   /** Asks for whom to tell of clients that are registered, changed or deleted. */
   public record FindLifeCycle() implements Local {}
 
   /** Them; nobody if the namespace tells nobody. */
-  public record LifeCycle(String namespace, EventMatcher subscriptions) implements Local {}
+  public record LifeCycle(String namespace, EventMatcher told) implements Local {}
 
   /** Clients may come from other addresses than before. */
   public record NetworkChanged() implements Local {}
@@ -425,10 +425,8 @@ public final class Bus {
    * Who published: what routing and enrichment may know of a client.
    *
    * @param connection unique per connection on this node
-   * @param client what is known of it besides, or null
    */
-  public record Publisher(
-      String authenticationName, String clientId, long connection, Client client)
+  public record Publisher(String authenticationName, String clientId, long connection)
       implements Local {}
 
   /**

@@ -16,16 +16,16 @@ import java.util.UUID;
 /** Tells whom it concerns that clients are registered, changed and deleted. */
 public final class ClientEvents {
   private final String namespace;
-  private final EventMatcher subscriptions;
+  private final EventMatcher told;
 
   /**
    * Of a namespace.
    *
-   * @param subscriptions who is told
+   * @param told who is
    */
-  public ClientEvents(String namespace, EventMatcher subscriptions) {
+  public ClientEvents(String namespace, EventMatcher told) {
     this.namespace = namespace;
-    this.subscriptions = subscriptions;
+    this.told = told;
   }
 
   /**
@@ -34,7 +34,7 @@ public final class ClientEvents {
    * @param before what it is there now, or null if it is new
    */
   public List<Command> put(Client client, StoredResource before) {
-    if (subscriptions.subscriptions().isEmpty()) {
+    if (told.subscriptions().isEmpty()) {
       return List.of();
     }
     Instant now = Instant.now();
@@ -48,7 +48,7 @@ public final class ClientEvents {
                     value instanceof Attribute.Whole whole
                         ? (Object) whole.value()
                         : value instanceof Attribute.Text text ? text.value() : value.texts()));
-    return told(
+    return tell(
         LifeCycleEvent.client(
             namespace,
             UUID.randomUUID().toString(),
@@ -62,9 +62,9 @@ public final class ClientEvents {
 
   /** What tells of a client that is deleted. */
   public List<Command> deleted(Client client) {
-    return subscriptions.subscriptions().isEmpty()
+    return told.subscriptions().isEmpty()
         ? List.of()
-        : told(
+        : tell(
             LifeCycleEvent.deleted(
                 namespace,
                 UUID.randomUUID().toString(),
@@ -73,9 +73,9 @@ public final class ClientEvents {
                 client.authenticationName()));
   }
 
-  private List<Command> told(LifeCycleEvent event) {
+  private List<Command> tell(LifeCycleEvent event) {
     List<Command> commands = new ArrayList<>();
-    EventQueues.enqueue(subscriptions, event).ifPresent(commands::add);
+    EventQueues.enqueue(told, event).ifPresent(commands::add);
     return commands;
   }
 }

@@ -45,8 +45,17 @@ final class Courier {
   /** Bytes of one take, where each request has one event. */
   private static final long BATCH_BYTES = 1 << 20;
 
+  /** The status of what nobody could take. */
+  private static final int UNFIT = 400;
+
   /** After so many failures in a row the endpoint rests. */
   private static final int FAILURES = 3;
+
+  /**
+   * So long an event may wait here, in milliseconds: its lock has to last until its request is
+   * over.
+   */
+  private static final long PATIENCE = 10_000;
 
   /** Requests that may wait here for each that is on its way. */
   private static final int AHEAD = 4;
@@ -76,7 +85,7 @@ final class Courier {
   private long unsaid;
 
   /** An event in hand. */
-  private record Held(Endpoint.Event event, Command.Token token) {}
+  private record Held(Endpoint.Event event, Command.Token token, long takenAt) {}
 
   /** Where is counted what came of events. */
   record Counts(IntConsumer delivered, IntConsumer retried) {}
@@ -170,6 +179,7 @@ final class Courier {
         .map(
             reply -> {
               List<byte[]> bodies = ((Bus.EventBodies) reply.body()).events();
+              long now = System.nanoTime() / 1_000_000;
               List<Held> events = new ArrayList<>();
               for (int i = 0; i < bodies.size(); i++) {
                 Outcome.Took took = given.events().get(i);
@@ -177,7 +187,8 @@ final class Courier {
                   events.add(
                       new Held(
                           new Endpoint.Event(bodies.get(i), took.deliveries(), took.letter()),
-                          new Command.Token(given.queue(), took.sequence(), took.deliveries())));
+                          new Command.Token(given.queue(), took.sequence(), took.deliveries()),
+                          now));
                 }
               }
               return events;
@@ -192,7 +203,7 @@ final class Courier {
     }
   }
 
-  /** Gives back what was not tried. */
+  /** Gives back what was not tried; it is ready again, for whoever takes it. */
   private void putBack() {
     List<Command.Token> tokens = new ArrayList<>();
     held.forEach(request -> request.forEach(one -> tokens.add(one.token)));
@@ -206,10 +217,13 @@ final class Courier {
 
   private void send() {
     while (!isResting && !held.isEmpty() && onTheWay < (isProbing ? 1 : endpoint.requests())) {
+      if (System.nanoTime() / 1_000_000 - held.element().get(0).takenAt > PATIENCE) {
+        putBack();
+        return;
+      }
       List<Held> request = held.remove();
       onTheWay++;
-      endpoint
-          .send(request.stream().map(Held::event).toList())
+      bring(request.stream().map(Held::event).toList())
           .onComplete(
               answer -> {
                 onTheWay--;
@@ -218,6 +232,18 @@ final class Courier {
                 take();
                 endIfDone();
               });
+    }
+  }
+
+  /** An event that cannot be brought at all is refused, as if its receiver had. */
+  private Future<Endpoint.Answer> bring(List<Endpoint.Event> events) {
+    try {
+      return endpoint
+          .send(events)
+          .otherwise(e -> new Endpoint.Answer(0, e.getClass().getSimpleName()));
+    } catch (RuntimeException e) {
+      LOG.error("an event cannot be brought: queue={}", queue, e);
+      return Future.succeededFuture(new Endpoint.Answer(UNFIT, "cannot be brought"));
     }
   }
 
@@ -232,10 +258,13 @@ final class Courier {
       return;
     }
     warn(answer);
-    boolean isOfOneEvent = answer.status() == 400 || answer.status() == 413;
+    boolean isOfOneEvent = answer.status() == UNFIT || answer.status() == 413;
     if (isOfOneEvent && request.size() > 1) {
       // one of them is to blame, the others are not
       request.forEach(one -> held.addFirst(List.of(one)));
+      if (isStopping || isResting) {
+        putBack();
+      }
       return;
     }
     for (Held one : request) {

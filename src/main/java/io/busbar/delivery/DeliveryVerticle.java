@@ -136,8 +136,10 @@ public final class DeliveryVerticle extends VerticleBase {
     if (message.body() instanceof Bus.Subscriptions now) {
       subscriptions(now);
     } else if (message.body() instanceof Bus.Members now) {
-      members = now.nodes();
-      arrange();
+      if (!now.nodes().equals(members)) {
+        members = now.nodes();
+        arrange();
+      }
     } else if (message.body() instanceof Bus.Introduce introduce) {
       introduce(introduce.subscription())
           .onSuccess(why -> message.reply(new Bus.Introduced(why.orElse(null)), Bus.local()));

@@ -3,6 +3,7 @@ package io.busbar.delivery;
 import io.netty.util.NetUtil;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -76,7 +77,7 @@ final class Guard {
   private static boolean isMetadata(InetAddress to) {
     for (String one : METADATA) {
       byte[] bytes = NetUtil.createByteArrayFromIpAddressString(one);
-      if (java.util.Arrays.equals(bytes, to.getAddress())) {
+      if (Arrays.equals(bytes, to.getAddress())) {
         return true;
       }
     }

@@ -29,7 +29,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * all replicas in sync have it.
  */
 final class KafkaEndpoint implements Endpoint {
-  private static final int REQUESTS = 4;
+  /** One after the other, so that events of one key stay in order. */
+  private static final int REQUESTS = 1;
+
   private static final int EVENTS = 500;
   private static final int BYTES = 512 * 1_024;
   private static final int TOO_LARGE = 413;

@@ -1,5 +1,6 @@
 package io.busbar.policy;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -91,12 +92,12 @@ public record Network(boolean isPublic, List<Range> allowed) {
     public boolean equals(Object other) {
       return other instanceof Range range
           && range.prefix == prefix
-          && java.util.Arrays.equals(range.address, address);
+          && Arrays.equals(range.address, address);
     }
 
     @Override
     public int hashCode() {
-      return java.util.Arrays.hashCode(address) * 31 + prefix;
+      return Arrays.hashCode(address) * 31 + prefix;
     }
   }
 }
