@@ -12,6 +12,7 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
+import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Bounds.Overflow;
 import io.busbar.shard.Command;
@@ -59,12 +60,18 @@ class LifeCycleIT {
         - {name: watcher}
       clientGroups:
         - {name: trucks, query: attributes.type = "truck"}
+        - {name: watchers, query: authenticationName = "watcher"}
       topicSpaces:
         - {name: all, topicTemplates: ["trucks/#"]}
         - {name: other, topicTemplates: ["other/#"]}
+        - {name: clients, topicTemplates: ["$SYS/clients/#"]}
+        - {name: everything, topicTemplates: ["#"]}
       permissionBindings:
         - {name: publish-all, clientGroupName: $all, topicSpaceName: all, permission: Publisher}
         - {name: hear-all, clientGroupName: $all, topicSpaceName: all, permission: Subscriber}
+        - {name: hear-clients, clientGroupName: watchers, topicSpaceName: clients, permission: Subscriber}
+        - {name: tell-clients, clientGroupName: watchers, topicSpaceName: clients, permission: Publisher}
+        - {name: hear-everything, clientGroupName: watchers, topicSpaceName: everything, permission: Subscriber}
         - {name: hear-other, clientGroupName: $all, topicSpaceName: other, permission: Subscriber}
       lifeCycleTopic: clients
       routeTopic: messages
@@ -458,6 +465,68 @@ class LifeCycleIT {
                 .put("namespaceName", "plant")
                 .put("clientName", "new-one")
                 .put("clientAuthenticationName", "new-one"));
+  }
+
+  // --- over MQTT ---
+
+  private static RawClient watcher(String... filters) throws Exception {
+    RawClient client = NODE.adopt(open("watcher"));
+    assertThat(TestPki.connect(client, "watcher", "eyes").code()).isZero();
+    for (String filter : filters) {
+      assertThat(client.subscribe(filter, 1)).as(filter).isEqualTo(1);
+    }
+    return client;
+  }
+
+  /** The next message of another client than the watcher itself. */
+  private static Publish heard(RawClient watcher) throws IOException {
+    Publish message = watcher.readPublish();
+    while (message.topic().contains("/watcher")) {
+      message = watcher.readPublish();
+    }
+    return message;
+  }
+
+  @Test
+  void whoHasTheRightHearsOfClientsOverMqtt() throws Exception {
+    RawClient watcher = watcher("$SYS/clients/#");
+    RawClient client = connected("a/b+c");
+    Publish came = heard(watcher);
+    assertThat(came.topic()).isEqualTo("$SYS/clients/Truck One/sessions/a%2Fb%2Bc");
+    assertThat(came.qos()).isZero();
+    assertThat(came.contentType()).isEqualTo("application/cloudevents+json; charset=utf-8");
+    JsonObject event = new JsonObject(RawClient.payload(came));
+    assertThat(event.getString("type")).isEqualTo(PREFIX + "SessionConnected");
+    assertThat(event).isEqualTo(told("clients/all", 2).get(1));
+    client.send("e000");
+    client.expectClose();
+    JsonObject went = new JsonObject(RawClient.payload(heard(watcher)));
+    assertThat(went.getJsonObject("data").getString("disconnectionReason"))
+        .isEqualTo("ClientInitiatedDisconnect");
+    write(NAMESPACE.replace("  - {name: watcher}\n", "  - {name: watcher}\n  - {name: new-one}\n"));
+    Publish made = heard(watcher);
+    assertThat(made.topic()).isEqualTo("$SYS/clients/new-one");
+    assertThat(RawClient.payload(made)).contains(PREFIX + "CreatedOrUpdated");
+    write(NAMESPACE);
+    assertThat(RawClient.payload(heard(watcher))).contains(PREFIX + "Deleted");
+    // it is none of the messages that become events
+    assertThat(take("messages/of-hull")).isEmpty();
+  }
+
+  @Test
+  void whoHasNotTheRightHearsNothingOfThem() throws Exception {
+    RawClient truck = connected("curious");
+    assertThat(truck.subscribe("$SYS/clients/#", 1)).isEqualTo(0x87);
+    assertThat(truck.subscribe("$SYS/#", 1)).isEqualTo(0x87);
+    RawClient watcher = watcher("#");
+    assertThat(watcher.subscribe("$SYS/#", 1)).isEqualTo(0x87);
+    assertThat(watcher.subscribe("$share/g/$SYS/clients/+/sessions/+", 1)).isEqualTo(1);
+    watcher.unsubscribe(List.of("$share/g/$SYS/clients/+/sessions/+"));
+    connected("unheard").close();
+    assertThat(truck.publishAcked("trucks/x", "last").isError()).isFalse();
+    assertThat(RawClient.payload(watcher.readPublish())).isEqualTo("last");
+    // nobody may make them up, whatever a binding says
+    assertThat(watcher.publishAcked("$SYS/clients/x", "x")).isEqualTo(ReasonCode.NOT_AUTHORIZED);
   }
 
   // --- what is added to messages ---

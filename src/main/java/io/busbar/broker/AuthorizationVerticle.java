@@ -1,6 +1,8 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.config.ClientEvents;
+import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
@@ -14,6 +16,7 @@ import io.busbar.policy.TokenIssuer;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Owned;
+import io.busbar.shard.StoredResource;
 import io.busbar.shard.StoredSubscription;
 import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
@@ -151,10 +154,14 @@ public final class AuthorizationVerticle extends VerticleBase {
     boolean isFirst = affected.isEmpty();
     boolean isOfEvents = false;
     for (Effect.Changed one : changed.changes()) {
+      StoredResource before = registry.stored(one);
       Optional<Affected> change = registry.apply(one);
       isOfEvents |= one.kind() >= Resource.Kind.NAMESPACE.code();
       boolean isJudged = !broker.settings.accessForAll();
       change.filter(of -> isJudged && !of.isNobody()).ifPresent(affected::add);
+      if (isLoaded && one.kind() == Resource.Kind.CLIENT.code()) {
+        tell(before, one);
+      }
       if (isLoaded && change.isPresent()) {
         limitedLog.info(
             "resource {}: kind={} name={} owner={}",
@@ -172,6 +179,20 @@ public final class AuthorizationVerticle extends VerticleBase {
     }
     if (isFirst && !affected.isEmpty()) {
       vertx.setTimer(GATHER, t -> rejudge());
+    }
+  }
+
+  /** Tells the connections of this node of a client that was changed; each node tells its own. */
+  private void tell(StoredResource before, Effect.Changed changed) {
+    StoredResource of = changed.resource() == null ? before : changed.resource();
+    if (!broker.lifeCycle.isTold() || of == null) {
+      return;
+    }
+    byte[] packet =
+        EventQueues.message(
+            ClientEvents.event(broker.lifeCycle.namespace(), of, changed.resource()));
+    for (int loop = 0; loop < broker.loops; loop++) {
+      vertx.eventBus().send(Bus.loop(loop), new Bus.Handover(packet, List.of()), Bus.local());
     }
   }
 

@@ -35,7 +35,7 @@ public final class Broker {
   volatile EventRoute eventRoute;
 
   /** Who is told which clients come and go; written by the authorization verticle. */
-  volatile Bus.LifeCycle lifeCycle = new Bus.LifeCycle("", EventMatcher.NOBODY);
+  volatile Bus.LifeCycle lifeCycle = new Bus.LifeCycle("", EventMatcher.NOBODY, false);
 
   /** From where clients may come; written by the authorization verticle. */
   volatile Network network = Network.OPEN;

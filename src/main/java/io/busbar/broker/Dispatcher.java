@@ -34,6 +34,9 @@ final class Dispatcher {
 
   private static final List<Command.Pick> NO_PICKS = List.of();
 
+  /** Where comes from what the server tells of itself. */
+  private static final Origin SERVER = Origin.of(new Bus.Publisher("", "", 0), 0);
+
   private final Loop loop;
   private final Broker broker;
   private final FanOut fanOut;
@@ -103,7 +106,8 @@ final class Dispatcher {
       }
     }
     EventRoute events = broker.eventRoute;
-    if (events != null) {
+    // what the server tells of itself is none of its messages
+    if (events != null && topic.name[0] != '$') {
       enqueue(message, origin, events, ack);
     }
     loop.schedule();
@@ -532,6 +536,19 @@ final class Dispatcher {
       loop.counters.lost(Loss.NO_SUBSCRIBER, 1);
     }
     dispatch(handedOver, topic, route, new Origin(publisher, MqttVersion.V5, null, 0, 0), ack);
+  }
+
+  /** Tells all who have subscribed, at any node, what the server has to tell. */
+  void tell(byte[] packet) {
+    try {
+      Topic topic = parse(packet, 0, packet.length);
+      Route route = route(topic);
+      if (!route.isEmpty()) {
+        dispatch(handedOver, topic, route, SERVER, null);
+      }
+    } catch (MqttException e) {
+      refused(e);
+    }
   }
 
   /** The topic of a will's packet. */

@@ -512,7 +512,7 @@ final class Protocol {
   /** Tells who wants to know that the client has come, or why it has gone. */
   private void tell(Disconnection why) {
     Bus.LifeCycle to = broker.lifeCycle;
-    if (to.told().subscriptions().isEmpty()) {
+    if (!to.isTold()) {
       return;
     }
     boolean isRegistered =
@@ -529,6 +529,8 @@ final class Protocol {
                 sequence),
             why);
     EventQueues.enqueue(to.told(), event).ifPresent(loop.outbox::addUnlessFull);
+    // later: this may be in the middle of another message
+    loop.execute(() -> loop.dispatcher.tell(EventQueues.message(event)));
   }
 
   /** Ends the connection; an MQTT 5 client is told why. */

@@ -133,14 +133,11 @@ final class Registry {
 
   /** Who is told which clients come and go; nobody if nobody is. */
   Bus.LifeCycle lifeCycle() {
+    Optional<String> topic = policy.settings().events().lifeCycleTopic();
     return new Bus.LifeCycle(
         policy.settings().name(),
-        policy
-            .settings()
-            .events()
-            .lifeCycleTopic()
-            .map(id -> of(Kind.TOPIC.id(id)))
-            .orElse(EventMatcher.NOBODY));
+        topic.map(id -> of(Kind.TOPIC.id(id))).orElse(EventMatcher.NOBODY),
+        topic.isPresent());
   }
 
   /** The subscriptions of a topic. */
@@ -183,6 +180,16 @@ final class Registry {
       }
     }
     LOG.info("namespace {}: {}", policy.settings().name(), String.join(" ", counts));
+  }
+
+  /** What a change changes, or null if it is new, or of a kind that is not known. */
+  StoredResource stored(Effect.Changed changed) {
+    for (Kind kind : Kind.values()) {
+      if (kind.code() == changed.kind()) {
+        return resources.get(kind).get(changed.name());
+      }
+    }
+    return null;
   }
 
   /** Takes a change that the store has told; empty for what this version does not know. */

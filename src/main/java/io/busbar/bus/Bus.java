@@ -273,8 +273,13 @@ public final class Bus {
   /** Asks for whom to tell of clients that are registered, changed or deleted. */
   public record FindLifeCycle() implements Local {}
 
-  /** Them; nobody if the namespace tells nobody. */
-  public record LifeCycle(String namespace, EventMatcher told) implements Local {}
+  /**
+   * Them; nobody if the namespace tells nobody.
+   *
+   * @param isTold whether the namespace has life-cycle events at all: then they are told over MQTT
+   *     as well
+   */
+  public record LifeCycle(String namespace, EventMatcher told, boolean isTold) implements Local {}
 
   /** Clients may come from other addresses than before. */
   public record NetworkChanged() implements Local {}

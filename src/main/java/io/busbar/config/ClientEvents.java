@@ -4,10 +4,10 @@ import io.busbar.event.LifeCycleEvent;
 import io.busbar.policy.Attribute;
 import io.busbar.policy.Client;
 import io.busbar.policy.EventMatcher;
+import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.StoredResource;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -29,7 +29,7 @@ public final class ClientEvents {
   }
 
   /**
-   * What tells of a client that is put into the store, in the same entry.
+   * What tells of a client that is put into the store.
    *
    * @param before what it is there now, or null if it is new
    */
@@ -38,6 +38,38 @@ public final class ClientEvents {
       return List.of();
     }
     Instant now = Instant.now();
+    Instant created = before == null ? now : Instant.ofEpochMilli(before.created());
+    return tell(put(namespace, client, created, now));
+  }
+
+  /** What tells of a client that is deleted. */
+  public List<Command> deleted(Client client) {
+    return told.subscriptions().isEmpty() ? List.of() : tell(deleted(namespace, client));
+  }
+
+  private List<Command> tell(LifeCycleEvent event) {
+    return EventQueues.enqueue(told, event).map(List::<Command>of).orElse(List.of());
+  }
+
+  /**
+   * The event of a change that the store has told.
+   *
+   * @param client what the client is, or was
+   * @param now what it is, or null if it is deleted
+   */
+  public static LifeCycleEvent event(String namespace, StoredResource client, StoredResource now) {
+    Client of = (Client) ResourceForm.decode(Kind.CLIENT, client.value()).resource();
+    return now == null
+        ? deleted(namespace, of)
+        : put(
+            namespace,
+            of,
+            Instant.ofEpochMilli(now.created()),
+            Instant.ofEpochMilli(now.modified()));
+  }
+
+  private static LifeCycleEvent put(
+      String namespace, Client client, Instant created, Instant modified) {
     Map<String, Object> attributes = new TreeMap<>();
     client
         .attributes()
@@ -48,34 +80,23 @@ public final class ClientEvents {
                     value instanceof Attribute.Whole whole
                         ? (Object) whole.value()
                         : value instanceof Attribute.Text text ? text.value() : value.texts()));
-    return tell(
-        LifeCycleEvent.client(
-            namespace,
-            UUID.randomUUID().toString(),
-            now,
-            client.name(),
-            client.authenticationName(),
-            client.enabled(),
-            attributes,
-            before == null ? now : Instant.ofEpochMilli(before.created())));
+    return LifeCycleEvent.client(
+        namespace,
+        UUID.randomUUID().toString(),
+        modified,
+        client.name(),
+        client.authenticationName(),
+        client.enabled(),
+        attributes,
+        created);
   }
 
-  /** What tells of a client that is deleted. */
-  public List<Command> deleted(Client client) {
-    return told.subscriptions().isEmpty()
-        ? List.of()
-        : tell(
-            LifeCycleEvent.deleted(
-                namespace,
-                UUID.randomUUID().toString(),
-                Instant.now(),
-                client.name(),
-                client.authenticationName()));
-  }
-
-  private List<Command> tell(LifeCycleEvent event) {
-    List<Command> commands = new ArrayList<>();
-    EventQueues.enqueue(told, event).ifPresent(commands::add);
-    return commands;
+  private static LifeCycleEvent deleted(String namespace, Client client) {
+    return LifeCycleEvent.deleted(
+        namespace,
+        UUID.randomUUID().toString(),
+        Instant.now(),
+        client.name(),
+        client.authenticationName());
   }
 }

@@ -1,12 +1,20 @@
 package io.busbar.config;
 
+import io.busbar.event.CloudEvent;
 import io.busbar.event.LifeCycleEvent;
+import io.busbar.mqtt.Encoder;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Property;
+import io.busbar.mqtt.PropertyWriter;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.shard.Command;
 import io.busbar.shard.QueueRules;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -83,6 +91,17 @@ public final class EventQueues {
         ? Optional.empty()
         : Optional.of(
             new Command.Enqueue(false, List.of(new Command.Incoming(queues, event.json()))));
+  }
+
+  /** The MQTT message that tells of a client: a PUBLISH of MQTT 5 at QoS 0. */
+  public static byte[] message(LifeCycleEvent event) {
+    ByteBuf out = Unpooled.buffer();
+    PropertyWriter properties =
+        new PropertyWriter()
+            .number(Property.PAYLOAD_FORMAT_INDICATOR, 1)
+            .string(Property.CONTENT_TYPE, CloudEvent.CONTENT_TYPE);
+    Encoder.publish(out, MqttVersion.V5, event.topic(), 0, 0, event.json(), properties);
+    return ByteBufUtil.getBytes(out);
   }
 
   /** What takes a subscription's queues away, with what is in them. */

@@ -107,7 +107,7 @@ final class KafkaEndpoint implements Endpoint {
     AtomicInteger left = new AtomicInteger(events.size());
     AtomicReference<Exception> failure = new AtomicReference<>();
     List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-    events.forEach(event -> records.add(record(event.json())));
+    events.forEach(event -> records.add(record(to, event.json())));
     vertx
         .executeBlocking(
             () -> {
@@ -151,7 +151,8 @@ final class KafkaEndpoint implements Endpoint {
     return new Answer(0, e.getClass().getSimpleName() + ": " + e.getMessage() + why);
   }
 
-  private ProducerRecord<byte[], byte[]> record(byte[] json) {
+  /** An event as a record of a topic. */
+  static ProducerRecord<byte[], byte[]> record(Kafka to, byte[] json) {
     JsonObject event = new JsonObject(Buffer.buffer(json));
     // what belongs together stays in order
     String key = event.getString("partitionkey", event.getString("subject"));

@@ -11,6 +11,8 @@ import java.util.Map;
  *
  * @param id unique
  * @param subject the session's or the client's place in the namespace
+ * @param topic the MQTT topic on which it is told: {@code $SYS/} and the subject, the names in it
+ *     percent-encoded where they have signs that mean something in topics
  * @param data texts, whole numbers, lists and maps
  */
 public record LifeCycleEvent(
@@ -18,8 +20,10 @@ public record LifeCycleEvent(
     String id,
     String type,
     String subject,
+    String topic,
     Instant time,
     Map<String, Object> data) {
+  private static final String SYSTEM = "$SYS/clients/";
   private static final String TYPE = "Microsoft.EventGrid.MQTTClient";
 
   /** Why a client has gone, in the words of Event Grid. */
@@ -86,6 +90,7 @@ public record LifeCycleEvent(
         id,
         TYPE + (why == null ? "SessionConnected" : "SessionDisconnected"),
         "clients/" + session.authenticationName + "/sessions/" + session.name,
+        SYSTEM + level(session.authenticationName) + "/sessions/" + level(session.name),
         time,
         data);
   }
@@ -111,7 +116,13 @@ public record LifeCycleEvent(
     data.put("updatedOn", time.toString());
     data.put("attributes", attributes);
     return new LifeCycleEvent(
-        namespace, id, TYPE + "CreatedOrUpdated", "clients/" + clientName, time, data);
+        namespace,
+        id,
+        TYPE + "CreatedOrUpdated",
+        "clients/" + clientName,
+        SYSTEM + level(clientName),
+        time,
+        data);
   }
 
   /** A client is not registered any more. */
@@ -122,6 +133,7 @@ public record LifeCycleEvent(
         id,
         TYPE + "Deleted",
         "clients/" + clientName,
+        SYSTEM + level(clientName),
         time,
         of(namespace, clientName, authenticationName));
   }
@@ -133,6 +145,19 @@ public record LifeCycleEvent(
     data.put("clientName", clientName);
     data.put("clientAuthenticationName", authenticationName);
     return data;
+  }
+
+  private static String level(String name) {
+    StringBuilder level = new StringBuilder();
+    for (int i = 0; i < name.length(); i++) {
+      char c = name.charAt(i);
+      if ("%/+#".indexOf(c) >= 0 || c < ' ') {
+        level.append("%%%02X".formatted((int) c));
+      } else {
+        level.append(c);
+      }
+    }
+    return level.toString();
   }
 
   /** Its attributes and its data, as filters look at them. */

@@ -78,7 +78,8 @@ final class Filters {
    * </pre>
    */
   static boolean covers(byte[] wide, byte[] narrow) {
-    if (narrow.length == 0 || narrow[0] == '$') {
+    boolean isReserved = narrow.length > 0 && narrow[0] == '$';
+    if (narrow.length == 0 || (isReserved && (wide.length == 0 || wide[0] != '$'))) {
       return false;
     }
     int w = 0;

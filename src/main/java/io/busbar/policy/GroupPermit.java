@@ -111,7 +111,8 @@ final class GroupPermit implements Permit {
     String who =
         "client " + Text.quote(client.authenticationName()) + " (groups: " + groups() + ")";
     String object = verb.substring(verb.indexOf(' ') + 1) + " " + Text.quote(wanted);
-    if (wanted.startsWith("$")) {
+    boolean isOffered = wanted.startsWith("$SYS/") && permission.equals("Subscriber");
+    if (wanted.startsWith("$") && !isOffered) {
       return Text.line(object + " begins with '$', which is reserved; " + who);
     }
     List<Granted> all = granted(right);

@@ -57,6 +57,10 @@ final class TopicTemplate {
 
   private final String text;
   private final List<Piece> pieces;
+
+  /** What the server tells of itself: may be subscribed to, and never published. */
+  private static final String SYSTEM = "$SYS/";
+
   private final Optional<byte[]> constant;
 
   private TopicTemplate(String text, List<Piece> pieces) {
@@ -76,8 +80,9 @@ final class TopicTemplate {
       throw new Malformed(
           Text.quote(text) + " (allowed: at most 4096 characters of UTF-8 without U+0000)");
     }
-    if (text.startsWith("$") && !text.startsWith("${")) {
-      throw new Malformed(Text.quote(text) + " begins with '$' (such topics are reserved)");
+    if (text.startsWith("$") && !text.startsWith("${") && !text.startsWith(SYSTEM)) {
+      throw new Malformed(
+          Text.quote(text) + " begins with '$' (such topics are reserved; allowed: $SYS/…)");
     }
     List<Piece> pieces = new ArrayList<>();
     String[] levels = text.split("/", -1);
@@ -218,7 +223,8 @@ final class TopicTemplate {
     }
     List<byte[]> filters = new ArrayList<>(made.size());
     for (String filter : made) {
-      if (!filter.startsWith("$")) {
+      // no value of a client leads there
+      if (!filter.startsWith("$") || text.startsWith(SYSTEM)) {
         filters.add(filter.getBytes(UTF_8));
       }
     }

@@ -186,7 +186,7 @@ class NamespaceFileTest {
         "[gps, lte]| [gps, 5]| :6: clients[0].attributes.caps[1]: 5 (allowed: a text, put it in quotes)",
         "name: vehicles| name: $all| :14: clientGroups[0].name: '$all' (allowed: 3 to 50",
         "= 'vehicle'| = and| :15: clientGroups[0].query: column 19: found 'and' (expected a literal)",
-        "\"vehicles/+/command/#\"| \"$SYS/#\"| :20: topicSpaces[0].topicTemplates[1]: '$SYS/#' begins with '$'",
+        "\"vehicles/+/command/#\"| \"$SYX/#\"| :20: topicSpaces[0].topicTemplates[1]: '$SYX/#' begins with '$'",
         "clientGroupName: vehicles| clientGroupName: nobody| :22: permissionBindings[0].clientGroupName: 'nobody' does not exist (allowed: $all or a name under clientGroups)",
         "topicSpaceName: vehicles\\n| topicSpaceName: nowhere\\n| :25: permissionBindings[1].topicSpaceName: 'nowhere' does not exist",
         "permission: Subscriber| permission: Reader| :26: permissionBindings[1].permission: \"Reader\" (allowed: Publisher, Subscriber)",

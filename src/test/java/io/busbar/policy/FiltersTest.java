@@ -125,6 +125,13 @@ class FiltersTest {
     "+/+/#, #, false",
     "a/+/#, a/#, false",
     "+/b, $SYS/b, false",
+    "+/#, $SYS/b, false",
+    "$SYS/#, $SYS/b, true",
+    "$SYS/#, $SYS/#, true",
+    "$SYS/+, $SYS/#, false",
+    "$SYS/a, $SYS/b, false",
+    "$SYS/#, #, false",
+    "$SYS/#, +/b, false",
     "a/#, a/, true",
     "+, /, false",
   })

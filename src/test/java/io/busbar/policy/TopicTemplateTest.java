@@ -56,7 +56,8 @@ class TopicTemplateTest {
   @ValueSource(
       strings = {
         "",
-        "$SYS/#",
+        "$SYX/#",
+        "$SYS",
         "$share/g/a",
         "$",
         "a/#/b",
