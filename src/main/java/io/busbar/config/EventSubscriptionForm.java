@@ -1,6 +1,7 @@
 package io.busbar.config;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.busbar.policy.DeadLetterDestination;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventDelivery.DeliveryAttribute;
 import io.busbar.policy.EventFilter;
@@ -79,7 +80,8 @@ final class EventSubscriptionForm {
     EventDelivery delivery = isPush ? destination(mode) : queue(mode);
     int deliveries = mode.whole("maxDeliveryCount", 1, Integer.MAX_VALUE, DELIVERIES);
     Optional<Duration> ttl = text(mode, "eventTimeToLive").map(text -> duration(mode, text));
-    Optional<String> letters = part(mode, DEAD_LETTERS).map(EventSubscriptionForm::deadLetters);
+    Optional<DeadLetterDestination> letters =
+        part(mode, DEAD_LETTERS).map(EventSubscriptionForm::deadLetters);
     Section filters = part(section, "filtersConfiguration").orElseGet(section::nothing);
     filters.only("includedEventTypes", "filters");
     List<String> types =
@@ -191,18 +193,25 @@ final class EventSubscriptionForm {
     return section.made(() -> new EventDelivery.Kafka(id, isBinary));
   }
 
-  private static String deadLetters(Section section) {
+  private static DeadLetterDestination deadLetters(Section section) {
     section.only("identity", "deadLetterDestination");
     Section destination =
         section
             .section("deadLetterDestination")
             .orElseThrow(() -> section.missing("deadLetterDestination"));
     destination.only("endpointType", "properties");
-    destination.choice("endpointType", Map.of("StorageBlob", true), true);
+    boolean isTopic =
+        destination.choice(
+            "endpointType", Choices.of("StorageBlob", false, "NamespaceTopic", true), false);
     Section properties =
         destination.section("properties").orElseThrow(() -> destination.missing("properties"));
     properties.only("resourceId", "blobContainerName");
-    return properties.requiredText("blobContainerName");
+    String id = properties.requiredText(isTopic ? "resourceId" : "blobContainerName");
+    return properties.made(
+        () ->
+            new DeadLetterDestination(
+                isTopic ? DeadLetterDestination.Kind.TOPIC : DeadLetterDestination.Kind.CONTAINER,
+                isTopic ? id.substring(id.lastIndexOf('/') + 1) : id));
   }
 
   private static Instant instant(Section section, String text) {
@@ -263,9 +272,11 @@ final class EventSubscriptionForm {
     if (it.deadLetters().isPresent()) {
       out.writeObjectFieldStart(DEAD_LETTERS);
       out.writeObjectFieldStart("deadLetterDestination");
-      out.writeStringField("endpointType", "StorageBlob");
+      DeadLetterDestination letters = it.deadLetters().get();
+      boolean isTopic = letters.kind() == DeadLetterDestination.Kind.TOPIC;
+      out.writeStringField("endpointType", isTopic ? "NamespaceTopic" : "StorageBlob");
       out.writeObjectFieldStart("properties");
-      out.writeStringField("blobContainerName", it.deadLetters().get());
+      out.writeStringField(isTopic ? "resourceId" : "blobContainerName", letters.name());
       out.writeEndObject();
       out.writeEndObject();
       out.writeEndObject();

@@ -6,6 +6,7 @@ import io.busbar.config.Limit;
 import io.busbar.config.Settings;
 import io.busbar.config.TokenFile;
 import io.busbar.event.RetrySchedule;
+import io.busbar.policy.DeadLetterDestination;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventSubscription;
 import io.busbar.policy.Resource.Kind;
@@ -173,12 +174,10 @@ public final class DeliveryVerticle extends VerticleBase {
         }
         one.deadLetters()
             .ifPresent(
-                container ->
+                to ->
                     wanted.put(
                         EventQueues.deadLetters(one.id()),
-                        new Letters(
-                            String.join("/", container, namespace, one.name()),
-                            one.delivery().isPush())));
+                        new Letters(to, namespace, one.name(), one.delivery().isPush())));
       }
     }
     for (String queue : List.copyOf(running.keySet())) {
@@ -195,8 +194,9 @@ public final class DeliveryVerticle extends VerticleBase {
         });
   }
 
-  /** Where dead letters go. */
-  private record Letters(String folder, boolean isPush) {}
+  /** Where dead letters of a subscription go. */
+  private record Letters(
+      DeadLetterDestination to, String namespace, String subscription, boolean isPush) {}
 
   /** Of all nodes, each queue has one that comes first. */
   private boolean isOurs(String queue) {
@@ -219,7 +219,7 @@ public final class DeliveryVerticle extends VerticleBase {
   }
 
   private Courier courier(String queue, Endpoint endpoint) {
-    boolean isLetters = endpoint instanceof DeadLetters;
+    boolean isLetters = endpoint instanceof DeadLetters || endpoint instanceof TopicEndpoint;
     String name = isLetters ? queue.substring(0, queue.length() - 1) : queue;
     LongAdder delivered =
         telemetry.adder(isLetters ? Meter.EVENTS_DEAD_LETTERED : Meter.EVENTS_DELIVERED, name);
@@ -255,9 +255,14 @@ public final class DeliveryVerticle extends VerticleBase {
               });
     }
     Letters letters = (Letters) from;
+    if (letters.to.kind() == DeadLetterDestination.Kind.TOPIC) {
+      return Optional.of(
+          new TopicEndpoint(vertx.eventBus(), letters.to.name(), letters.subscription));
+    }
+    String folder = String.join("/", letters.to.name(), letters.namespace, letters.subscription);
     return settings
         .deadLetters()
-        .map(place -> new DeadLetters(vertx, place, letters.folder, letters.isPush, http));
+        .map(place -> new DeadLetters(vertx, place, folder, letters.isPush, http));
   }
 
   private WebhookEndpoint webhook(EventDelivery.Webhook webhook) {
@@ -269,7 +274,12 @@ public final class DeliveryVerticle extends VerticleBase {
   /** Whether a subscription can be served, and its receiver wants that; why not, or empty. */
   private Future<Optional<String>> introduce(EventSubscription subscription) {
     Optional<URI> letters = settings.deadLetters();
-    if (subscription.deadLetters().isPresent() && letters.isEmpty()) {
+    boolean isForContainer =
+        subscription
+            .deadLetters()
+            .filter(to -> to.kind() == DeadLetterDestination.Kind.CONTAINER)
+            .isPresent();
+    if (isForContainer && letters.isEmpty()) {
       return Future.succeededFuture(
           Optional.of("the nodes have no place for dead letters (eventDelivery.deadLetters)"));
     }

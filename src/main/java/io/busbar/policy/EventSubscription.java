@@ -5,7 +5,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /**
  * Whose events of a topic are kept in a queue, until somebody has them
@@ -16,7 +15,7 @@ import java.util.regex.Pattern;
  * @param maxDeliveryCount how often an event is given out: 1 to 10
  * @param eventTimeToLive how long an event is kept, a minute or more, or none for as long as the
  *     topic keeps events
- * @param deadLetters the container for events that nobody took, or none if they are dropped
+ * @param deadLetters where events go that nobody took, or none if they are dropped
  * @param includedEventTypes types of events that are wanted; none given means all
  * @param filters all of which an event must pass
  * @param expiration when the subscription ends, if it does
@@ -26,7 +25,7 @@ public record EventSubscription(
     EventDelivery delivery,
     int maxDeliveryCount,
     Optional<Duration> eventTimeToLive,
-    Optional<String> deadLetters,
+    Optional<DeadLetterDestination> deadLetters,
     List<String> includedEventTypes,
     List<EventFilter> filters,
     Optional<Instant> expiration)
@@ -35,9 +34,6 @@ public record EventSubscription(
   public static final int MAX_FILTERS = 25;
 
   private static final int MAX_DELIVERIES = 10;
-
-  /** Names of containers of a storage account. */
-  private static final Pattern CONTAINER = Pattern.compile("[a-z0-9](?:-?[a-z0-9]){2,62}");
 
   /**
    * Judges and copies the values.
@@ -61,11 +57,15 @@ public record EventSubscription(
         throw new PolicyException(mode + ".eventTimeToLive", ttl + " (allowed: PT1M to P7D)");
       }
     }
-    if (deadLetters.isPresent() && !CONTAINER.matcher(deadLetters.get()).matches()) {
+    boolean isItsOwn =
+        deadLetters
+            .filter(to -> to.kind() == DeadLetterDestination.Kind.TOPIC)
+            .filter(to -> to.name().equalsIgnoreCase(name.substring(0, Math.max(0, slash))))
+            .isPresent();
+    if (isItsOwn) {
       throw new PolicyException(
           mode + ".deadLetterDestinationWithResourceIdentity",
-          Text.quote(deadLetters.get())
-              + " is no container (allowed: 3 to 63 of a-z 0-9 -, as in dead-letters)");
+          "is the subscription's own topic (allowed: another one)");
     }
     includedEventTypes = List.copyOf(includedEventTypes);
     filters = List.copyOf(filters);

@@ -53,6 +53,6 @@ class InsecureEventsIT {
         Files.createFile(home.resolve("nobody.pem")),
         "events.mjs",
         List.of("@azure/eventgrid-namespaces@1", "@azure/core-auth@1"),
-        List.of(url(), "any-key", "orders", "all"));
+        List.of(url(), "any", "orders", "all"));
   }
 }

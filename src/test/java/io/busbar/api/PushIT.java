@@ -10,6 +10,7 @@ import io.busbar.config.Durability;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.busbar.testing.ApiClient;
 import io.busbar.testing.Await;
@@ -266,6 +267,63 @@ class PushIT {
       assertThat(Files.readString(letters.get(0)))
           .contains("\"id\":\"lost\"", "\"deliveryattempts\":1", "status 500");
     }
+  }
+
+  @Test
+  void whatNobodyTakesMayGoToAnotherTopicOnce() throws Exception {
+    String other = "/namespaces/plant/topics/letters";
+    api.put(other, new JsonObject());
+    JsonObject rejecting = push(url());
+    JsonObject destination =
+        new JsonObject()
+            .put(
+                "deadLetterDestination",
+                new JsonObject()
+                    .put("endpointType", "NamespaceTopic")
+                    .put("properties", new JsonObject().put("resourceId", "/x/topics/letters")));
+    rejecting
+        .getJsonObject("deliveryConfiguration")
+        .getJsonObject("push")
+        .put("deadLetterDestinationWithResourceIdentity", destination);
+    api.put(SUBSCRIPTION, rejecting);
+    // back to the first one: but nothing goes round
+    JsonObject back = rejecting.copy();
+    back.getJsonObject("deliveryConfiguration")
+        .getJsonObject("push")
+        .getJsonObject("deadLetterDestinationWithResourceIdentity")
+        .getJsonObject("deadLetterDestination")
+        .getJsonObject("properties")
+        .put("resourceId", "orders");
+    api.put(other + "/eventSubscriptions/back", back);
+    HttpResponse<Buffer> own =
+        api.ask(HttpMethod.PUT, SUBSCRIPTION, new JsonObject().put("properties", back));
+    assertThat(own.statusCode()).isEqualTo(400);
+    assertThat(own.bodyAsString()).contains("allowed: another one");
+    api.put(
+        other + "/eventSubscriptions/seen",
+        new JsonObject()
+            .put("deliveryConfiguration", new JsonObject().put("deliveryMode", "Queue")));
+    status = 400;
+    long lost = node.telemetry().lost(Loss.EVENT_REJECTED);
+    publish("gone");
+    HttpResponse<Buffer> received =
+        await(
+            api.request(
+                    HttpMethod.POST,
+                    "/topics/letters/eventsubscriptions/seen:receive?api-version=2024-06-01",
+                    ApiClient.OWNER)
+                .send());
+    JsonObject event =
+        received.bodyAsJsonObject().getJsonArray("value").getJsonObject(0).getJsonObject("event");
+    assertThat(event.getString("id")).isEqualTo("gone");
+    assertThat(event.getString("deadletterreason")).isEqualTo("rejected");
+    assertThat(event.getInteger("deadletterattempts")).isEqualTo(1);
+    assertThat(event.getString("deadlettersource")).isEqualTo("orders/hook");
+    Await.until(
+        "the second time it is dropped",
+        () -> node.telemetry().lost(Loss.EVENT_REJECTED) == lost + 1,
+        () -> node.telemetry().lost(Loss.EVENT_REJECTED));
+    api.ask(HttpMethod.DELETE, other, null);
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.policy.DeadLetterDestination;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventDelivery.DeliveryAttribute;
 import io.busbar.policy.EventSubscription;
@@ -185,7 +186,10 @@ class DeliveryIT {
   }
 
   private static EventSubscription subscription(
-      String name, EventDelivery delivery, int attempts, Optional<String> deadLetters) {
+      String name,
+      EventDelivery delivery,
+      int attempts,
+      Optional<DeadLetterDestination> deadLetters) {
     return new EventSubscription(
         "orders/" + name,
         delivery,
@@ -762,7 +766,11 @@ class DeliveryIT {
   // --- dead letters ---
 
   private EventSubscription lettered(EventDelivery delivery, int attempts) {
-    return subscription("all", delivery, attempts, Optional.of("letters"));
+    return subscription(
+        "all",
+        delivery,
+        attempts,
+        Optional.of(new DeadLetterDestination(DeadLetterDestination.Kind.CONTAINER, "letters")));
   }
 
   @Test

@@ -25,7 +25,7 @@ final class SlowTemplate {
     return text.length() <= 4_096
         && SlowTopics.isFilter(text)
         && text.codePoints().noneMatch(c -> c == 0 || (c >= 0xd800 && c <= 0xdfff))
-        && (!text.startsWith("$") || text.startsWith("${"))
+        && (!text.startsWith("$") || text.startsWith("${") || text.startsWith("$SYS/"))
         && !plain.contains("${");
   }
 
@@ -65,7 +65,7 @@ final class SlowTemplate {
     if (all.stream().anyMatch(filter -> filter.length() > LONGEST)) {
       return Set.of();
     }
-    all.removeIf(filter -> filter.startsWith("$"));
+    all.removeIf(filter -> filter.startsWith("$") && !template.startsWith("$SYS/"));
     return all;
   }
 }

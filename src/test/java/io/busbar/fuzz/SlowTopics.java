@@ -83,7 +83,8 @@ final class SlowTopics {
         levels.add(fresh);
       }
     }
-    topics.removeIf(topic -> topic.isEmpty() || topic.startsWith("$"));
+    // only a filter that names them has topics of the server
+    topics.removeIf(topic -> topic.isEmpty() || (topic.startsWith("$") && !filter.startsWith("$")));
     return topics;
   }
 
