@@ -12,6 +12,8 @@ import io.vertx.core.Vertx;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.IntConsumer;
 import org.slf4j.Logger;
@@ -267,21 +269,33 @@ final class Courier {
       }
       return;
     }
-    for (Held one : request) {
-      if (verdict == Verdict.REFUSED) {
-        settle(Return.Kind.REJECT, 0, answer.status(), List.of(one.token));
-      } else {
-        counts.retried.accept(1);
-        double jitter = ThreadLocalRandom.current().nextDouble();
-        long delay = schedule.delayMillis(one.event.deliveries() + 1, answer.status(), jitter);
-        settle(Return.Kind.RELEASE, delay, Math.max(0, answer.status()), List.of(one.token));
-      }
+    if (verdict == Verdict.REFUSED) {
+      settle(Return.Kind.REJECT, 0, answer.status(), request.stream().map(Held::token).toList());
+    } else {
+      release(request, answer.status());
     }
     failures += isOfOneEvent || answer.status() == 414 ? 0 : 1;
     long rest = schedule.restMillis(answer.status(), failures >= FAILURES);
     if (rest > 0 && !isResting) {
       rest(rest);
     }
+  }
+
+  /** What was tried as often comes again at the same time: an entry for all of it. */
+  private void release(List<Held> request, int status) {
+    counts.retried.accept(request.size());
+    double jitter = ThreadLocalRandom.current().nextDouble();
+    Map<Integer, List<Command.Token>> byDeliveries = new TreeMap<>();
+    for (Held one : request) {
+      byDeliveries.computeIfAbsent(one.event.deliveries(), n -> new ArrayList<>()).add(one.token);
+    }
+    byDeliveries.forEach(
+        (deliveries, tokens) ->
+            settle(
+                Return.Kind.RELEASE,
+                schedule.delayMillis(deliveries + 1, status, jitter),
+                Math.max(0, status),
+                tokens));
   }
 
   private void rest(long millis) {
