@@ -63,7 +63,7 @@ public final class Node {
   private final List<Settings.Listener> listeners;
   private final Settings.Address http;
   private final Optional<Settings.Address> api;
-  private final List<String> connections;
+  private final List<String> stoppedFirst;
   private final long membersTimer;
 
   private Node(Wiring wiring) {
@@ -73,7 +73,7 @@ public final class Node {
     this.listeners = wiring.listeners;
     this.http = wiring.http;
     this.api = wiring.api;
-    this.connections = List.copyOf(wiring.connections);
+    this.stoppedFirst = List.copyOf(wiring.stoppedFirst);
     this.membersTimer = wiring.membersTimer;
   }
 
@@ -205,7 +205,7 @@ public final class Node {
    */
   public Future<Void> stop() {
     vertx.cancelTimer(membersTimer);
-    return Future.join(connections.stream().map(vertx::undeploy).toList())
+    return Future.join(stoppedFirst.stream().map(vertx::undeploy).toList())
         .transform(
             gone ->
                 Future.join(
@@ -228,7 +228,7 @@ public final class Node {
     private final PrometheusMeterRegistry registry;
     private final Telemetry telemetry;
     private final int loops;
-    private final List<String> connections = new CopyOnWriteArrayList<>();
+    private final List<String> stoppedFirst = new CopyOnWriteArrayList<>();
     private volatile List<Settings.Listener> listeners = List.of();
     private Settings.Address http;
     private Optional<Settings.Address> api = Optional.empty();
@@ -281,7 +281,7 @@ public final class Node {
             deployed.compose(
                 d ->
                     onLoop(new ConnectionVerticle(broker, id, clustered))
-                        .onSuccess(connections::add));
+                        .onSuccess(stoppedFirst::add));
       }
       return deployed
           .compose(d -> onLoop(surface).recover(e -> Future.failedFuture(httpFailed(e))))
@@ -294,12 +294,14 @@ public final class Node {
           .compose(
               d ->
                   onLoop(
-                      new DeliveryVerticle(
-                          settings,
-                          telemetry,
-                          manager.getNodeId(),
-                          store.isShared(),
-                          manager.getNodes())))
+                          new DeliveryVerticle(
+                              settings,
+                              telemetry,
+                              manager.getNodeId(),
+                              store.isShared(),
+                              manager.getNodes()))
+                      // what it has in hand is given back while the store is there
+                      .onSuccess(stoppedFirst::add))
           .compose(
               d -> managed.isEmpty() ? nothing() : onLoop(managed.get()).recover(this::apiFailed))
           .compose(d -> listen())

@@ -4,9 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.bus.Bus;
+import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
+import io.busbar.config.ResourceForm;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
@@ -14,6 +16,9 @@ import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.policy.EventDelivery;
+import io.busbar.policy.EventSubscription;
+import io.busbar.policy.NamespaceTopic;
 import io.busbar.shard.Bounds.Overflow;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
@@ -31,10 +36,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -465,6 +472,34 @@ class LifeCycleIT {
                 .put("namespaceName", "plant")
                 .put("clientName", "new-one")
                 .put("clientAuthenticationName", "new-one"));
+  }
+
+  /** Whoever subscribed otherwise than by the file is told of the file's clients as well. */
+  @Test
+  void aSubscriptionThatIsNotOfTheFileIsToldOfItsClients() throws Exception {
+    EventSubscription other =
+        new EventSubscription(
+            "clients/other",
+            new EventDelivery.Queue(Duration.ofSeconds(60)),
+            10,
+            Optional.empty(),
+            Optional.empty(),
+            List.of(PREFIX + "Deleted"),
+            List.of(),
+            Optional.empty());
+    ResourceForm form = new ResourceForm(other, null);
+    List<Command> made = new ArrayList<>();
+    made.add(new Command.PutResource(other.kind().code(), other.id(), null, "api", form.encode()));
+    made.addAll(EventQueues.made(other, new NamespaceTopic("clients", 1), 1_000, 1 << 20));
+    ask(new Bus.Append(made));
+    write(NAMESPACE.replace("  - {name: watcher}\n", "  - {name: watcher}\n  - {name: brief}\n"));
+    told("clients/all", 1);
+    write(NAMESPACE);
+    assertThat(told("clients/other", 1).get(0).getString("subject")).isEqualTo("clients/brief");
+    List<Command> gone = new ArrayList<>();
+    gone.add(new Command.DeleteResource(other.kind().code(), other.id()));
+    gone.addAll(EventQueues.gone(other.id()));
+    ask(new Bus.Append(gone));
   }
 
   // --- over MQTT ---

@@ -159,7 +159,7 @@ public final class AuthorizationVerticle extends VerticleBase {
       isOfEvents |= one.kind() >= Resource.Kind.NAMESPACE.code();
       boolean isJudged = !broker.settings.accessForAll();
       change.filter(of -> isJudged && !of.isNobody()).ifPresent(affected::add);
-      if (isLoaded && one.kind() == Resource.Kind.CLIENT.code()) {
+      if (isLoaded && change.isPresent() && one.kind() == Resource.Kind.CLIENT.code()) {
         tell(before, one);
       }
       if (isLoaded && change.isPresent()) {

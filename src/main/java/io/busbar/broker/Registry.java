@@ -294,18 +294,23 @@ final class Registry {
     return new Plan(gone, told);
   }
 
-  /** Who is told of the file's clients: who is told where the file is in force. */
-  private static ClientEvents clientEvents(NamespaceFile file) {
+  /**
+   * Who is told of the file's clients: who is told where the file is in force, those whose
+   * subscriptions are not from a file among them.
+   */
+  private ClientEvents clientEvents(NamespaceFile file) {
     NamespaceSettings settings = file.namespace().settings();
     String topic = settings.events().lifeCycleTopic().map(Kind.TOPIC::id).orElse("");
-    return new ClientEvents(
-        settings.name(),
-        new EventMatcher(
-            file.resources().stream()
-                .map(ResourceForm::resource)
-                .filter(EventSubscription.class::isInstance)
-                .map(EventSubscription.class::cast)
-                .filter(one -> Kind.TOPIC.id(one.topic()).equals(topic))
-                .toList()));
+    TreeMap<String, EventSubscription> told =
+        new TreeMap<>(subscriptions.getOrDefault(topic, new TreeMap<>()));
+    told.keySet()
+        .removeIf(id -> resources.get(Kind.EVENT_SUBSCRIPTION).get(id).owner().equals(FILE));
+    for (ResourceForm form : file.resources()) {
+      if (form.resource() instanceof EventSubscription one
+          && Kind.TOPIC.id(one.topic()).equals(topic)) {
+        told.put(one.id(), one);
+      }
+    }
+    return new ClientEvents(settings.name(), new EventMatcher(List.copyOf(told.values())));
   }
 }

@@ -114,11 +114,11 @@ final class DeadLetters implements Endpoint {
             body,
             null)
         // nothing is refused for good: where they are put may be mended
-        .map(
-            reply ->
-                reply.answer().status() / 100 == 2
-                    ? Answer.TAKEN
-                    : new Answer(0, "answered " + reply.answer().status() + reply.answer().text()));
+        .map(reply -> reply.answer().status() / 100 == 2 ? Answer.TAKEN : failed(reply.answer()));
+  }
+
+  private static Answer failed(Answer answer) {
+    return new Answer(0, answer.isAnswered() ? "answered " + answer.status() : answer.text());
   }
 
   private JsonObject properties(DeadLetter letter) {

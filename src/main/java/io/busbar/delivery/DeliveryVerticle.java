@@ -16,17 +16,13 @@ import io.busbar.telemetry.Telemetry;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.eventbus.Message;
-import java.io.IOException;
-import java.io.Reader;
 import java.net.URI;
-import java.nio.file.Files;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Properties;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -239,20 +235,7 @@ public final class DeliveryVerticle extends VerticleBase {
     if (from instanceof EventDelivery.Webhook webhook) {
       return Optional.of(webhook(webhook));
     } else if (from instanceof EventDelivery.Kafka kafka) {
-      return settings
-          .eventDelivery()
-          .kafka()
-          .flatMap(
-              file -> {
-                try (Reader in = Files.newBufferedReader(file)) {
-                  Properties properties = new Properties();
-                  properties.load(in);
-                  return Optional.of(new KafkaEndpoint(vertx, kafka, properties));
-                } catch (IOException e) {
-                  LOG.error("the properties of Kafka cannot be read: {}", e.toString());
-                  return Optional.empty();
-                }
-              });
+      return settings.eventDelivery().kafka().map(file -> new KafkaEndpoint(vertx, kafka, file));
     }
     Letters letters = (Letters) from;
     if (letters.to.kind() == DeadLetterDestination.Kind.TOPIC) {

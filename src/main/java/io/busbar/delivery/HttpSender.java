@@ -40,6 +40,7 @@ final class HttpSender {
   private final Setup setup;
   private final int requests;
   private WebClient client;
+  private boolean isClosed;
 
   /** Why the last connection was not used, or null. */
   private String forbidden;
@@ -108,6 +109,7 @@ final class HttpSender {
   }
 
   void close() {
+    isClosed = true;
     client.close();
   }
 
@@ -165,7 +167,7 @@ final class HttpSender {
    * What else that has to do ends in time.
    */
   private void replace(WebClient old) {
-    if (client == old) {
+    if (client == old && !isClosed) {
       client = client();
       vertx.setTimer(setup.timeout, t -> old.close());
     }

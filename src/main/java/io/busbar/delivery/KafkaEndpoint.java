@@ -9,6 +9,10 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,20 +47,30 @@ final class KafkaEndpoint implements Endpoint {
 
   private final Vertx vertx;
   private final Kafka to;
-  private final Properties properties;
+  private final Path file;
 
-  /** Made where it may block; null before. */
-  private final AtomicReference<Producer<byte[], byte[]>> producer = new AtomicReference<>();
+  /** Made where it may block; null before, and after the end. */
+  private Producer<byte[], byte[]> producer;
+
+  private boolean isClosed;
 
   /**
    * A topic.
    *
-   * @param given properties of a Kafka client
+   * @param file has the properties of a Kafka client
    */
-  KafkaEndpoint(Vertx vertx, Kafka to, Properties given) {
+  KafkaEndpoint(Vertx vertx, Kafka to, Path file) {
     this.vertx = vertx;
     this.to = to;
-    this.properties = new Properties();
+    this.file = file;
+  }
+
+  private Properties properties() throws IOException {
+    Properties given = new Properties();
+    try (Reader in = Files.newBufferedReader(file)) {
+      given.load(in);
+    }
+    Properties properties = new Properties();
     properties.put(ProducerConfig.CLIENT_ID_CONFIG, "busbar");
     properties.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, BLOCK);
     properties.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, DELIVERY / 2);
@@ -65,6 +79,7 @@ final class KafkaEndpoint implements Endpoint {
     // what is promised does not depend on the file
     properties.put(ProducerConfig.ACKS_CONFIG, "all");
     properties.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    return properties;
   }
 
   @Override
@@ -89,14 +104,19 @@ final class KafkaEndpoint implements Endpoint {
 
   @Override
   public void close() {
-    Producer<byte[], byte[]> made = producer.getAndSet(null);
-    if (made != null) {
-      vertx.executeBlocking(
-          () -> {
-            made.close(Duration.ofSeconds(1));
-            return true;
-          },
-          false);
+    vertx.executeBlocking(
+        () -> {
+          end();
+          return true;
+        },
+        false);
+  }
+
+  private synchronized void end() {
+    isClosed = true;
+    if (producer != null) {
+      producer.close(Duration.ofSeconds(1));
+      producer = null;
     }
   }
 
@@ -131,13 +151,15 @@ final class KafkaEndpoint implements Endpoint {
     return answer.future();
   }
 
-  private synchronized Producer<byte[], byte[]> producer() {
-    Producer<byte[], byte[]> made = producer.get();
-    if (made == null) {
-      made = new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
-      producer.set(made);
+  private synchronized Producer<byte[], byte[]> producer() throws IOException {
+    if (isClosed) {
+      throw new IOException("nothing is sent there any more");
     }
-    return made;
+    if (producer == null) {
+      producer =
+          new KafkaProducer<>(properties(), new ByteArraySerializer(), new ByteArraySerializer());
+    }
+    return producer;
   }
 
   private static Answer answer(Throwable e) {

@@ -88,9 +88,18 @@ final class EventQueue {
     }
 
     private Event untaken() {
-      long since = deliveries == 1 ? 0 : first;
+      boolean wasNever = deliveries == 1;
       return new Event(
-          sequence, body, published, deliveries - 1, false, 0, since, last, result, letter);
+          sequence,
+          body,
+          published,
+          deliveries - 1,
+          false,
+          0,
+          wasNever ? 0 : first,
+          wasNever ? 0 : last,
+          result,
+          letter);
     }
 
     private Event back(long end, int came) {

@@ -855,8 +855,11 @@ class DeliveryIT {
             .toList();
     EventSubscription[] all = several.toArray(EventSubscription[]::new);
     deploy("a", true, List.of("a", "b"), all);
-    until(() -> takers().size() >= 5);
-    Thread.sleep(50);
+    // what the verticle asked the store for has come there before this
+    await(
+        vertx
+            .eventBus()
+            .request(Bus.SESSION, new Bus.Append(List.of(new Command.Tick())), Bus.local(20_000)));
     Set<String> ofA = takers();
     assertThat(ofA.size()).isBetween(5, 35);
     // the other one is gone: all are its own

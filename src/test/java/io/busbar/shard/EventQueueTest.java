@@ -342,4 +342,18 @@ class EventQueueTest {
     }
     assertThat(taken(9)).containsExactly("a", "b");
   }
+
+  @Test
+  void whatWasNeverTriedSaysSoAsADeadLetter() {
+    apply(new Command.Queue("q", rules("r")));
+    apply(new Command.Queue("r", new QueueRules(LOCK, 3, 10 * TTL, 10, 4_000, "")));
+    put("a");
+    long published = now;
+    now += 5;
+    settle(Kind.PUT_BACK, 0, take(1).get(0).token());
+    pass(TTL);
+    assertThat(letters())
+        .extracting(Outcome.Took::letter)
+        .containsExactly(new DeadLetter(DeadLetter.Cause.EXPIRED, 0, published, 0, 0));
+  }
 }
