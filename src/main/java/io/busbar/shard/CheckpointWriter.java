@@ -31,7 +31,8 @@ import java.util.zip.CRC32C;
  *   13 queue     string name, number number, number lock, number deliveries, number ttl, number
  *                events, number bytes, number next sequence, number events that follow
  *   14 event     of the queue before it: number sequence, body, number published, number
- *                deliveries, flag locked, number until, number first
+ *                deliveries, flag locked, number until, number first, number last, number result,
+ *                dead letter
  *   11 end       number of items before it
  *   body       number 0 and bytes, or the number of an earlier body, counted from 1
  *   time       number of milliseconds + 1, or 0 for never
@@ -61,8 +62,11 @@ final class CheckpointWriter {
   /** A block is written when it has so many bytes. */
   private static final int BLOCK = 32 * 1024;
 
+  /** What stands before a block: its length and its checksum. */
+  private static final int FRAME = 8;
+
   private final int checkpoint;
-  private FormWriter block = new FormWriter(BLOCK + 4_096);
+  private final FormWriter block = new FormWriter(BLOCK + 4_096);
   private int bodies;
   private long items;
   private long written;
@@ -134,6 +138,25 @@ final class CheckpointWriter {
     return true;
   }
 
+  /** Writes an event of the queue before it. */
+  void event(
+      long sequence,
+      Body body,
+      long published,
+      int deliveries,
+      boolean isLocked,
+      long until,
+      long first,
+      long last,
+      int result,
+      DeadLetter letter) {
+    FormWriter form = item(EVENT).number(sequence);
+    body(body);
+    form.number(published).number(deliveries).flag(isLocked);
+    form.number(until).number(first).number(last).number(result);
+    DeadLetter.write(form, letter);
+  }
+
   static void time(FormWriter form, long time) {
     form.number(time == Long.MAX_VALUE ? 0 : time + 1);
   }
@@ -145,15 +168,13 @@ final class CheckpointWriter {
   }
 
   private void flush() {
-    byte[] payload = block.toBytes();
+    int payload = block.length();
+    byte[] framed = block.take(FRAME);
     CRC32C crc = new CRC32C();
-    crc.update(payload);
-    byte[] framed = new byte[8 + payload.length];
-    put(framed, 0, payload.length);
+    crc.update(framed, FRAME, payload);
+    put(framed, 0, payload);
     put(framed, 4, (int) crc.getValue());
-    System.arraycopy(payload, 0, framed, 8, payload.length);
-    written += payload.length;
-    block = new FormWriter(BLOCK + 4_096);
+    written += payload;
     out.accept(framed);
   }
 

@@ -267,7 +267,7 @@ public sealed interface Command {
   /**
    * An event.
    *
-   * @param queues names of those that it goes to; one that is not there is left out
+   * @param queues names of those that it goes to, each once; one that is not there is left out
    */
   record Incoming(List<String> queues, byte[] event) {
     /** Copies the list, so that it does not change. */

@@ -32,18 +32,17 @@ final class EventQueue {
   private QueueRules rules;
   private final All all;
 
-  /** By their sequences, in their order: a later one is put in later. */
-  private final Map<Long, Event> events = new LinkedHashMap<>();
+  /** Those that were given out, by their sequences, in their order. */
+  private final Map<Long, Event> touched = new LinkedHashMap<>();
 
-  /** The first one that was never given out: it and all that follow are ready. */
-  private long fresh = 1;
+  /** Those that were not, all later than any that was; they are ready. */
+  private final UntouchedEvents untouched;
 
-  /** Those before it that are ready again. */
+  /** Those that were given out and are ready again. */
   private final TreeSet<Long> again = new TreeSet<>();
 
   private final TreeSet<Event> away =
       new TreeSet<>(Comparator.comparingLong(Event::until).thenComparingLong(Event::sequence));
-  private long next = 1;
   private long bytes;
 
   /**
@@ -68,8 +67,17 @@ final class EventQueue {
       long last,
       int result,
       DeadLetter letter) {
+    static Event untouched(long sequence, Body body, long published, DeadLetter letter) {
+      return new Event(sequence, body, published, 0, false, 0, 0, 0, 0, letter);
+    }
+
     private long cost() {
       return (long) body.packet.length + OVERHEAD;
+    }
+
+    private void write(CheckpointWriter out) {
+      out.event(
+          sequence, body, published, deliveries, isLocked, until, first, last, result, letter);
     }
 
     private Event ready() {
@@ -108,11 +116,13 @@ final class EventQueue {
     }
   }
 
-  EventQueue(All all, String name, long number, QueueRules rules) {
+  /** A queue whose next event that comes in has the sequence {@code next}. */
+  private EventQueue(All all, String name, long number, QueueRules rules, long next) {
     this.all = all;
     this.name = name;
     this.number = number;
     this.rules = rules;
+    this.untouched = new UntouchedEvents(all.freezer, next);
   }
 
   QueueRules rules() {
@@ -124,36 +134,39 @@ final class EventQueue {
   }
 
   int size() {
-    return events.size();
+    return touched.size() + untouched.size();
   }
 
   boolean isReady() {
-    return !again.isEmpty() || fresh < next;
+    return !again.isEmpty() || untouched.size() > 0;
   }
 
   /** The oldest event that is ready; there must be one. */
   private Event firstReady() {
-    return events.get(again.isEmpty() ? fresh : again.first());
+    return again.isEmpty() ? untouched.peek() : touched.get(again.first());
   }
 
   /** When something is due, or Long.MAX_VALUE. */
   long due() {
     long lock = away.isEmpty() ? Long.MAX_VALUE : away.first().until;
-    long end = isReady() ? firstReady().published + rules.ttlMillis() : Long.MAX_VALUE;
-    return Math.min(lock, end);
+    return Math.min(lock, isReady() ? endOfFirst() : Long.MAX_VALUE);
+  }
+
+  private long endOfFirst() {
+    long published = again.isEmpty() ? untouched.published() : firstReady().published;
+    return published + rules.ttlMillis();
   }
 
   /** Whether so many events of so many bytes may come in. */
   boolean accepts(int more, long moreBytes) {
-    return events.size() + more <= rules.mostEvents()
+    return size() + more <= rules.mostEvents()
         && bytes + moreBytes + (long) more * OVERHEAD <= rules.mostBytes();
   }
 
   /** Puts an event in; {@code letter} is null unless another queue had it. */
   void add(Body body, DeadLetter letter, long now) {
-    Event event = new Event(next++, body, now, 0, false, 0, 0, 0, 0, letter);
-    events.put(event.sequence, event);
-    bytes += event.cost();
+    untouched.add(body, now, letter);
+    bytes += (long) body.packet.length + OVERHEAD;
     all.count++;
   }
 
@@ -164,7 +177,7 @@ final class EventQueue {
     while (!away.isEmpty() && away.first().until <= moment.now) {
       back(away.first(), moment);
     }
-    while (isReady() && isOver(firstReady(), moment.now)) {
+    while (isReady() && endOfFirst() <= moment.now) {
       drop(firstReady(), DeadLetter.Cause.EXPIRED, moment);
     }
   }
@@ -186,7 +199,7 @@ final class EventQueue {
 
   private void replace(Event old, Event now) {
     leave(old);
-    events.put(now.sequence, now);
+    touched.put(now.sequence, now);
     if (now.until == 0) {
       again.add(now.sequence);
     } else {
@@ -197,9 +210,9 @@ final class EventQueue {
   private void leave(Event event) {
     if (event.until != 0) {
       away.remove(event);
-    } else if (event.sequence == fresh) {
+    } else if (event.sequence == untouched.first()) {
       // such events leave in their order
-      fresh++;
+      untouched.remove();
     } else {
       again.remove(event.sequence);
     }
@@ -207,7 +220,7 @@ final class EventQueue {
 
   private void remove(Event event) {
     leave(event);
-    events.remove(event.sequence);
+    touched.remove(event.sequence);
     bytes -= event.cost();
     all.count--;
   }
@@ -256,10 +269,10 @@ final class EventQueue {
 
   /** Settles an event by whoever has it; the answer says whether it had. */
   Outcome.Settled settle(Command.Return how, Command.Token token, Moment moment) {
-    if (token.queue() != number || token.sequence() >= next) {
+    if (token.queue() != number || token.sequence() >= untouched.next()) {
       return Outcome.Settled.UNKNOWN;
     }
-    Event event = events.get(token.sequence());
+    Event event = touched.get(token.sequence());
     if (event == null || !event.isLocked || event.deliveries != token.deliveries()) {
       return Outcome.Settled.LOST;
     }
@@ -292,9 +305,9 @@ final class EventQueue {
     return now;
   }
 
-  /** The bytes of an event, or null if it is gone. */
+  /** The bytes of an event that was given out, or null if it is gone. */
   byte[] body(long sequence) {
-    Event event = events.get(sequence);
+    Event event = touched.get(sequence);
     return event == null ? null : event.body.packet;
   }
 
@@ -302,25 +315,36 @@ final class EventQueue {
 
   /** As it was when a checkpoint began. */
   Freezer.Frozen frozen() {
-    return new Frozen(this, events.values().toArray(Event[]::new));
+    return new Frozen(this);
   }
 
   /** A queue of a checkpoint, without its events yet. */
   static EventQueue restore(All all, FormReader in) {
-    EventQueue queue = new EventQueue(all, in.string(), in.number(), QueueRules.read(in));
-    queue.next = in.number();
-    queue.fresh = in.number();
-    return queue;
+    String name = in.string();
+    long number = in.number();
+    QueueRules rules = QueueRules.read(in);
+    // what follows says it, too
+    in.number();
+    return new EventQueue(all, name, number, rules, in.number());
   }
 
   /** The next event of a checkpoint. */
   void restore(Event event) {
-    events.put(event.sequence, event);
+    if (event.sequence > untouched.next()) {
+      throw new FormException(
+          "event %d of queue %s comes before event %d"
+              .formatted(event.sequence, name, untouched.next()));
+    }
     bytes += event.cost();
     all.count++;
+    if (event.sequence == untouched.next()) {
+      untouched.add(event.body, event.published, event.letter);
+      return;
+    }
+    touched.put(event.sequence, event);
     if (event.until != 0) {
       away.add(event);
-    } else if (event.sequence < fresh) {
+    } else {
       again.add(event.sequence);
     }
   }
@@ -331,35 +355,38 @@ final class EventQueue {
     private final QueueRules rules;
     private final long next;
     private final long fresh;
-    private final Event[] events;
-    private int written = -1;
+    private final int count;
+    private final Event[] touched;
+    private final UntouchedEvents.Frozen untouched;
+    private boolean isBegun;
+    private int written;
 
-    Frozen(EventQueue of, Event[] events) {
+    Frozen(EventQueue of) {
       this.name = of.name;
       this.number = of.number;
       this.rules = of.rules;
-      this.next = of.next;
-      this.fresh = of.fresh;
-      this.events = events;
+      this.next = of.untouched.next();
+      this.fresh = of.untouched.first();
+      this.count = of.size();
+      this.touched = of.touched.values().toArray(Event[]::new);
+      this.untouched = of.untouched.frozen();
     }
 
     @Override
     public boolean write(CheckpointWriter out) {
-      if (written < 0) {
+      if (!isBegun) {
         FormWriter form = out.item(CheckpointWriter.QUEUE).string(name).number(number);
         QueueRules.write(form, rules);
-        form.number(next).number(fresh).number(events.length);
-        written = 0;
+        form.number(next).number(fresh).number(count);
+        isBegun = true;
       }
-      while (written < events.length && !out.isFull()) {
-        Event event = events[written++];
-        FormWriter form = out.item(CheckpointWriter.EVENT).number(event.sequence);
-        out.body(event.body);
-        form.number(event.published).number(event.deliveries).flag(event.isLocked);
-        form.number(event.until).number(event.first).number(event.last).number(event.result);
-        DeadLetter.write(form, event.letter);
+      while (written < touched.length && !out.isFull()) {
+        touched[written++].write(out);
       }
-      return written == events.length;
+      while (written == touched.length && !untouched.isWritten() && !out.isFull()) {
+        untouched.write(out);
+      }
+      return written == touched.length && untouched.isWritten();
     }
   }
 
@@ -396,7 +423,7 @@ final class EventQueue {
 
     /** Makes a queue. */
     void add(String name, long number, QueueRules rules) {
-      EventQueue queue = new EventQueue(this, name, number, rules);
+      EventQueue queue = new EventQueue(this, name, number, rules, 1);
       queue.checkpoint = freezer.checkpoint;
       byName.put(name, queue);
     }

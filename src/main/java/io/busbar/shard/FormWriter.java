@@ -75,6 +75,14 @@ final class FormWriter {
     return length;
   }
 
+  /** What was written, behind so many bytes of room; then nothing is. */
+  byte[] take(int roomBefore) {
+    byte[] taken = new byte[roomBefore + length];
+    System.arraycopy(buffer, 0, taken, roomBefore, length);
+    length = 0;
+    return taken;
+  }
+
   byte[] toBytes() {
     return Arrays.copyOf(buffer, length);
   }

@@ -419,7 +419,7 @@ public final class Group {
     int given = 0;
     for (Command.Incoming one : enqueue.events()) {
       Body body = new Body(one.event());
-      for (String name : new LinkedHashSet<>(one.queues())) {
+      for (String name : one.queues()) {
         EventQueue queue = eventQueues.change(name);
         if (queue != null && queue.accepts(1, one.event().length)) {
           boolean wasReady = queue.isReady();
@@ -437,7 +437,7 @@ public final class Group {
   private boolean isRoom(Command.Enqueue enqueue) {
     Map<String, long[]> more = new HashMap<>();
     for (Command.Incoming one : enqueue.events()) {
-      for (String name : new LinkedHashSet<>(one.queues())) {
+      for (String name : one.queues()) {
         long[] of = more.computeIfAbsent(name, n -> new long[2]);
         of[0]++;
         of[1] += one.event().length;

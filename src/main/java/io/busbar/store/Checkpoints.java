@@ -40,6 +40,14 @@ final class Checkpoints {
   private long newestLength;
   private int newestCrc;
 
+  /** Bytes that wait for the disk. */
+  private static final class Pending extends ByteArrayOutputStream {
+    /** All of them, until more come. */
+    ByteBuffer view() {
+      return ByteBuffer.wrap(buf, 0, count);
+    }
+  }
+
   /** A checkpoint that is being written. */
   private static final class Writing {
     final long index;
@@ -49,7 +57,7 @@ final class Checkpoints {
     Disk.File file;
 
     /** What the source gave and the file does not have yet. */
-    final ByteArrayOutputStream pending = new ByteArrayOutputStream();
+    final Pending pending = new Pending();
 
     final CRC32C crc = new CRC32C();
     boolean isDrained;
@@ -129,7 +137,7 @@ final class Checkpoints {
       it.isDrained = it.source.writeSome(budget, it.pending::writeBytes);
     }
     if (it.pending.size() > 0) {
-      ByteBuffer bytes = ByteBuffer.wrap(it.pending.toByteArray());
+      ByteBuffer bytes = it.pending.view();
       try {
         it.file.write(bytes, it.length);
       } catch (IOException e) {

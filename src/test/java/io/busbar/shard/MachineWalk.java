@@ -228,7 +228,9 @@ final class MachineWalk {
         Stream.generate(
                 () ->
                     new Command.Incoming(
-                        List.of("q" + random.nextInt(3), "q" + random.nextInt(4)),
+                        Stream.of("q" + random.nextInt(3), "q" + random.nextInt(4))
+                            .distinct()
+                            .toList(),
                         ("e" + serial++).getBytes(StandardCharsets.UTF_8)))
             .limit(1 + random.nextInt(3))
             .toList();
