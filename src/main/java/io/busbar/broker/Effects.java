@@ -34,6 +34,9 @@ final class Effects implements Consumer<Effect> {
   /** What follows the last change that the index has not answered, or null. */
   private Owed last;
 
+  /** Completes when the index knows all that was sent. */
+  private Future<Void> sent = Future.succeededFuture();
+
   private List<Bus.Local> interest = new ArrayList<>();
   private List<Effect.Changed> changes = new ArrayList<>();
   private Set<String> ready = new HashSet<>();
@@ -120,7 +123,10 @@ final class Effects implements Consumer<Effect> {
     }
   }
 
-  /** Sends what was gathered; completes when the index knows what changed of it. */
+  /**
+   * Sends what was gathered; completes when the index knows that, and all that was sent before:
+   * whoever waits may wait for what another one has sent.
+   */
   Future<Void> send() {
     for (int loop = 0; loop < bells.size(); loop++) {
       if (!bells.get(loop).isEmpty()) {
@@ -138,7 +144,7 @@ final class Effects implements Consumer<Effect> {
     }
     if (interest.isEmpty()) {
       publishInTurn();
-      return Future.succeededFuture();
+      return sent;
     }
     List<Future<?>> known = new ArrayList<>();
     for (Bus.Local change : interest) {
@@ -148,15 +154,28 @@ final class Effects implements Consumer<Effect> {
     Owed after = owed;
     owed = new Owed();
     last = after;
-    return Future.all(known)
-        .onComplete(
-            all -> {
-              if (last == after) {
-                last = null;
-              }
-              publish(after);
-            })
-        .mapEmpty();
+    if (!sent.isComplete()) {
+      known.add(sent);
+    }
+    Future<Void> now =
+        Future.all(known)
+            .onComplete(
+                all -> {
+                  if (last == after) {
+                    last = null;
+                  }
+                  publish(after);
+                })
+            .mapEmpty();
+    sent = now;
+    // one that failed is not waited for again: who waited for it was told
+    now.onFailure(
+        e -> {
+          if (sent == now) {
+            sent = Future.succeededFuture();
+          }
+        });
+    return now;
   }
 
   /** Not before the index has answered what it was told earlier. */

@@ -544,7 +544,9 @@ final class Protocol {
     }
     endReason = tag(reason);
     disconnection = called;
-    if (state == State.OPEN && version == MqttVersion.V5) {
+    if (state == State.OPENING && opening != null && reason == ReasonCode.SESSION_TAKEN_OVER) {
+      opening.overtaken();
+    } else if (state == State.OPEN && version == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
       refer(properties, reason, 1, connection.outgoing().largestToSend());
       addReason(properties, why, 1, connection.outgoing().largestToSend());

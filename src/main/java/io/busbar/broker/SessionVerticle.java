@@ -390,7 +390,8 @@ public final class SessionVerticle extends VerticleBase {
               return Future.succeededFuture(
                   outcome.succeeded()
                       ? new Bus.Refused(
-                          ReasonCode.SERVER_BUSY, "another connection took the session name")
+                          ReasonCode.SESSION_TAKEN_OVER,
+                          "another connection took the session name")
                       : new Bus.Refused(
                           ReasonCode.SERVER_UNAVAILABLE,
                           "the connection that has the session name could not be closed"));
