@@ -44,12 +44,20 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One node: its Vert.x, its place in the cluster and its verticles, wired by hand. */
 public final class Node {
   /** How long a verticle may take to take in what is left, in milliseconds. */
   private static final long STOP_TIMEOUT = 2_000;
+
+  /** Another node may have to get all of the store first, in ms. */
+  private static final long LEAVE_TIMEOUT = 86_400_000;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Node.class);
 
   /** How long the store may take to take in the namespace file, in milliseconds. */
   private static final long LOAD = 300_000;
@@ -64,6 +72,7 @@ public final class Node {
   private final Settings.Address http;
   private final Optional<Settings.Address> api;
   private final List<String> stoppedFirst;
+  private final String store;
   private final long membersTimer;
 
   private Node(Wiring wiring) {
@@ -74,6 +83,7 @@ public final class Node {
     this.http = wiring.http;
     this.api = wiring.api;
     this.stoppedFirst = List.copyOf(wiring.stoppedFirst);
+    this.store = wiring.store;
     this.membersTimer = wiring.membersTimer;
   }
 
@@ -205,13 +215,37 @@ public final class Node {
    */
   public Future<Void> stop() {
     vertx.cancelTimer(membersTimer);
+    return stopServing()
+        // before what it speaks to other nodes with, which belongs to no verticle, is closed
+        .transform(settled -> vertx.undeploy(store))
+        .transform(closed -> vertx.close());
+  }
+
+  /**
+   * Serves no device any more and hands on what the store has here; the process goes on, as a node
+   * that has nothing, until it is stopped: if it were to start anew by itself it would join again.
+   */
+  private Future<?> leave() {
+    LOG.info("this node leaves the store: its connections end, then others take over what it has");
+    return stopServing()
+        .transform(
+            settled ->
+                vertx
+                    .eventBus()
+                    .<Bus.Local>request(
+                        Bus.SESSION, new Bus.LeaveStore(), Bus.local(LEAVE_TIMEOUT)))
+        .onSuccess(left -> LOG.info("this node has left the store: it can be stopped for good"))
+        .onFailure(e -> LOG.error("this node could not leave the store", e));
+  }
+
+  /** Devices are told, and what their connections leave behind is with those who own it. */
+  private Future<?> stopServing() {
     return Future.join(stoppedFirst.stream().map(vertx::undeploy).toList())
         .transform(
             gone ->
                 Future.join(
                     settle(Bus.SESSION, new Bus.Append(List.of())),
-                    settle(Bus.MATCHING, new Bus.Unsubscribe(List.of()))))
-        .transform(settled -> vertx.close());
+                    settle(Bus.MATCHING, new Bus.Unsubscribe(List.of()))));
   }
 
   /** Completes when a verticle has taken what was sent to it before. */
@@ -229,7 +263,13 @@ public final class Node {
     private final Telemetry telemetry;
     private final int loops;
     private final List<String> stoppedFirst = new CopyOnWriteArrayList<>();
+    private final AtomicBoolean isLeaving = new AtomicBoolean();
+    private String store;
     private volatile List<Settings.Listener> listeners = List.of();
+
+    /** Why no devices are to be sent here, or null. */
+    private volatile String unready = "the listeners are not open yet";
+
     private Settings.Address http;
     private Optional<Settings.Address> api = Optional.empty();
     private long membersTimer = -1;
@@ -288,7 +328,10 @@ public final class Node {
           .compose(d -> asWorker(new AuthorizationVerticle(broker, methods), "authorization"))
           // before the store, which tells it what stored sessions subscribed to
           .compose(d -> asWorker(new MatchingVerticle(broker, clustered, members), "matching"))
-          .compose(d -> asWorker(new SessionVerticle(broker, store, clustered, members), "session"))
+          .compose(
+              d ->
+                  asWorker(new SessionVerticle(broker, store, clustered, members), "session")
+                      .onSuccess(id -> this.store = id))
           .compose(
               d -> vertx.eventBus().request(Bus.AUTHORIZATION, new Bus.Load(), Bus.local(LOAD)))
           .compose(
@@ -308,6 +351,7 @@ public final class Node {
           .map(
               actual -> {
                 listeners = actual;
+                unready = null;
                 http = new Settings.Address(settings.http().host(), surface.port());
                 api =
                     managed.map(
@@ -315,7 +359,25 @@ public final class Node {
                             new Settings.Address(
                                 settings.api().orElseThrow().address().host(), of.port()));
                 return new Node(this);
-              });
+              })
+          .compose(node -> listenForLeave(node).map(node));
+    }
+
+    private Future<Void> listenForLeave(Node node) {
+      return vertx
+          .eventBus()
+          .<Bus.Local>localConsumer(
+              Bus.NODE,
+              message -> {
+                if (message.body() instanceof Bus.Leave) {
+                  message.reply(new Bus.Done(), Bus.local());
+                  if (!isLeaving.getAndSet(true)) {
+                    unready = "it leaves the store";
+                    node.leave().onSuccess(left -> unready = "it has left the store");
+                  }
+                }
+              })
+          .completion();
     }
 
     private static Future<String> nothing() {
@@ -333,10 +395,9 @@ public final class Node {
     }
 
     private Health health() {
-      String reason = listeners.isEmpty() ? "the listeners are not open yet" : null;
       return new Health(
           settings.nodeName(),
-          reason,
+          unready,
           listeners.stream().map(Settings.Listener::toString).toList(),
           List.copyOf(manager.getNodes()),
           settings.storage().durability());

@@ -39,6 +39,7 @@ import org.slf4j.LoggerFactory;
  *   ANY /subscriptions/…, /namespaces/…        resources, see {@link ResourcePath}
  *   POST /topics/…                             events, see {@link Events}
  *   POST /mqtt/messages                        MQTT messages, see {@link HttpPublish}
+ *   GET /cluster, …                            the nodes, see {@link ClusterNodes}
  * </pre>
  */
 public final class Management {
@@ -58,6 +59,7 @@ public final class Management {
   private final Resources resources;
   private final Events events;
   private final HttpPublish publish;
+  private final ClusterNodes nodes;
 
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
@@ -82,6 +84,7 @@ public final class Management {
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
     this.events = new Events(bus, keys);
     this.publish = new HttpPublish(bus, keys);
+    this.nodes = new ClusterNodes(bus, settings.nodeName());
     this.resources =
         new Resources(
             bus,
@@ -114,6 +117,7 @@ public final class Management {
   /** Whether a path is one of the API's. */
   static boolean handles(String path) {
     return path.equals(EXPLAIN)
+        || ClusterNodes.handles(path)
         || Events.handles(path)
         || HttpPublish.handles(path)
         || ResourcePath.is(path);
@@ -216,6 +220,12 @@ public final class Management {
       }
       return explain(query);
     }
+    if (ClusterNodes.handles(request.path())) {
+      if (!request.method().equals(HttpMethod.GET)) {
+        require(role, Role.OWNER);
+      }
+      return nodes.answer(request);
+    }
     ResourcePath path = ResourcePath.of(request.path());
     if (path.isArm()) {
       ApiVersions.require(query.get("api-version"));
@@ -263,7 +273,7 @@ public final class Management {
     };
   }
 
-  private static ApiError notAllowed(HttpServerRequest request, String allowed) {
+  static ApiError notAllowed(HttpServerRequest request, String allowed) {
     request.response().putHeader("allow", allowed);
     return new ApiError(
         405,

@@ -150,7 +150,7 @@ public final class SessionVerticle extends VerticleBase {
     if (!store.isShared()) {
       return Future.succeededFuture();
     }
-    sharing = new StoreNodes(vertx, store, others);
+    sharing = new StoreNodes(vertx, store, others, hop);
     return Future.all(
         sharing.start(broker.nodeId),
         vertx
@@ -273,6 +273,8 @@ public final class SessionVerticle extends VerticleBase {
       if (sharing != null) {
         sharing.changed();
       }
+    } else if (body instanceof Bus.OrderStore it) {
+      order(it.order(), message);
     } else if (!isServing) {
       message.fail(1, "the store is not open yet");
     } else if (body instanceof Bus.Append batch) {
@@ -305,7 +307,17 @@ public final class SessionVerticle extends VerticleBase {
       review.begin();
     } else if (body instanceof Bus.Spread) {
       spread(message);
+    } else if (body instanceof Bus.LeaveStore) {
+      store
+          .leave()
+          .onSuccess(left -> hop.execute(() -> message.reply(new Bus.Done(), Bus.local())));
     }
+  }
+
+  private void order(Wire.StoreOrder order, Message<Bus.Local> message) {
+    Future<Wire.StoreView> view = sharing == null ? Future.succeededFuture() : sharing.order(order);
+    view.onSuccess(seen -> message.reply(new Bus.StoreShown(seen), Bus.local()))
+        .onFailure(e -> message.fail(1, e.getMessage()));
   }
 
   /** Replies when the indexes of all nodes know what the store has answered here. */
@@ -390,8 +402,7 @@ public final class SessionVerticle extends VerticleBase {
               return Future.succeededFuture(
                   outcome.succeeded()
                       ? new Bus.Refused(
-                          ReasonCode.SESSION_TAKEN_OVER,
-                          "another connection took the session name")
+                          ReasonCode.SESSION_TAKEN_OVER, "another connection took the session name")
                       : new Bus.Refused(
                           ReasonCode.SERVER_UNAVAILABLE,
                           "the connection that has the session name could not be closed"));

@@ -2,14 +2,17 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
+import io.busbar.shard.Command;
 import io.busbar.store.Store;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.Message;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,10 +31,12 @@ final class StoreNodes {
   private final Vertx vertx;
   private final Store store;
   private final OtherNodes others;
+  private final Hop hop;
   private final Map<String, Wire.Introduction> met = new HashMap<>();
   private long timer;
 
-  StoreNodes(Vertx vertx, Store store, OtherNodes others) {
+  StoreNodes(Vertx vertx, Store store, OtherNodes others, Hop hop) {
+    this.hop = hop;
     this.vertx = vertx;
     this.store = store;
     this.others = others;
@@ -48,6 +53,12 @@ final class StoreNodes {
   }
 
   private void onQuestion(Message<Buffer> message) {
+    if (message.body().length() > 0) {
+      carryOut(Wire.StoreOrder.decode(message.body()))
+          .onSuccess(view -> message.reply(view.encode()))
+          .onFailure(e -> message.fail(1, e.getMessage()));
+      return;
+    }
     Wire.Introduction self = store.introduction();
     if (self == null) {
       message.fail(1, "it does not know yet");
@@ -55,6 +66,104 @@ final class StoreNodes {
       message.reply(self.encode());
     }
   }
+
+  // --- what operators want ---
+
+  /** Has an order carried out by the node that can. */
+  Future<Wire.StoreView> order(Wire.StoreOrder order) {
+    return view()
+        .compose(
+            seen ->
+                switch (order.wish()) {
+                  case VIEW -> passOn(order, seen.leader());
+                  case GIVE_UP -> passOn(order, seen.leader());
+                  case LEAVE -> {
+                    Optional<String> node =
+                        seen.nodes().stream()
+                            .filter(one -> one.isThere() && isMeant(one, order.node()))
+                            .map(Wire.StoreNode::node)
+                            .findFirst();
+                    yield node.isEmpty()
+                        ? Future.succeededFuture(
+                            seen.refusing(
+                                "no node %s is there (a node that is away can be removed)"
+                                    .formatted(order.node())))
+                        : passOn(order, node.get());
+                  }
+                });
+  }
+
+  private static boolean isMeant(Wire.StoreNode node, String name) {
+    return node.node().equals(name) || node.node().startsWith(name + Command.Gone.OF_NAME);
+  }
+
+  private Future<Wire.StoreView> view() {
+    Promise<Wire.StoreView> view = Promise.promise();
+    store.view(seen -> hop.execute(() -> view.complete(seen)));
+    return view.future();
+  }
+
+  /** To another node, or to this one. */
+  private Future<Wire.StoreView> passOn(Wire.StoreOrder order, String to) {
+    for (Map.Entry<String, Wire.Introduction> one : met.entrySet()) {
+      if (one.getValue().node().equals(to)) {
+        return vertx
+            .eventBus()
+            .<Buffer>request(Bus.nodeStore(one.getKey()), order.encode(), Bus.remote(TIMEOUT))
+            .map(reply -> Wire.StoreView.decode(reply.body()));
+      }
+    }
+    return carryOut(order);
+  }
+
+  /** By this node. */
+  private Future<Wire.StoreView> carryOut(Wire.StoreOrder order) {
+    return view()
+        .compose(
+            seen ->
+                switch (order.wish()) {
+                  case VIEW -> Future.succeededFuture(seen);
+                  case GIVE_UP -> giveUp(order.node(), seen);
+                  case LEAVE -> leave(seen);
+                });
+  }
+
+  private Future<Wire.StoreView> giveUp(String name, Wire.StoreView seen) {
+    List<Wire.StoreNode> meant =
+        seen.nodes().stream().filter(one -> one.isMember() && isMeant(one, name)).toList();
+    Optional<Wire.StoreNode> away = meant.stream().filter(one -> !one.isThere()).findFirst();
+    if (away.isEmpty()) {
+      return Future.succeededFuture(
+          seen.refusing(
+              meant.isEmpty()
+                  ? "the store has no node %s".formatted(name)
+                  : "node %s is there: have it leave".formatted(name)));
+    }
+    Promise<Wire.StoreView> done = Promise.promise();
+    store.giveUp(
+        away.get().node(),
+        will ->
+            hop.execute(
+                () ->
+                    done.complete(
+                        will ? seen : seen.refusing("no node leads the store now: try again"))));
+    return done.future();
+  }
+
+  private Future<Wire.StoreView> leave(Wire.StoreView seen) {
+    // this one stays in its own eyes until it leaves
+    long staying = seen.nodes().stream().filter(one -> one.isThere() && !one.isLeaving()).count();
+    if (staying < 2) {
+      return Future.succeededFuture(
+          seen.refusing("no other node is there to take over what this one has"));
+    }
+    return vertx
+        .eventBus()
+        .<Bus.Local>request(Bus.NODE, new Bus.Leave(), Bus.local(TIMEOUT))
+        .map(accepted -> seen);
+  }
+
+  // --- who is there ---
 
   /** The members of the cluster have changed. */
   void changed() {

@@ -64,6 +64,9 @@ import java.util.function.Predicate;
  *   session           ReadRetained               RetainedPage           SessionVerticle
  *   session           ReadInbox                  Inbox                  SessionVerticle
  *   session           Spread                     Done                   SessionVerticle
+ *   session           OrderStore                 StoreShown             SessionVerticle
+ *   session           LeaveStore                 Done                   SessionVerticle
+ *   node              Leave                      Done                   Node
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
  *   session           Members                    -                      SessionVerticle
@@ -80,6 +83,7 @@ import java.util.function.Predicate;
  *   node.ID.matching  Wire: interest             Wire: applied          MatchingVerticle
  *   node.ID.session   Wire: eviction             Wire: verdict          SessionVerticle
  *   node.ID.store     empty                      Wire: introduction     SessionVerticle
+ *   node.ID.store     Wire: order                Wire: view             SessionVerticle
  *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
  * </pre>
  */
@@ -92,6 +96,9 @@ public final class Bus {
 
   /** Local: sessions of this node. */
   public static final String SESSION = "session";
+
+  /** Local: the node as a whole. */
+  public static final String NODE = "node";
 
   /** Local: the subscription index of this node. */
   public static final String MATCHING = "matching";
@@ -397,6 +404,18 @@ public final class Bus {
 
   /** It is done. */
   public record Done() implements Local {}
+
+  /** What an operator wants of the nodes that share the store, this one or another. */
+  public record OrderStore(Wire.StoreOrder order) implements Local {}
+
+  /** The nodes that share the store; null if this one has its store alone. */
+  public record StoreShown(Wire.StoreView view) implements Local {}
+
+  /** This node is to serve nobody any more, and to be no member of the shared store. */
+  public record Leave() implements Local {}
+
+  /** The store of this node is to be handed on; done when it is no member any more. */
+  public record LeaveStore() implements Local {}
 
   /** The nodes of the cluster as this one sees them, itself included. */
   public record Members(List<String> nodes) implements Local {}

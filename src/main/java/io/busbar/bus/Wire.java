@@ -22,6 +22,10 @@ import java.util.List;
  *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port
  *   position   u8 version=1, i64 position
+ *   order      u8 version=1, u8 kind (1 view, 2 give up, 3 leave), string node
+ *   view       u8 version=1, string refused, string cluster, string leader, u8 voters wanted,
+ *              u16 count, count times (string node, u8 flags (1 member, 2 votes, 4 there,
+ *              8 leaving), i64 behind)
  * </pre>
  */
 public final class Wire {
@@ -261,6 +265,134 @@ public final class Wire {
     public static Introduction decode(Buffer in) {
       Cursor cursor = new Cursor(in);
       return new Introduction(cursor.string(), cursor.string(), cursor.string(), cursor.u16());
+    }
+  }
+
+  /**
+   * What an operator wants of the nodes of the shared store.
+   *
+   * @param node a node's name, or its id in the store; empty for a view
+   */
+  public record StoreOrder(Wish wish, String node) {
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte(wish.code);
+      string(out, node);
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static StoreOrder decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      int code = cursor.u8();
+      for (Wish wish : Wish.values()) {
+        if (wish.code == code) {
+          return new StoreOrder(wish, cursor.string());
+        }
+      }
+      throw new IllegalArgumentException("order %d".formatted(code));
+    }
+  }
+
+  /** What an operator may want of nodes. */
+  public enum Wish {
+    /** To see them. */
+    VIEW(1),
+    /** That one that is away and does not come back is no member any more. */
+    GIVE_UP(2),
+    /** That one hands on what it has, and is no member any more. */
+    LEAVE(3);
+
+    private final byte code;
+
+    Wish(int code) {
+      this.code = (byte) code;
+    }
+  }
+
+  /**
+   * A node of the shared store.
+   *
+   * @param node its id in the store: its name, {@code @}, its disk
+   * @param isMember whether it holds the store, or is about to be let in
+   * @param votes whether an acknowledgement may count on it
+   * @param isThere whether it is there now
+   * @param isLeaving whether it hands on what it has
+   * @param behind how many entries of the log it lacks; -1 if that is not known
+   */
+  public record StoreNode(
+      String node,
+      boolean isMember,
+      boolean votes,
+      boolean isThere,
+      boolean isLeaving,
+      long behind) {}
+
+  /**
+   * The nodes of the shared store, as one of them sees them.
+   *
+   * @param refused why what was wanted is not done, or empty
+   * @param cluster the store's id
+   * @param leader who leads, or empty
+   * @param wanted how many are to vote
+   */
+  public record StoreView(
+      String refused, String cluster, String leader, int wanted, List<StoreNode> nodes) {
+    private static final int MEMBER = 1;
+    private static final int VOTES = 2;
+    private static final int THERE = 4;
+    private static final int LEAVING = 8;
+
+    /** Copies the list, so that it does not change. */
+    public StoreView {
+      nodes = List.copyOf(nodes);
+    }
+
+    /** The same, as the answer to one whose wish is not done. */
+    public StoreView refusing(String why) {
+      return new StoreView(why, cluster, leader, wanted, nodes);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION);
+      string(out, refused);
+      string(out, cluster);
+      string(out, leader);
+      out.appendUnsignedByte((short) wanted).appendUnsignedShort(nodes.size());
+      for (StoreNode one : nodes) {
+        string(out, one.node);
+        int flags =
+            (one.isMember ? MEMBER : 0)
+                | (one.votes ? VOTES : 0)
+                | (one.isThere ? THERE : 0)
+                | (one.isLeaving ? LEAVING : 0);
+        out.appendUnsignedByte((short) flags).appendLong(one.behind);
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static StoreView decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      String refused = cursor.string();
+      String cluster = cursor.string();
+      String leader = cursor.string();
+      int wanted = cursor.u8();
+      List<StoreNode> nodes = new ArrayList<>();
+      for (int left = cursor.u16(); left > 0; left--) {
+        String node = cursor.string();
+        int flags = cursor.u8();
+        nodes.add(
+            new StoreNode(
+                node,
+                (flags & MEMBER) != 0,
+                (flags & VOTES) != 0,
+                (flags & THERE) != 0,
+                (flags & LEAVING) != 0,
+                cursor.i64()));
+      }
+      return new StoreView(refused, cluster, leader, wanted, nodes);
     }
   }
 

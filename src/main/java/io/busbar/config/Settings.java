@@ -2,6 +2,7 @@ package io.busbar.config;
 
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -452,10 +453,28 @@ public record Settings(
    * @param address where this node listens for the others, and they reach it; port 0 takes any free
    *     one
    * @param founder the name of the node that begins the store when no node has any of it yet
-   * @param voters how many nodes have a vote: an acknowledgement waits for most of them
+   * @param founders how many nodes must be there for that, the founder among them
+   * @param voters how many nodes have a vote, if so many are there: an acknowledgement waits for
+   *     most of them
+   * @param replaceAfter how long a node may be away before another one votes in its place, if there
+   *     is one
    * @param tls keys, and whom to trust; without, everything is clear text
    */
-  public record Replication(Address address, String founder, int voters, Optional<PeerTls> tls) {}
+  public record Replication(
+      Address address,
+      String founder,
+      int founders,
+      int voters,
+      Duration replaceAfter,
+      Optional<PeerTls> tls) {
+    /** What {@link #replaceAfter} is if nothing is said: a pod comes back with its disk sooner. */
+    public static final Duration REPLACE_AFTER = Duration.ofMinutes(10);
+
+    /** A store that most of its voters found. */
+    public Replication(Address address, String founder, int voters, Optional<PeerTls> tls) {
+      this(address, founder, voters / 2 + 1, voters, REPLACE_AFTER, tls);
+    }
+  }
 
   /**
    * The keys of a node towards others, and whom it trusts. A node's certificate serves in both

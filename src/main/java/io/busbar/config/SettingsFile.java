@@ -13,6 +13,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -32,6 +33,10 @@ public final class SettingsFile {
   private static final int MAX_PORT = 65_535;
   private static final int STORE_PORT = 7110;
   private static final int VOTERS = 3;
+
+  /** A day, in seconds. */
+  private static final int MAX_REPLACE_AFTER = 86_400;
+
   private static final int MAX_VOTERS = 7;
   private static final long MIN_SEGMENT = 1024 * 1024;
   private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
@@ -367,7 +372,17 @@ public final class SettingsFile {
 
   private static Settings.Replication replication(
       Section section, Address node, Path file, boolean plaintext) {
-    section.only("host", "port", "founder", "voters", "certificate", "key", "authority", "name");
+    section.only(
+        "host",
+        "port",
+        "founder",
+        "founders",
+        "voters",
+        "replaceAfter",
+        "certificate",
+        "key",
+        "authority",
+        "name");
     String founder = section.requiredText("founder");
     if (!NODE_NAME.matcher(founder).matches()) {
       throw section.error(
@@ -393,7 +408,18 @@ public final class SettingsFile {
                   .formatted(Yaml.quote(address.host()))
               + " and authority; any with allowPlaintextBeyondLoopback: true)");
     }
-    return new Settings.Replication(address, founder, voters, tls);
+    return new Settings.Replication(
+        address,
+        founder,
+        section.whole("founders", 1, voters, voters / 2 + 1),
+        voters,
+        Duration.ofSeconds(
+            section.whole(
+                "replaceAfter",
+                1,
+                MAX_REPLACE_AFTER,
+                (int) Settings.Replication.REPLACE_AFTER.toSeconds())),
+        tls);
   }
 
   private static Optional<Settings.PeerTls> peerTls(Section section, Path file) {

@@ -16,6 +16,7 @@ import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.microraft.RaftEndpoint;
 import io.microraft.impl.state.RaftGroupMembersState;
+import io.microraft.report.RaftGroupMembers;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.PriorityQueue;
 import java.util.Random;
@@ -57,6 +59,9 @@ public final class DurableStore implements Store {
 
   /** So long another node may take to lead instead of this one. */
   private static final long HAND_OVER = TimeUnit.SECONDS.toNanos(1);
+
+  /** So long a node that leaves waits to hear that it has left when it is stopped meanwhile. */
+  private static final long LEAVING = TimeUnit.SECONDS.toNanos(3);
 
   /** So long it may not see most of the nodes, then it begins anew. */
   private static final long CUT_OFF = TimeUnit.SECONDS.toNanos(15);
@@ -93,8 +98,14 @@ public final class DurableStore implements Store {
   private Replicas replicas;
   private boolean isServing;
   private boolean isTicking;
-  private boolean isLeaving;
+  private boolean isStopping;
   private long looked = Long.MIN_VALUE;
+
+  /** Completes when this node is no member any more, as it wanted. */
+  private final Promise<Void> left = Promise.promise();
+
+  private boolean isLeaving;
+  private boolean hasLeft;
 
   /** What must have come here before it serves. */
   private long owed;
@@ -163,7 +174,7 @@ public final class DurableStore implements Store {
     if (others == null || now == null) {
       thread.close();
     } else {
-      now.execute(this::leave);
+      now.execute(this::stop);
     }
     if (others != null) {
       others.stopWaiting();
@@ -172,9 +183,13 @@ public final class DurableStore implements Store {
   }
 
   /** Has another node lead before this one goes: the others need not find out that it is gone. */
-  private void leave() {
-    isLeaving = true;
-    if (replicas.replica(GROUP).leads()) {
+  private void stop() {
+    isStopping = true;
+    if (isLeaving && !hasLeft) {
+      // it may be out, and about to hear of it
+      left.future().onComplete(out -> thread.close());
+      replicas.turn().after(LEAVING, thread::close);
+    } else if (replicas.replica(GROUP).leads()) {
       replicas.replica(GROUP).handOver();
       replicas.turn().after(HAND_OVER, thread::close);
     } else {
@@ -206,7 +221,7 @@ public final class DurableStore implements Store {
    * at once. If that lasts, it has to begin anew, for the others go on as if it were gone.
    */
   private void watchMajority() {
-    if (!isServing || isLeaving || voters.isEmpty()) {
+    if (!isServing || isStopping || isLeaving || voters.isEmpty()) {
       return;
     }
     List<String> there = others.present().stream().map(NodeEndpoint::id).toList();
@@ -234,6 +249,63 @@ public final class DurableStore implements Store {
   @Override
   public long position() {
     return position;
+  }
+
+  // --- who has the store ---
+
+  @Override
+  public void view(Consumer<Wire.StoreView> then) {
+    Turn now = turn;
+    if (now != null) {
+      now.execute(() -> then.accept(viewNow()));
+    }
+  }
+
+  private Wire.StoreView viewNow() {
+    Replica replica = replicas.replica(GROUP);
+    Placement placement = replicas.placement(GROUP);
+    RaftGroupMembers members = replica.raft().getCommittedMembers();
+    Collection<NodeEndpoint> there = others.present();
+    Set<RaftEndpoint> all = new LinkedHashSet<>(members.getMembers());
+    all.addAll(there);
+    RaftEndpoint leader = replica.leader();
+    List<Wire.StoreNode> nodes =
+        all.stream()
+            .map(
+                node ->
+                    new Wire.StoreNode(
+                        node.getId().toString(),
+                        members.getMembers().contains(node),
+                        members.getVotingMembers().contains(node),
+                        there.contains(node),
+                        placement.isLeaving(node),
+                        node.equals(leader) ? 0 : placement.behind(node)))
+            .toList();
+    return new Wire.StoreView(
+        "",
+        opening.identity().cluster(),
+        leader == null ? "" : leader.getId().toString(),
+        others.voters(),
+        nodes);
+  }
+
+  @Override
+  public void giveUp(String node, Consumer<Boolean> then) {
+    turn.execute(
+        () ->
+            then.accept(
+                replicas.replica(GROUP).leads()
+                    && replicas.placement(GROUP).giveUp(new NodeEndpoint(node))));
+  }
+
+  @Override
+  public Future<Void> leave() {
+    turn.execute(
+        () -> {
+          isLeaving = true;
+          replicas.leave();
+        });
+    return left.future();
   }
 
   @Override
@@ -272,7 +344,9 @@ public final class DurableStore implements Store {
   }
 
   private void appendNow(List<Command> commands, Consumer<Appended> then) {
-    if (isFull && commands.stream().anyMatch(Command::needsRoom)) {
+    if (hasLeft) {
+      then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
+    } else if (isFull && commands.stream().anyMatch(Command::needsRoom)) {
       // in its order
       replicas.append(GROUP, List.of(), 0, done -> then.accept(new Appended.Refused(Refusal.FULL)));
     } else {
@@ -402,6 +476,20 @@ public final class DurableStore implements Store {
     return replicas.replica(GROUP).machine().group();
   }
 
+  /** The others went on without this node, for good: what it has is not theirs any more. */
+  private Exception forgotten() {
+    String former = node();
+    try {
+      opening.forget();
+      return new CutOffException(
+          "node %s was taken out of the store while it was away: started again it gets all from the"
+                  .formatted(former)
+              + " others");
+    } catch (IOException e) {
+      return e;
+    }
+  }
+
   // --- the thread ---
 
   private final class Body implements TurnThread.Body {
@@ -444,6 +532,9 @@ public final class DurableStore implements Store {
       try {
         if (replicas != null) {
           replicas.journal().close();
+        }
+        if (hasLeft) {
+          opening.forget();
         }
         if (opening != null) {
           opening.close();
@@ -530,8 +621,7 @@ public final class DurableStore implements Store {
       return;
     }
     Replica replica = replicas.replica(GROUP);
-    int decide = replica.raft().getCommittedMembers().getVotingMembers().size();
-    boolean isEarly = others != null && (decide < others.majority() || replica.applied() < owed);
+    boolean isEarly = others != null && (hasFewVoters() || replica.applied() < owed);
     if (isEarly) {
       // fewer copies than were promised, or a change that other nodes count on is not here
       replicas.turn().after(LOOK_AGAIN, () -> begin(appended));
@@ -551,6 +641,20 @@ public final class DurableStore implements Store {
     restored = others == null ? group().deliveries() + handedOn() : 0;
     count();
     started.tryComplete();
+  }
+
+  /** Whether fewer vote than were to found the store, and that is not because others have left. */
+  private boolean hasFewVoters() {
+    RaftGroupMembers members = replicas.replica(GROUP).raft().getCommittedMembers();
+    int votes = members.getVotingMembers().size();
+    boolean isFounded = members.getLogIndex() > 0;
+    boolean isComing =
+        others.present().stream()
+            .anyMatch(
+                one ->
+                    members.getMembers().contains(one)
+                        && !members.getVotingMembers().contains(one));
+    return votes < others.founders() && (!isFounded || isComing);
   }
 
   private static List<String> ids(Collection<RaftEndpoint> members) {
@@ -697,9 +801,25 @@ public final class DurableStore implements Store {
       if (isLeader && isServing) {
         tellPending();
       }
-      if (isLeaving && !isLeader) {
+      if (isStopping && !isLeader) {
         thread.close();
       }
+    }
+
+    @Override
+    public void left() {
+      if (!isLeaving) {
+        fatal.accept(forgotten());
+        return;
+      }
+      LOG.info("this node is no member of the store any more: node={}", node());
+      hasLeft = true;
+      isServing = false;
+      // nobody waits for what does not come here
+      awaited.forEach(one -> one.then.run());
+      awaited.clear();
+      effects.accept(new Effect.Left(node()));
+      left.tryComplete();
     }
 
     @Override

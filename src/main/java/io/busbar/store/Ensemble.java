@@ -7,6 +7,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.internal.VertxInternal;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -82,9 +83,14 @@ final class Ensemble {
     return settings.voters();
   }
 
-  /** How many of the voters decide. */
-  int majority() {
-    return settings.voters() / 2 + 1;
+  /** How many nodes vote at least when a store that was founded begins to serve. */
+  int founders() {
+    return settings.founders();
+  }
+
+  /** How long a node may be away before another one votes in its place. */
+  Duration replaceAfter() {
+    return settings.replaceAfter();
   }
 
   // --- who is there ---
@@ -223,7 +229,7 @@ final class Ensemble {
         return Optional.of(new Place(one.cluster(), List.of(new NodeEndpoint(one.node()))));
       }
     }
-    boolean founds = own.isEmpty() && isFounder() && areAll && met.size() + 1 >= majority();
+    boolean founds = own.isEmpty() && isFounder() && areAll && met.size() + 1 >= founders();
     if (!founds) {
       return Optional.empty();
     }
@@ -246,7 +252,7 @@ final class Ensemble {
     } else if (isFounder()) {
       LOG.info(
           "waiting for other nodes to found the store with: needed={} there={} met={}",
-          majority(),
+          founders(),
           others.size() + 1,
           others);
     } else {

@@ -16,7 +16,72 @@ final class Exchange {
   /** What became of it: {@link Answer}. */
   static final int ANSWER = 3;
 
+  /** That the sender is there, and what it wants, for whoever leads: {@link Presence}. */
+  static final int PRESENCE = 4;
+
+  /** The leader's answer to one who has something of the log and is no member: {@link Out}. */
+  static final int OUT = 5;
+
   private Exchange() {}
+
+  /**
+   * A node is there: u8 version = 1, i64 incarnation, u8 whether it wants to leave, i64 last.
+   *
+   * @param incarnation larger than that of any earlier start of the same disk
+   * @param last index of its log; 0 if it has none of the group yet
+   */
+  record Presence(long incarnation, boolean leaves, long last) {
+    private static final int VERSION = 1;
+    private static final int LENGTH = 2 + 2 * Long.BYTES;
+
+    /** What is known of a node after this, if an earlier or a later one may come after it. */
+    Presence after(Presence known) {
+      if (known == null || known.incarnation < incarnation) {
+        return this;
+      }
+      return known.incarnation > incarnation
+          ? known
+          : new Presence(incarnation, leaves || known.leaves, Math.max(last, known.last));
+    }
+
+    byte[] encode() {
+      return ByteBuffer.allocate(LENGTH)
+          .put((byte) VERSION)
+          .putLong(incarnation)
+          .put((byte) (leaves ? 1 : 0))
+          .putLong(last)
+          .array();
+    }
+
+    static Presence decode(ByteBuffer in) {
+      version(in, VERSION, LENGTH);
+      return new Presence(in.getLong(), in.get() != 0, in.getLong());
+    }
+  }
+
+  /**
+   * A node is no member of the group: u8 version = 1, i64 term, i64 committed.
+   *
+   * @param term in which the sender leads
+   * @param committed up to which index of the log it knows
+   */
+  record Out(long term, long committed) {
+    private static final int VERSION = 1;
+    private static final int LENGTH = 1 + 2 * Long.BYTES;
+
+    byte[] encode() {
+      return ByteBuffer.allocate(LENGTH)
+          .put((byte) VERSION)
+          .putLong(term)
+          .putLong(committed)
+          .array();
+    }
+
+    static Out decode(ByteBuffer in) {
+      version(in, VERSION, LENGTH);
+      return new Out(in.getLong(), in.getLong());
+    }
+  }
 
   /**
    * An entry to append: u8 version = 1, i64 incarnation, i64 number, {@link io.busbar.shard.Entry}.

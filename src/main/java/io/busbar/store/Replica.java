@@ -18,6 +18,7 @@ import io.microraft.impl.state.FollowerState;
 import io.microraft.impl.state.LeaderState;
 import io.microraft.impl.state.RaftState;
 import io.microraft.model.groupop.RaftGroupOp;
+import io.microraft.model.groupop.UpdateRaftGroupMembersOp;
 import io.microraft.model.log.LogEntry;
 import io.microraft.model.log.SnapshotChunk;
 import io.microraft.model.log.SnapshotEntry;
@@ -45,6 +46,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * One group on one node: the Raft engine, the machine that it drives, and their checkpoints. Runs
@@ -79,6 +81,8 @@ final class Replica implements StateMachine, Transport {
 
   private static final long WATCH = TimeUnit.MILLISECONDS.toNanos(100);
 
+  private static final long HANDING_OVER = TimeUnit.SECONDS.toNanos(2);
+
   private static final byte[] NEW_TERM = {};
   private static final long NOWHERE = -1;
 
@@ -97,6 +101,9 @@ final class Replica implements StateMachine, Transport {
   private long applied;
 
   private long bytesSinceSnapshot;
+
+  /** When it last handed over, or NOWHERE. */
+  private long transferredAt = NOWHERE;
 
   /** What the engine's answer counts from, while it handles {@link #behindSnapshot}. */
   private long answerFrom = NOWHERE;
@@ -404,6 +411,10 @@ final class Replica implements StateMachine, Transport {
 
   private void begin(long index) throws IOException {
     bytesSinceSnapshot = 0;
+    if (checkpoints.newest() == index) {
+      // the leader sent it, and entries brought the machine there before the engine took it
+      return;
+    }
     checkpoints.begin(index, machine.checkpoint());
     turn.after(0, this::slice);
   }
@@ -482,6 +493,10 @@ final class Replica implements StateMachine, Transport {
 
   /** A message from another node. */
   void receive(RaftMessage message) {
+    if (node.getStatus() == RaftNodeStatus.TERMINATED) {
+      // it has come to the entry that took it out
+      return;
+    }
     RaftMessage judged = judged(message);
     if (judged != null) {
       turn.inline(() -> node.handle(judged));
@@ -547,7 +562,8 @@ final class Replica implements StateMachine, Transport {
    * it, and refuse for ever (its issue 54): it gets what is behind the snapshot as if that were the
    * whole log, and its answer is put right on the way out.
    */
-  private AppendEntriesRequest behindSnapshot(AppendEntriesRequest request) {
+  private AppendEntriesRequest behindSnapshot(AppendEntriesRequest whole) {
+    AppendEntriesRequest request = untilOut(whole);
     RaftLog entries = node.state().log();
     long previous = request.getPreviousLogIndex();
     boolean isKnown =
@@ -560,6 +576,30 @@ final class Replica implements StateMachine, Transport {
     }
     answerFrom = entries.snapshotIndex();
     return with(request, 0, 0, behind(request.getLogEntries(), entries.snapshotIndex()));
+  }
+
+  /**
+   * A request up to the entry that takes this node out: the engine would come to that, end, and
+   * stumble over a change of the members behind it.
+   */
+  private AppendEntriesRequest untilOut(AppendEntriesRequest request) {
+    List<LogEntry> entries = request.getLogEntries();
+    for (int i = 0; i < entries.size() - 1; i++) {
+      boolean isOut =
+          entries.get(i).getOperation() instanceof UpdateRaftGroupMembersOp change
+              && !change.getMembers().contains(self);
+      if (isOut) {
+        return cut(request, i + 1);
+      }
+    }
+    return request;
+  }
+
+  /** The first entries of a request, with what it says of them. */
+  private static AppendEntriesRequest cut(AppendEntriesRequest request, int entries) {
+    List<LogEntry> some = List.copyOf(request.getLogEntries().subList(0, entries));
+    long commit = Math.min(request.getCommitIndex(), some.get(entries - 1).getIndex());
+    return with(request, request.getPreviousLogIndex(), request.getPreviousLogTerm(), some, commit);
   }
 
   /**
@@ -751,6 +791,8 @@ final class Replica implements StateMachine, Transport {
     }
     try {
       if (isWanted && checkpoints.receive(part, sent)) {
+        // one of its own that it writes yet is older
+        checkpoints.abandon();
         dropOthers(request);
         checkpointed(chunk);
       }
@@ -820,10 +862,7 @@ final class Replica implements StateMachine, Transport {
         bytes += form.length;
       }
       if (bytes > REQUEST_BYTES && i > 0) {
-        List<LogEntry> some = List.copyOf(entries.subList(0, i));
-        long commit = Math.min(request.getCommitIndex(), some.get(i - 1).getIndex());
-        return with(
-            request, request.getPreviousLogIndex(), request.getPreviousLogTerm(), some, commit);
+        return cut(request, i);
       }
     }
     return request;
@@ -868,16 +907,37 @@ final class Replica implements StateMachine, Transport {
 
   // --- watch ---
 
-  /** Has the voter lead that has most of the log, if this one leads and there is another. */
+  /** Has another voter lead, if this one leads and there is one. */
   void handOver() {
+    handOver(voter -> true);
+  }
+
+  /** Has that of some voters lead that has most of the log, if this one leads. */
+  void handOver(Predicate<RaftEndpoint> may) {
     RaftState state = node.state();
     LeaderState leader = state.leaderState();
-    if (leader == null || state.leadershipTransferState() != null) {
+    // to one who is taken out meanwhile it would be handed over for ever
+    boolean isChanging = state.effectiveGroupMembers() != state.committedGroupMembers();
+    if (leader == null || isHandingOver() || isChanging) {
       return;
     }
     state.remoteVotingMembers().stream()
+        .filter(may)
         .max(Comparator.comparingLong(voter -> leader.getFollowerState(voter).matchIndex()))
-        .ifPresent(node::transferLeadership);
+        .ifPresent(
+            voter -> {
+              transferredAt = turn.now();
+              node.transferLeadership(voter);
+            });
+  }
+
+  /**
+   * Whether another one may be about to lead, or was not long ago: the engine goes on asking for a
+   * while after it has given up.
+   */
+  boolean isHandingOver() {
+    return node.state().leadershipTransferState() != null
+        || (transferredAt != NOWHERE && turn.now() - transferredAt < HANDING_OVER);
   }
 
   private void watch() {

@@ -6,6 +6,8 @@ import io.busbar.shard.FormException;
 import io.busbar.shard.Machine;
 import io.busbar.shard.Result;
 import io.microraft.RaftEndpoint;
+import io.microraft.RaftNodeStatus;
+import io.microraft.impl.state.RaftState;
 import io.microraft.model.message.RaftMessage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +31,11 @@ import java.util.function.Consumer;
  * come from outside, so that whole clusters can run in one thread under a seed.
  */
 final class Replicas {
+  private static final long SAY = TimeUnit.MILLISECONDS.toNanos(250);
+
+  /** Every so many times all are told: who is no member does not hear who leads. */
+  private static final int TO_ALL = 4;
+
   private final Site site;
   private final World world;
   private final Journal journal;
@@ -39,7 +47,7 @@ final class Replicas {
    *
    * @param incarnation larger than that of any start before
    * @param voters who votes in groups that are new: those who found them
-   * @param wanted how many voters there are to be
+   * @param wanted who is to hold the groups, or null: this node alone
    * @param groups how many, for ever the same
    * @param segmentBytes of the journal's files
    * @param snapshotEntries after how many entries a group's log begins anew, at the latest
@@ -49,7 +57,7 @@ final class Replicas {
       NodeEndpoint self,
       long incarnation,
       Collection<NodeEndpoint> voters,
-      int wanted,
+      Placement.Wanted wanted,
       int groups,
       Disk disk,
       long segmentBytes,
@@ -88,6 +96,12 @@ final class Replicas {
 
     /** This node begins to lead a group, or does no more. */
     void leads(int group, boolean isLeader);
+
+    /**
+     * This node is no member of any group any more: what it holds goes no further. That is for
+     * ever: it can come back with an empty disk.
+     */
+    void left();
 
     /** A group's state came whole from another node, and took the place of the one before. */
     void replaced(int group, Machine before);
@@ -158,6 +172,19 @@ final class Replicas {
   }
 
   /**
+   * Has this node taken out of all groups, each after another one leads or votes in its place;
+   * {@link World#left} tells when that is done.
+   */
+  void leave() {
+    members.forEach(Member::leave);
+  }
+
+  /** Who holds a group: this node has a say in that if it leads. */
+  Placement placement(int group) {
+    return members.get(group).placement;
+  }
+
+  /**
    * A frame from another node.
    *
    * @throws FormException if it is none of this node's groups, or speaks for another node
@@ -178,6 +205,9 @@ final class Replicas {
       }
       case Exchange.APPEND -> member.asked(from, Exchange.Append.decode(body));
       case Exchange.ANSWER -> member.answered(Exchange.Answer.decode(body));
+      case Exchange.PRESENCE ->
+          member.isThere(new NodeEndpoint(from), Exchange.Presence.decode(body));
+      case Exchange.OUT -> member.out(Exchange.Out.decode(body));
       default -> throw new FormException("frame of kind " + kind);
     }
   }
@@ -202,6 +232,13 @@ final class Replicas {
     final Replica replica;
     final Appender appender;
 
+    /** Null on a node that has the groups alone. */
+    final Placement placement;
+
+    private boolean isLeaving;
+    private boolean isOut;
+    private int said;
+
     /** Who is asked to append, as far as it is known. */
     private String leader;
 
@@ -218,12 +255,74 @@ final class Replicas {
       this.replica =
           new Replica(group, site.self, log, checkpoints, turn, this, this, site.without);
       this.appender = new Appender(site.self.id(), site.incarnation, turn, this, site.without);
+      this.placement =
+          site.wanted == null
+              ? null
+              : new Placement(replica, turn, site.self, site.wanted, world::present);
     }
 
     void start() throws IOException {
       replica.start(site.voters, site.snapshotEntries, new EngineClock(), world.random());
-      if (site.wanted > 1) {
-        new Placement(replica, turn, site.wanted, world::present).start();
+      if (placement != null) {
+        placement.start();
+        say();
+      }
+    }
+
+    // --- who is a member ---
+
+    void leave() {
+      isLeaving = true;
+      placement.leave();
+    }
+
+    /** Tells whoever leads. */
+    private void say() {
+      if (replica.raft().getStatus() == RaftNodeStatus.TERMINATED) {
+        // it has come to the entry that took it out, and would take no other
+        isOut();
+      }
+      Exchange.Presence presence =
+          new Exchange.Presence(
+              site.incarnation, isLeaving, replica.state().log().lastLogOrSnapshotIndex());
+      RaftEndpoint known = replica.leader();
+      boolean isForAll = known == null || said++ % TO_ALL == 0;
+      for (NodeEndpoint other : world.present()) {
+        if (!other.equals(site.self) && (isForAll || other.equals(known))) {
+          world.send(other.id(), Exchange.PRESENCE, group, presence.encode());
+        }
+      }
+      turn.after(SAY, this::say);
+    }
+
+    void isThere(NodeEndpoint node, Exchange.Presence presence) {
+      if (placement != null && placement.isThere(node, presence)) {
+        RaftState state = replica.state();
+        Exchange.Out out = new Exchange.Out(state.term(), state.commitIndex());
+        world.send(node.id(), Exchange.OUT, group, out.encode());
+      }
+    }
+
+    void out(Exchange.Out out) {
+      // one that led before this node was let in has not heard of that
+      boolean isKnown =
+          out.term() >= replica.raft().getTerm().getTerm()
+              || out.committed() >= replica.state().log().lastLogOrSnapshotIndex();
+      if (isKnown) {
+        isOut();
+      }
+    }
+
+    private void isOut() {
+      if (isOut) {
+        return;
+      }
+      isOut = true;
+      if (members.stream().allMatch(member -> member.isOut)) {
+        world.left();
+      } else {
+        // the disk can come back to this group as another one only
+        Replicas.this.leave();
       }
     }
 

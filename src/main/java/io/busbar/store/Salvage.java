@@ -34,6 +34,22 @@ final class Salvage {
     return aside;
   }
 
+  /** Deletes a folder: it is gone at once, or as a whole not yet. */
+  static void discard(Path folder) throws IOException {
+    Path aside = folder.resolveSibling(folder.getFileName() + ".left");
+    if (Files.exists(aside)) {
+      // of one that was not finished
+      clear(aside);
+      Files.delete(aside);
+    }
+    if (Files.exists(folder)) {
+      Files.move(folder, aside);
+      new FileDisk(folder.toAbsolutePath().getParent()).syncNames();
+      clear(aside);
+      Files.delete(aside);
+    }
+  }
+
   /** Empty, whatever an attempt before has left. */
   private static void clear(Path folder) throws IOException {
     if (Files.exists(folder)) {

@@ -111,6 +111,34 @@ public interface Store {
     throw new IllegalStateException("a store of one node");
   }
 
+  /**
+   * The nodes that share the store, as this one sees them; how far they are behind only the leader
+   * knows. May be called before it serves.
+   *
+   * @param then not called if it is not open yet: who asks has a time-out
+   */
+  default void view(Consumer<Wire.StoreView> then) {
+    throw new IllegalStateException("a store of one node");
+  }
+
+  /**
+   * A node that is away is no member any more, if this one leads.
+   *
+   * @param node its id in the store
+   * @param then whether that will be done
+   */
+  default void giveUp(String node, Consumer<Boolean> then) {
+    throw new IllegalStateException("a store of one node");
+  }
+
+  /**
+   * Hands on what this node has of a shared store. Completes when it is no member any more: then
+   * nothing is appended or read here, and its disk is empty once it is closed.
+   */
+  default Future<Void> leave() {
+    throw new IllegalStateException("a store of one node");
+  }
+
   /** What this node is called in the {@link io.busbar.shard.Location}s of its connections. */
   String node();
 

@@ -17,8 +17,8 @@ final class StoreOpening implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(StoreOpening.class);
 
   static final int GROUPS = 1;
-  private static final int SHARDS = 1_024;
-  private static final String FOLDER = "store";
+  static final int SHARDS = 1_024;
+  static final String FOLDER = "store";
 
   /** After so many entries the group's log begins anew, at the latest. */
   private static final int SNAPSHOT_ENTRIES = 100_000;
@@ -71,7 +71,7 @@ final class StoreOpening implements Closeable {
     // before it is opened: that begins a new one
     refuseLost();
     try {
-      return groups(List.of(identity().node()), 1, world);
+      return groups(List.of(identity().node()), null, world);
     } catch (IOException | FormException e) {
       if (!acceptsLoss) {
         throw new DataDirectoryException(
@@ -100,7 +100,7 @@ final class StoreOpening implements Closeable {
         position == 0 ? "nothing" : "what stands before position " + position,
         aside);
     try {
-      return groups(List.of(identity().node()), 1, world);
+      return groups(List.of(identity().node()), null, world);
     } catch (IOException | FormException e) {
       if (position == 0) {
         throw e;
@@ -134,7 +134,7 @@ final class StoreOpening implements Closeable {
       // of a start that broke off before anybody was told of it
       renew("a start that was not finished");
     } else if (!hasJournal() && !identity().cluster().isEmpty()) {
-      renew("it has lost its journal");
+      renew("it has no journal: it has left the store, or lost it");
     }
     try {
       return join(others, world);
@@ -153,7 +153,7 @@ final class StoreOpening implements Closeable {
 
   private Replicas join(Ensemble others, Replicas.World world) throws IOException {
     Ensemble.Place place = others.place(identity(), hasJournal());
-    Replicas replicas = groups(place.voters(), others.voters(), world);
+    Replicas replicas = groups(place.voters(), Placement.Wanted.of(others), world);
     try {
       directory.join(place.cluster());
       return replicas;
@@ -165,7 +165,8 @@ final class StoreOpening implements Closeable {
 
   private void renew(String why) throws IOException {
     final NodeEndpoint former = identity().node();
-    Path aside = Salvage.before(path.resolve(FOLDER), 0);
+    boolean isEmpty = directory.folder(FOLDER).names().isEmpty();
+    Object aside = isEmpty ? "nothing" : Salvage.before(path.resolve(FOLDER), 0);
     directory.renew();
     LOG.warn(
         "what is on the disk is not used, this node gets all from the others: cause={} disk={}"
@@ -176,13 +177,22 @@ final class StoreOpening implements Closeable {
         aside);
   }
 
+  /**
+   * Forgets what the other nodes have: the next start is that of a node with an empty disk. Nothing
+   * is written any more.
+   */
+  void forget() throws IOException {
+    Salvage.discard(path.resolve(FOLDER));
+    LOG.info("what this disk had is deleted: node={}", identity().node());
+  }
+
   // --- both ---
 
   private boolean hasJournal() throws IOException {
     return !Segment.all(directory.folder(FOLDER)).isEmpty();
   }
 
-  private Replicas groups(List<NodeEndpoint> voters, int wanted, Replicas.World world)
+  private Replicas groups(List<NodeEndpoint> voters, Placement.Wanted wanted, Replicas.World world)
       throws IOException {
     disk = disks.apply(directory.folder(FOLDER));
     return new Replicas(

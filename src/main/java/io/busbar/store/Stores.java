@@ -78,7 +78,11 @@ public final class Stores {
 
   /** Memory and disk may differ: whoever starts next reads what is on the disk. */
   private static void halt(Throwable cause) {
-    LOG.error("the store cannot go on, this process ends; start it again", cause);
+    if (cause instanceof CutOffException) {
+      LOG.error("this process ends, start it again: {}", cause.getMessage());
+    } else {
+      LOG.error("the store cannot go on, this process ends; start it again", cause);
+    }
     Runtime.getRuntime().halt(cause instanceof CutOffException ? TRY_AGAIN_CODE : EXIT_CODE);
   }
 

@@ -284,6 +284,35 @@ class ApiIT {
   }
 
   @Test
+  void aNodeAloneHasNoOthersAndDoesNotLeave() throws Exception {
+    JsonObject alone = get("/cluster").bodyAsJsonObject();
+    assertThat(alone.getBoolean("shared")).isFalse();
+    assertThat(ask(HttpMethod.GET, "/cluster", null, "a-reader").statusCode()).isEqualTo(200);
+    refused(
+        ask(HttpMethod.POST, "/cluster/nodes/secured/leave", null, "a-reader"),
+        403,
+        "AuthorizationFailed",
+        "a key of role reader may not do this (needed: owner)");
+    refused(
+        ask(HttpMethod.POST, "/cluster/nodes/secured/leave", null),
+        409,
+        "Conflict",
+        "this node has its store alone: there is none to leave");
+    refused(
+        ask(HttpMethod.DELETE, "/cluster/nodes/secured", null),
+        409,
+        "Conflict",
+        "this node has its store alone: there is none to leave");
+    refused(
+        ask(HttpMethod.DELETE, "/cluster/nodes/a%2Fb", null),
+        404,
+        "NotFound",
+        "no such path (allowed: /cluster/nodes/NAME, /cluster/nodes/NAME/leave)");
+    assertThat(ask(HttpMethod.DELETE, "/cluster", null).statusCode()).isEqualTo(405);
+    assertThat(get("/cluster/nodes/secured/leave").statusCode()).isEqualTo(405);
+  }
+
+  @Test
   void aNamespaceIsChangedInPlace() throws Exception {
     JsonObject patch =
         new JsonObject(

@@ -77,6 +77,26 @@ class WireTest {
             new Wire.Introduction("n@d", "c", "::1", 7_110).encode(),
             "01 0003 6e4064 0001 63 0003 3a3a31 1bc6",
             Wire.Introduction::decode),
+        new Form(
+            "order",
+            new Wire.StoreOrder(Wire.Wish.LEAVE, "n-1").encode(),
+            "01 03 0003 6e2d31",
+            Wire.StoreOrder::decode),
+        new Form(
+            "view",
+            new Wire.StoreView(
+                    "no",
+                    "c",
+                    "n@d",
+                    3,
+                    List.of(
+                        new Wire.StoreNode("n@d", true, true, true, false, 0),
+                        new Wire.StoreNode("m@e", true, false, false, true, -1)))
+                .encode(),
+            "01 0002 6e6f 0001 63 0003 6e4064 03 0002"
+                + " 0003 6e4064 07 0000000000000000"
+                + " 0003 6d4065 09 ffffffffffffffff",
+            Wire.StoreView::decode),
         new Form("position", Wire.position(258), "01 0000000000000102", Wire::toPosition),
         new Form("verdict yes", Wire.verdict(true), "01 01", Wire::isYes),
         new Form("verdict no", Wire.verdict(false), "01 00", Wire::isYes));

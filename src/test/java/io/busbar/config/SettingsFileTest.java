@@ -260,7 +260,7 @@ class SettingsFileTest {
         "127.0.0.1:5701| 127.0.0.1| :20: cluster.members[0]: \"127.0.0.1\" (allowed: host:port)",
         "127.0.0.1:5701| a:99999| :20: cluster.members[0]: \"a:99999\" (allowed: host:port)",
         "dns: busbar-headless| dns: a b| :21: cluster.dns: \"a b.default.svc.cluster.local\" (allowed: a host name)",
-        "founder: node-0| voter: 1| :23: unknown key \"voter\" (allowed: host, port, founder, voters,",
+        "founder: node-0| voter: 1| :23: unknown key \"voter\" (allowed: host, port, founder, founders, voters,",
         "founder: node-0| port: 1| :23: cluster.store.founder: missing (required)",
         "founder: node-0| founder: a b| :23: cluster.store.founder: \"a b\" (allowed: the name of a node",
         "voters: 5| voters: 4| :24: cluster.store.voters: 4 (allowed: 1, 3, 5, 7",

@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Nodes, the network between them and time, all in one thread under one seed: the same seed does
@@ -30,6 +32,11 @@ final class SimCluster {
 
   /** How many of them vote then. */
   final int wanted;
+
+  final Placement.Wanted placement;
+
+  /** Starts a node that has left. */
+  Consumer<SimNode> returned = node -> {};
 
   /** Directed links that carry nothing, as "from>to". */
   final Set<String> cut = new HashSet<>();
@@ -69,6 +76,9 @@ final class SimCluster {
     this.groups = groups;
     this.grows = grows;
     this.wanted = !grows ? 1 : seed % 2 == 0 ? size : Math.min(3, size);
+    this.placement =
+        new Placement.Wanted(
+            wanted, seed % 5 < 2 ? Duration.ofMillis(300 + seed % 700) : Duration.ofHours(1));
     this.snapshotEntries =
         random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
     this.without = without;

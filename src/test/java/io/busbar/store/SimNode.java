@@ -129,8 +129,26 @@ final class SimNode {
   /** Has a group led by another, if it is led here. */
   void handOver(int group, NodeEndpoint to) {
     Life of = life;
-    of.replicas.turn().execute(() -> of.replicas.replica(group).raft().transferLeadership(to));
+    of.replicas.turn().execute(() -> of.replicas.replica(group).handOver(to::equals));
     of.schedule();
+  }
+
+  /** Has it leave all groups; once it has, it comes back with an empty disk. */
+  void leave() {
+    Life of = life;
+    of.replicas.turn().execute(of.replicas::leave);
+    of.schedule();
+  }
+
+  /** Whether it is about to be no member of a group. */
+  boolean isLeaving() {
+    for (int group = 0; group < cluster.groups; group++) {
+      boolean is = isUp() && cluster.grows && life.replicas.placement(group).isLeaving(self);
+      if (is) {
+        return true;
+      }
+    }
+    return false;
   }
 
   String describe() {
@@ -157,7 +175,7 @@ final class SimNode {
                   self,
                   incarnation,
                   cluster.founders,
-                  cluster.wanted,
+                  cluster.grows ? cluster.placement : null,
                   cluster.groups,
                   disk,
                   16 << 10,
@@ -290,6 +308,18 @@ final class SimNode {
     public void leads(int group, boolean isLeader) {
       if (isLeader) {
         cluster.referee().leads(group, replica(group).raft().getTerm().getTerm(), self.id());
+      }
+    }
+
+    @Override
+    public void left() {
+      if (!isGone()) {
+        // as a node that has left and is started again: with nothing
+        kill();
+        wipe();
+        cluster.after(
+            cluster.upTo(500 * SimCluster.MILLISECOND),
+            () -> cluster.returned.accept(SimNode.this));
       }
     }
 

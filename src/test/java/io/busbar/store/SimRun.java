@@ -49,9 +49,9 @@ final class SimRun {
     cluster.run(SimCluster.SECOND / 2);
     clients.stop();
     wait("all that is open is answered", clients::isQuiet);
+    wait("all nodes hold all groups", trouble::isWhole);
     clients.openAll();
     wait("each group takes an append", clients::areOpen);
-    wait("all nodes hold all groups", trouble::isWhole);
     wait("all replicas have come to the same entry", this::agree);
     for (SimNode node : cluster.nodes) {
       for (int group = 0; group < cluster.groups; group++) {
@@ -111,10 +111,11 @@ final class SimRun {
         Replica replica = node.replica(group);
         var state = node.state(group);
         text.append(
-            "%s/%d: %s of term %d under %s, log to %d, committed %d, applied %d, pre-vote %s; "
+            "%s/%d: %s %s of term %d under %s, log to %d, committed %d, applied %d, pre-vote %s; "
                 .formatted(
                     node.self,
                     group,
+                    replica.raft().getStatus(),
                     state.role(),
                     state.term(),
                     state.leader(),

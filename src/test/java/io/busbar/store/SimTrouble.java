@@ -25,7 +25,10 @@ final class SimTrouble {
     DISKS,
     /** The network stops for about as long as a leader may be silent; then a node is gone. */
     ABSENCE,
-    /** One node lets the others in, amid something of everything; then disks are replaced. */
+    /**
+     * One node lets the others in, amid something of everything; then disks are replaced, and nodes
+     * leave and come back.
+     */
     DISKS_WIPED
   }
 
@@ -39,6 +42,7 @@ final class SimTrouble {
     this.cluster = cluster;
     this.clients = clients;
     this.random = cluster.random;
+    cluster.returned = this::start;
     boolean isAlone = cluster.nodes.size() == 1 && asked == Weather.DISKS_WIPED;
     this.weather = asked == null || isAlone ? any() : asked;
   }
@@ -98,7 +102,14 @@ final class SimTrouble {
       case ABSENCE -> blackout();
       case DISKS_WIPED -> {
         if (isWhole() && random.nextInt(3) > 0) {
-          wipe(cluster.anyNode());
+          if (random.nextBoolean()) {
+            wipe(cluster.anyNode());
+          } else {
+            SimNode node = random.nextBoolean() ? leader() : cluster.anyNode();
+            if (node.isUp()) {
+              node.leave();
+            }
+          }
         } else {
           anything();
         }
@@ -231,13 +242,14 @@ final class SimTrouble {
   }
 
   /**
-   * Whether every group is held by all nodes, and by no disk that is gone, and as many of them vote
-   * as are wanted, as its leader has had committed: so another disk may go and nothing is lost.
+   * Whether every group is held by all nodes, and by no disk that is gone, and at least as many of
+   * them vote as are wanted, as its leader has had committed: so another disk may go and nothing is
+   * lost.
    */
   boolean isWhole() {
     Set<String> all = new HashSet<>();
     cluster.nodes.forEach(node -> all.add(node.self.id()));
-    if (cluster.nodes.stream().anyMatch(SimNode::isDamaged)) {
+    if (cluster.nodes.stream().anyMatch(node -> node.isDamaged() || node.isLeaving())) {
       return false;
     }
     for (int group = 0; group < cluster.groups; group++) {
@@ -249,7 +261,9 @@ final class SimTrouble {
       Set<String> holders = new HashSet<>();
       members.getMembers().forEach(member -> holders.add(member.getId().toString()));
       int voters = cluster.grows ? cluster.wanted : cluster.nodes.size();
-      if (!holders.equals(all) || members.getVotingMembers().size() != voters) {
+      boolean isChanging =
+          members.getLogIndex() != leader.replica(group).raft().getEffectiveMembers().getLogIndex();
+      if (isChanging || !holders.equals(all) || members.getVotingMembers().size() < voters) {
         return false;
       }
     }
