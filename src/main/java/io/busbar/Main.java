@@ -1,7 +1,11 @@
 package io.busbar;
 
 import io.busbar.cli.Busbar;
+import io.busbar.cli.Recover;
 import io.busbar.cli.Running;
+import io.busbar.config.Settings;
+import io.busbar.store.StoreRecovery;
+import java.io.IOException;
 
 /** Entry point. */
 public final class Main {
@@ -17,7 +21,16 @@ public final class Main {
             settings ->
                 Node.start(settings)
                     .map(
-                        node ->
-                            new Running(node.listeners(), node.http(), node.api(), node::stop))));
+                        node -> new Running(node.listeners(), node.http(), node.api(), node::stop)),
+            Main::recover));
+  }
+
+  private static Recover.Found recover(Settings settings, boolean accepts) throws IOException {
+    StoreRecovery.Found found =
+        accepts
+            ? StoreRecovery.run(settings.nodeName(), settings.storage())
+            : StoreRecovery.look(settings.nodeName(), settings.storage());
+    return new Recover.Found(
+        found.node(), found.former(), found.store(), found.members(), found.last(), found.term());
   }
 }

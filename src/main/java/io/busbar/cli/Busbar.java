@@ -58,9 +58,10 @@ public final class Busbar implements Runnable {
    * Runs a command line.
    *
    * @param starter starts a node
+   * @param recovery gives up what other disks have
    * @return the exit code: 0, 1 for what failed, 2 for a wrong option or configuration
    */
-  public static int run(String[] args, Running.Starter starter) {
+  public static int run(String[] args, Running.Starter starter, Recover.Recovery recovery) {
     CommandLine command =
         new CommandLine(new Busbar())
             .addSubcommand(new Start(starter))
@@ -72,6 +73,8 @@ public final class Busbar implements Runnable {
             .addSubcommand(new ResourceCommands.Export())
             .addSubcommand(new ResourceCommands.Delete())
             .addSubcommand(new Explain())
+            .addSubcommand(new Cluster())
+            .addSubcommand(new Recover(recovery))
             .addSubcommand(BENCH, Load.command())
             .setParameterExceptionHandler((e, given) -> wrongOption(e))
             .setExecutionExceptionHandler((e, of, given) -> failed(of, e));

@@ -199,6 +199,16 @@ public final class DataDirectory implements AutoCloseable {
     write(identity.in(cluster));
   }
 
+  /**
+   * Makes it the directory of another cluster, which begins with what this one has; on the disk
+   * when this returns.
+   *
+   * @throws DataDirectoryException if it cannot be written
+   */
+  void found(String cluster) throws DataDirectoryException {
+    write(identity.in(cluster));
+  }
+
   private void write(Identity next) throws DataDirectoryException {
     try {
       IdentityFile.write(disk, next);

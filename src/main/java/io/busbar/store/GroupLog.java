@@ -121,6 +121,34 @@ final class GroupLog implements RaftStore {
     return isAhead ? snapshot : null;
   }
 
+  /** The members as of the newest snapshot, or those at the beginning; null if nothing is here. */
+  RaftGroupMembersView members() {
+    SnapshotChunk from = newestSnapshot();
+    return from == null ? members : from.getGroupMembersView();
+  }
+
+  /** Up to which index the newest snapshot goes, or 0. */
+  long snapshotIndex() {
+    SnapshotChunk from = newestSnapshot();
+    return from == null ? 0 : from.getIndex();
+  }
+
+  /** The term of the entry where it ends, or 0. */
+  int snapshotTerm() {
+    SnapshotChunk from = newestSnapshot();
+    return from == null ? 0 : from.getTerm();
+  }
+
+  private SnapshotChunk newestSnapshot() {
+    SnapshotChunk ahead = snapshotAhead();
+    return ahead == null ? checkpoint : ahead;
+  }
+
+  /** The term that this node is in. */
+  int term() {
+    return term.getTerm();
+  }
+
   /** The entries behind the checkpoint, once. */
   List<LogEntry> takeEntries() {
     List<LogEntry> entries = replayed;

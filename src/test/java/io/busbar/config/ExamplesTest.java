@@ -121,7 +121,11 @@ class ExamplesTest {
       List<Integer> own = new ArrayList<>();
       node.listeners().forEach(listener -> own.add(listener.address().port()));
       own.addAll(
-          List.of(node.http().port(), node.cluster().address().port(), node.cluster().busPort()));
+          List.of(
+              node.http().port(),
+              node.api().orElseThrow().address().port(),
+              node.cluster().address().port(),
+              node.cluster().busPort()));
       own.forEach(port -> assertThat(ports.add(port)).as("port %d", port).isTrue());
       assertThat(node.nodeName()).isEqualTo("node-" + i);
       membership.add(node.cluster().address().toString());

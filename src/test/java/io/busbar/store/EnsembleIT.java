@@ -1,6 +1,7 @@
 package io.busbar.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.busbar.bus.Wire;
 import io.busbar.config.Settings;
@@ -259,6 +260,46 @@ class EnsembleIT {
     Peer third = new Peer("c");
     await(third.started);
     assertThat(third.store.node()).isEqualTo(again.store.node());
+  }
+
+  /** Two of three disks are gone: an operator has the third one go on. */
+  @Test
+  void aDiskThatIsLeftGoesOnAloneIfAnOperatorAcceptsTheLoss() throws Exception {
+    List<Peer> peers = three();
+    peers.get(0).opens("s");
+    for (Peer peer : peers) {
+      peer.stop();
+    }
+    delete(peers.get(0).folder());
+    Settings.Storage left = Settings.Storage.in(peers.get(1).folder());
+    StoreRecovery.Found seen = StoreRecovery.look("b", left);
+    assertThat(seen.members()).hasSize(3);
+    assertThat(seen.store()).isEqualTo(seen.former());
+    StoreRecovery.Found done = StoreRecovery.run("b", left);
+    assertThat(done.last()).isEqualTo(seen.last());
+    assertThat(done.store()).isNotEqualTo(seen.former());
+    Peer alone = new Peer("b");
+    await(alone.started);
+    assertThat(alone.opens("s")).isTrue();
+    assertThat(alone.store.voters()).containsExactly(seen.node());
+    // one that has a part of the former store is another store's
+    Peer foreign = new Peer("c");
+    Await.elapsed(Duration.ofSeconds(2));
+    assertThat(foreign.started.isComplete()).isFalse();
+    assertThat(alone.store.voters()).containsExactly(seen.node());
+    foreign.stop();
+    delete(foreign.folder());
+    Peer empty = new Peer("c");
+    await(empty.started);
+    assertThat(empty.opens("s")).isTrue();
+    Await.until("both vote", () -> alone.store.voters().size() == 2, () -> alone.store.voters());
+  }
+
+  @Test
+  void aDirectoryWithoutAPartOfAStoreIsNotRecovered() {
+    assertThatThrownBy(() -> StoreRecovery.run("z", Settings.Storage.in(data.resolve("z"))))
+        .isInstanceOf(DataDirectoryException.class)
+        .hasMessageContaining("has no part of a store");
   }
 
   private static void damage(Path folder) throws IOException {
