@@ -43,6 +43,8 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
@@ -264,6 +266,10 @@ public final class Node {
     private final int loops;
     private final List<String> stoppedFirst = new CopyOnWriteArrayList<>();
     private final AtomicBoolean isLeaving = new AtomicBoolean();
+
+    /** Nodes that are there and have said that they leave. */
+    private final Set<String> left = ConcurrentHashMap.newKeySet();
+
     private String store;
     private volatile List<Settings.Listener> listeners = List.of();
 
@@ -373,11 +379,17 @@ public final class Node {
                   message.reply(new Bus.Done(), Bus.local());
                   if (!isLeaving.getAndSet(true)) {
                     unready = "it leaves the store";
+                    vertx.setPeriodic(1, MEMBERS, t -> sayLeaving());
                     node.leave().onSuccess(left -> unready = "it has left the store");
                   }
                 }
               })
           .completion();
+    }
+
+    /** Again and again, for whoever joins meanwhile. */
+    private void sayLeaving() {
+      vertx.eventBus().publish(Bus.LEAVING, manager.getNodeId());
     }
 
     private static Future<String> nothing() {
@@ -452,15 +464,28 @@ public final class Node {
               tellMembers();
             }
           });
+      vertx
+          .eventBus()
+          .<String>consumer(
+              Bus.LEAVING,
+              message -> {
+                if (left.add(message.body())) {
+                  tellMembers();
+                }
+              });
       // who began to listen after a change hears of it too
       membersTimer = vertx.setPeriodic(MEMBERS, t -> tellMembers());
     }
 
     private void tellMembers() {
-      Bus.Members now = new Bus.Members(List.copyOf(manager.getNodes()));
+      List<String> nodes = manager.getNodes();
+      Bus.Members now = new Bus.Members(List.copyOf(nodes));
       vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
       vertx.eventBus().send(Bus.SESSION, now, Bus.local());
-      vertx.eventBus().send(Bus.DELIVERY, now, Bus.local());
+      // one that leaves empties no queue any more
+      left.retainAll(nodes);
+      List<String> working = nodes.stream().filter(node -> !left.contains(node)).toList();
+      vertx.eventBus().send(Bus.DELIVERY, new Bus.Members(working), Bus.local());
       for (int i = 0; i < loops; i++) {
         vertx.eventBus().send(Bus.loop(i), now, Bus.local());
       }

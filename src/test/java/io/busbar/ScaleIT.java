@@ -13,6 +13,7 @@ import io.busbar.config.Settings;
 import io.busbar.testing.Await;
 import io.busbar.testing.TestNode;
 import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonObject;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -41,6 +42,10 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(240)
 class ScaleIT {
   private static final int MOST = 5;
+
+  /** So many that each of two nodes has some of them. */
+  private static final int QUEUES = 12;
+
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   @TempDir private Path data;
@@ -108,10 +113,18 @@ class ScaleIT {
   }
 
   private HttpResponse<String> ask(int at, String method, String path) {
+    return ask(at, method, path, "application/json", "");
+  }
+
+  private HttpResponse<String> ask(int at, String method, String path, String type, String body) {
     Settings.Address http = nodes.get(at).http();
     URI uri = URI.create("http://%s:%d%s".formatted(http.host(), http.port(), path));
     HttpRequest request =
-        HttpRequest.newBuilder(uri).method(method, HttpRequest.BodyPublishers.noBody()).build();
+        HttpRequest.newBuilder(uri)
+            .header("content-type", type)
+            .header("authorization", "SharedAccessKey any")
+            .method(method, HttpRequest.BodyPublishers.ofString(body))
+            .build();
     try {
       return HTTP.send(request, HttpResponse.BodyHandlers.ofString());
     } catch (Exception e) {
@@ -281,6 +294,58 @@ class ScaleIT {
     settled(1, 2, 2);
     Mqtt5BlockingClient client = stored("still-served", 1);
     client.disconnect();
+  }
+
+  /** A node that has left is still there; its share of the queues is others' to empty. */
+  @Test
+  void whatWasOneNodesToBringIsBroughtWhenItHasLeft() throws Exception {
+    start(0, 1);
+    settled(0, 2, 2);
+    Set<String> brought = new ConcurrentSkipListSet<>();
+    int hook =
+        await(
+                nodes
+                    .get(0)
+                    .vertx()
+                    .createHttpServer()
+                    .requestHandler(
+                        request -> {
+                          if (request.method().equals(HttpMethod.POST)) {
+                            brought.add(request.path());
+                          }
+                          request.response().putHeader("WebHook-Allowed-Origin", "*").end();
+                        })
+                    .listen(0, "127.0.0.1"))
+            .actualPort();
+    put("/namespaces/scale", "{}");
+    put("/namespaces/scale/topics/told", "{}");
+    for (int i = 0; i < QUEUES; i++) {
+      put(
+          "/namespaces/scale/topics/told/eventSubscriptions/sub-" + i,
+          """
+          {"deliveryMode": "Push", "push": {"destination": {"endpointType": "WebHook",
+           "properties": {"endpointUrl": "http://127.0.0.1:%d/%d"}}}}"""
+              .formatted(hook, i));
+    }
+    assertThat(ask(0, "POST", "/cluster/nodes/node-1/leave").statusCode()).isEqualTo(202);
+    settled(0, 1, 1);
+    HttpResponse<String> published =
+        ask(
+            0,
+            "POST",
+            "/topics/told:publish?api-version=2024-06-01",
+            "application/cloudevents+json",
+            "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"x\"}");
+    assertThat(published.statusCode()).as(published.body()).isEqualTo(200);
+    Await.until("all are brought", () -> brought.size() == QUEUES, () -> brought);
+  }
+
+  /** Makes a resource of the properties; those of a subscription are how it is delivered. */
+  private void put(String path, String properties) {
+    String text = properties.equals("{}") ? "{}" : "{\"deliveryConfiguration\":" + properties + "}";
+    HttpResponse<String> answer =
+        ask(0, "PUT", path, "application/json", "{\"properties\":" + text + "}");
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(201);
   }
 
   private static List<Integer> missing(Set<Integer> acknowledged, Set<Integer> got) {

@@ -85,6 +85,7 @@ import java.util.function.Predicate;
  *   node.ID.store     empty                      Wire: introduction     SessionVerticle
  *   node.ID.store     Wire: order                Wire: view             SessionVerticle
  *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
+ *   leaving           string node                -                      Node, of each node
  * </pre>
  */
 public final class Bus {
@@ -96,6 +97,9 @@ public final class Bus {
 
   /** Local: sessions of this node. */
   public static final String SESSION = "session";
+
+  /** All nodes: a node, by its id, serves no more and is about to leave. */
+  public static final String LEAVING = "leaving";
 
   /** Local: the node as a whole. */
   public static final String NODE = "node";
