@@ -208,9 +208,7 @@ final class Opening {
                           refuse(ReasonCode.SERVER_UNAVAILABLE, "the session did not open");
                         }
                       } else if (reply.result().body() instanceof Bus.Refused refused) {
-                        if (!closed && refused.reason() == ReasonCode.SESSION_TAKEN_OVER) {
-                          protocol.end(refused.reason(), refused.text());
-                        } else if (!closed) {
+                        if (!closed) {
                           refuse(refused.reason(), refused.text());
                         }
                       } else {
@@ -346,25 +344,6 @@ final class Opening {
       Encoder.connack(connection.out(), connect.version(), false, reason, null);
     }
     protocol.refused(reason, why);
-  }
-
-  /**
-   * Another connection has the session, which came at the same time. It is told as if that had come
-   * a little later: no CONNACK can say it [MQTT-3.1.4-3].
-   */
-  void overtaken() {
-    settled();
-    broker.telemetry.count(Meter.CONNECTS, Protocol.tag(ReasonCode.SESSION_TAKEN_OVER));
-    long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM);
-    if (connect.version() == MqttVersion.V5 && largest >= SMALLEST_CONNACK) {
-      PropertyWriter none = new PropertyWriter();
-      Encoder.connack(connection.out(), MqttVersion.V5, false, ReasonCode.SUCCESS, none);
-      Encoder.disconnect(
-          connection.out(), MqttVersion.V5, ReasonCode.SESSION_TAKEN_OVER, new PropertyWriter());
-    } else if (connect.version() != MqttVersion.V5) {
-      ReasonCode busy = ReasonCode.SERVER_BUSY;
-      Encoder.connack(connection.out(), connect.version(), false, busy, null);
-    }
   }
 
   /** The connection is closed: whatever is on its way comes too late. */

@@ -37,6 +37,9 @@ final class Protocol {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
 
   /** So much of a client id stands in a log line. */
+  /** Why a connection has not the session that it wanted. */
+  static final String OVERTAKEN = "another connection took the session name";
+
   private static final int LOGGED = 80;
 
   /** What may come next from the device. */
@@ -542,11 +545,14 @@ final class Protocol {
     if (connection.isEnding()) {
       return;
     }
+    if (state == State.OPENING && opening != null && reason == ReasonCode.SESSION_TAKEN_OVER) {
+      // it was not let in yet, and no CONNACK says that it was taken over
+      opening.refuse(ReasonCode.SERVER_BUSY, OVERTAKEN);
+      return;
+    }
     endReason = tag(reason);
     disconnection = called;
-    if (state == State.OPENING && opening != null && reason == ReasonCode.SESSION_TAKEN_OVER) {
-      opening.overtaken();
-    } else if (state == State.OPEN && version == MqttVersion.V5) {
+    if (state == State.OPEN && version == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
       refer(properties, reason, 1, connection.outgoing().largestToSend());
       addReason(properties, why, 1, connection.outgoing().largestToSend());

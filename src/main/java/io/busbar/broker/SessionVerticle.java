@@ -401,8 +401,7 @@ public final class SessionVerticle extends VerticleBase {
               forget(open.clientId(), holder);
               return Future.succeededFuture(
                   outcome.succeeded()
-                      ? new Bus.Refused(
-                          ReasonCode.SESSION_TAKEN_OVER, "another connection took the session name")
+                      ? new Bus.Refused(ReasonCode.SERVER_BUSY, Protocol.OVERTAKEN)
                       : new Bus.Refused(
                           ReasonCode.SERVER_UNAVAILABLE,
                           "the connection that has the session name could not be closed"));
