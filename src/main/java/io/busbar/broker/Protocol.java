@@ -34,12 +34,12 @@ import org.slf4j.LoggerFactory;
  * publishes {@link Publishing}'s, subscriptions are {@link Subscriptions}'.
  */
 final class Protocol {
-  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
-
-  /** So much of a client id stands in a log line. */
   /** Why a connection has not the session that it wanted. */
   static final String OVERTAKEN = "another connection took the session name";
 
+  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
+
+  /** So much of a client id stands in a log line. */
   private static final int LOGGED = 80;
 
   /** What may come next from the device. */
