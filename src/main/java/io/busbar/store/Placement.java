@@ -29,10 +29,10 @@ import org.slf4j.LoggerFactory;
  * log, so that a vote of its that is needed does not wait for a long transfer.
  *
  * <p>Taken out is a disk whose node is there with another one; a node that wants to leave, or that
- * an operator gives up; and one that has been away for long. A voter is taken out after another
- * node votes in its place, so that there are never fewer copies than before. Only where none is
- * left to do so, and the others are there, may one who leaves make them fewer; who is away never
- * does.
+ * an operator gives up; and a voter that has been away for long. (A learner that is away is in
+ * nobody's way, and may not know yet that it was let in.) A voter is taken out after another node
+ * votes in its place, so that there are never fewer copies than before. Only where none is left to
+ * do so, and the others are there, may one who leaves make them fewer; who is away never does.
  */
 final class Placement {
   private static final Logger LOG = LoggerFactory.getLogger(Placement.class);
@@ -164,7 +164,11 @@ final class Placement {
     said.keySet().removeIf(one -> !there.contains(one) && !all.contains(one));
     List<RaftEndpoint> out =
         all.stream()
-            .filter(one -> isReplaced(one, there) || mayMakeFewer(one) || isAwayForLong(one))
+            .filter(
+                one ->
+                    isReplaced(one, there)
+                        || mayMakeFewer(one)
+                        || (voters.contains(one) && isAwayForLong(one)))
             .sorted(BY_ID)
             .toList();
     List<RaftEndpoint> staying = voters.stream().filter(voter -> !out.contains(voter)).toList();
