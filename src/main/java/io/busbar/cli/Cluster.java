@@ -92,10 +92,6 @@ final class Cluster implements Callable<Integer> {
     return cluster.getJsonArray("nodes").stream().map(JsonObject.class::cast).toList();
   }
 
-  private static String path(String node) {
-    return "/cluster/nodes/" + URLEncoder.encode(node, StandardCharsets.UTF_8);
-  }
-
   /**
    * Waits until a node is no member.
    *
@@ -152,6 +148,45 @@ final class Cluster implements Callable<Integer> {
         .orElse(name);
   }
 
+  /** One node is to be no member any more. */
+  private abstract static class Departure implements Callable<Integer> {
+    private final boolean isAway;
+
+    @Spec private CommandSpec spec;
+    @Mixin private ApiClient api;
+
+    @Parameters(paramLabel = "NODE", description = "a node's name, or its id")
+    private String node;
+
+    @Option(
+        names = "--timeout",
+        paramLabel = "SECONDS",
+        defaultValue = "600",
+        description = "how long to wait (${DEFAULT-VALUE})")
+    private int seconds;
+
+    Departure(boolean isAway) {
+      this.isAway = isAway;
+    }
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+      Order order = () -> depart(api, node, isAway);
+      JsonObject cluster = order.give();
+      PrintWriter out = spec.commandLine().getOut();
+      waitFor(api, out, id(cluster, node, isAway), Duration.ofSeconds(seconds), order);
+      out.flush();
+      return 0;
+    }
+  }
+
+  /** Gives the order to one that is there, or of one that is away. */
+  private static JsonObject depart(ApiClient api, String node, boolean isAway)
+      throws IOException, InterruptedException {
+    String path = "/cluster/nodes/" + URLEncoder.encode(node, StandardCharsets.UTF_8);
+    return api.ask(isAway ? "DELETE" : "POST", isAway ? path : path + "/leave", null).body();
+  }
+
   /** A node hands on what it has. */
   @Command(
       name = "leave",
@@ -166,28 +201,25 @@ final class Cluster implements Callable<Integer> {
         "Example, before a StatefulSet gets smaller:",
         "  busbar cluster leave busbar-3"
       })
-  static final class Leave implements Callable<Integer> {
-    @Spec private CommandSpec spec;
-    @Mixin private ApiClient api;
+  static final class Leave extends Departure {
+    Leave() {
+      super(false);
+    }
+  }
 
-    @Parameters(paramLabel = "NODE", description = "a node's name")
-    private String node;
-
-    @Option(
-        names = "--timeout",
-        paramLabel = "SECONDS",
-        defaultValue = "600",
-        description = "how long to wait (${DEFAULT-VALUE})")
-    private int seconds;
-
-    @Override
-    public Integer call() throws IOException, InterruptedException {
-      Order order = () -> api.ask("POST", path(node) + "/leave", null).body();
-      JsonObject cluster = order.give();
-      PrintWriter out = spec.commandLine().getOut();
-      waitFor(api, out, id(cluster, node, false), Duration.ofSeconds(seconds), order);
-      out.flush();
-      return 0;
+  /** A node is given up. */
+  @Command(
+      name = "remove",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Gives up a node that is away and does not come back: it is no member any more, whether or"
+            + " not another one can vote in its place.",
+        "What only its disk had is lost. It cannot come back but with an empty disk."
+      },
+      footer = {"", "Example:", "  busbar cluster remove busbar-2"})
+  static final class Remove extends Departure {
+    Remove() {
+      super(true);
     }
   }
 
@@ -230,6 +262,7 @@ final class Cluster implements Callable<Integer> {
       PrintWriter out = spec.commandLine().getOut();
       JsonObject cluster = api.ask("GET", "/cluster", null).body();
       TreeMap<Integer, JsonObject> leaving = new TreeMap<>(Comparator.reverseOrder());
+      boolean isFromZero = false;
       for (JsonObject node : nodes(cluster)) {
         Matcher ordinal = ORDINAL.matcher(node.getString("name"));
         if (!ordinal.matches()) {
@@ -239,54 +272,24 @@ final class Cluster implements Callable<Integer> {
                   + " leave one by one, with busbar cluster leave");
         }
         int number = Integer.parseInt(ordinal.group(1));
+        isFromZero |= number == 0;
         if (number >= replicas && !node.getString("role").equals("none")) {
           leaving.put(number, node);
         }
       }
+      if (!isFromZero) {
+        throw new IOException(
+            "no node has ordinal 0, so these are not the first %d pods of a StatefulSet: have nodes"
+                    .formatted(replicas)
+                + " leave one by one, with busbar cluster leave");
+      }
       for (JsonObject node : leaving.values()) {
         boolean isAway = node.getString("state").equals("away");
-        String path = path(node.getString("id"));
-        Order order =
-            () -> api.ask(isAway ? "DELETE" : "POST", isAway ? path : path + "/leave", null).body();
+        Order order = () -> depart(api, node.getString("id"), isAway);
         order.give();
         waitFor(api, out, node.getString("id"), Duration.ofSeconds(seconds), order);
       }
       out.printf("%d nodes or fewer have the store%n", replicas);
-      out.flush();
-      return 0;
-    }
-  }
-
-  /** A node is given up. */
-  @Command(
-      name = "remove",
-      mixinStandardHelpOptions = true,
-      description = {
-        "Gives up a node that is away and does not come back: it is no member any more, whether or"
-            + " not another one can vote in its place.",
-        "What only its disk had is lost. It cannot come back but with an empty disk."
-      },
-      footer = {"", "Example:", "  busbar cluster remove busbar-2"})
-  static final class Remove implements Callable<Integer> {
-    @Spec private CommandSpec spec;
-    @Mixin private ApiClient api;
-
-    @Parameters(paramLabel = "NODE", description = "a node's name, or its id")
-    private String node;
-
-    @Option(
-        names = "--timeout",
-        paramLabel = "SECONDS",
-        defaultValue = "60",
-        description = "how long to wait (${DEFAULT-VALUE})")
-    private int seconds;
-
-    @Override
-    public Integer call() throws IOException, InterruptedException {
-      Order order = () -> api.ask("DELETE", path(node), null).body();
-      JsonObject cluster = order.give();
-      PrintWriter out = spec.commandLine().getOut();
-      waitFor(api, out, id(cluster, node, true), Duration.ofSeconds(seconds), order);
       out.flush();
       return 0;
     }
