@@ -233,7 +233,7 @@ final class Opening {
     epoch = opened.epoch();
     Outcome.Opened stored =
         opened.session().epoch() == 0 ? null : covered(known.permit(), opened.session());
-    if (closed) {
+    if (isOver()) {
       release();
       if (stored != null) {
         giveBack(stored);
@@ -254,17 +254,22 @@ final class Opening {
                 loop.execute(
                     () -> {
                       loop.counters.busMessages++;
-                      if (!closed && reply.succeeded()) {
+                      if (!isOver() && reply.succeeded()) {
                         resumed = direct;
                         accept(known, stored);
                         return;
                       }
                       loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
                       giveBack(stored);
-                      if (!closed) {
+                      if (!isOver()) {
                         refuse(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions are not known");
                       }
                     }));
+  }
+
+  /** Whether it was refused meanwhile, or its connection is gone. */
+  private boolean isOver() {
+    return closed || connection.isEnding();
   }
 
   /** A stored session without the subscriptions to which its client has no right any more. */
