@@ -304,9 +304,6 @@ public final class Node {
       Budget outbound = new Budget(settings.limits().get(Limit.OUTBOUND_TOTAL_BYTES));
       Broker broker = new Broker(settings, telemetry, manager.getNodeId(), loops, outbound);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
-      if (clustered) {
-        watchMembers();
-      }
       Optional<Management> open =
           settings.accessForAll()
               ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, true))
@@ -320,7 +317,7 @@ public final class Node {
                   to ->
                       new ApiVerticle(
                           to, new Management(vertx.eventBus(), settings, telemetry, false)));
-      Future<?> deployed = Future.succeededFuture();
+      Future<?> deployed = clustered ? watchMembers() : Future.succeededFuture();
       for (int i = 0; i < loops; i++) {
         int id = i;
         deployed =
@@ -451,7 +448,7 @@ public final class Node {
           });
     }
 
-    private void watchMembers() {
+    private Future<?> watchMembers() {
       manager.nodeListener(
           new NodeListener() {
             @Override
@@ -464,7 +461,9 @@ public final class Node {
               tellMembers();
             }
           });
-      vertx
+      // who began to listen after a change hears of it too
+      membersTimer = vertx.setPeriodic(MEMBERS, t -> tellMembers());
+      return vertx
           .eventBus()
           .<String>consumer(
               Bus.LEAVING,
@@ -472,9 +471,8 @@ public final class Node {
                 if (left.add(message.body())) {
                   tellMembers();
                 }
-              });
-      // who began to listen after a change hears of it too
-      membersTimer = vertx.setPeriodic(MEMBERS, t -> tellMembers());
+              })
+          .completion();
     }
 
     private void tellMembers() {

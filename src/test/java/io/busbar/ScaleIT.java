@@ -51,6 +51,7 @@ class ScaleIT {
   @TempDir private Path data;
   private final String cluster = "it-" + UUID.randomUUID();
   private final Map<Integer, Node> nodes = new ConcurrentSkipListMap<>();
+  private final Publisher publisher = new Publisher();
   private List<Integer> ports;
 
   @BeforeEach
@@ -60,6 +61,8 @@ class ScaleIT {
 
   @AfterEach
   void stopAll() throws Exception {
+    publisher.isOver = true;
+    publisher.join();
     for (Node node : nodes.values()) {
       await(node.stop());
     }
@@ -241,7 +244,6 @@ class ScaleIT {
     Mqtt5BlockingClient sleeper = stored("sleeper", 0);
     sleeper.subscribeWith().topicFilter("scale/#").qos(MqttQos.AT_LEAST_ONCE).send();
     sleeper.disconnect();
-    Publisher publisher = new Publisher();
     publisher.start();
 
     start(1, 2);

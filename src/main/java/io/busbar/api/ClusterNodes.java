@@ -51,10 +51,7 @@ final class ClusterNodes {
     }
     String rest = path.substring(NODES.length());
     boolean leaves = rest.endsWith(LEAVE);
-    String node =
-        URLDecoder.decode(
-            leaves ? rest.substring(0, rest.length() - LEAVE.length()) : rest,
-            StandardCharsets.UTF_8);
+    String node = decoded(leaves ? rest.substring(0, rest.length() - LEAVE.length()) : rest);
     if (node.isEmpty() || node.indexOf('/') >= 0) {
       throw new ApiError(
           404,
@@ -66,6 +63,14 @@ final class ClusterNodes {
       throw Management.notAllowed(request, allowed);
     }
     return order(leaves ? Wire.Wish.LEAVE : Wire.Wish.GIVE_UP, node, 202);
+  }
+
+  private static String decoded(String name) {
+    try {
+      return URLDecoder.decode(name, StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw ApiError.invalid("the node's name is not percent-encoded: " + e.getMessage());
+    }
   }
 
   private Future<Management.Answer> order(Wire.Wish wish, String node, int status) {

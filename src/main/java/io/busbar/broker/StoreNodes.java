@@ -75,8 +75,7 @@ final class StoreNodes {
         .compose(
             seen ->
                 switch (order.wish()) {
-                  case VIEW -> passOn(order, seen.leader());
-                  case GIVE_UP -> passOn(order, seen.leader());
+                  case VIEW, GIVE_UP -> passOn(order, seen.leader());
                   case LEAVE -> {
                     Optional<String> node =
                         seen.nodes().stream()

@@ -308,6 +308,11 @@ class ApiIT {
         404,
         "NotFound",
         "no such path (allowed: /cluster/nodes/NAME, /cluster/nodes/NAME/leave)");
+    refused(
+        ask(HttpMethod.DELETE, "/cluster/nodes/%zz", null),
+        400,
+        "InvalidRequest",
+        "the node's name is not percent-encoded: ");
     assertThat(ask(HttpMethod.DELETE, "/cluster", null).statusCode()).isEqualTo(405);
     assertThat(get("/cluster/nodes/secured/leave").statusCode()).isEqualTo(405);
   }
