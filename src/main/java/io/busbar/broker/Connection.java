@@ -293,7 +293,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
       if (!left) {
         protocol.timedOut();
       }
-      abort();
+      if (now >= closeBy) {
+        abort();
+      }
     } else if (!ending) {
       protocol.sweep(now, lastRead);
       outgoing.sweep();
@@ -301,6 +303,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   // --- for the protocol, the loop and its streams ---
+
+  /** Its CONNECT is as it should be: from now on the server is waited for. */
+  void awaited(long millis) {
+    closeBy = loop.now + millis;
+  }
 
   /** The connection is open: how much the device is ready to take. */
   void opened(Outgoing.Receiver receiver) {

@@ -29,6 +29,8 @@ final class Opening {
   /** How long a session name may take to change hands, in milliseconds. */
   private static final long SESSION_TIMEOUT = 15_000;
 
+  private static final String NOT_OPENED = "the session did not open";
+
   /** The Maximum Packet Size of a client that names none. */
   private static final long MAXIMUM = Long.MAX_VALUE;
 
@@ -185,6 +187,7 @@ final class Opening {
         return;
       }
     }
+    connection.awaited(SESSION_TIMEOUT);
     Bus.Open request =
         new Bus.Open(
             clientId,
@@ -204,11 +207,11 @@ final class Opening {
                     () -> {
                       loop.counters.busMessages++;
                       if (reply.failed()) {
-                        if (!closed) {
-                          refuse(ReasonCode.SERVER_UNAVAILABLE, "the session did not open");
+                        if (!isOver()) {
+                          refuse(ReasonCode.SERVER_UNAVAILABLE, NOT_OPENED);
                         }
                       } else if (reply.result().body() instanceof Bus.Refused refused) {
-                        if (!closed) {
+                        if (!isOver()) {
                           refuse(refused.reason(), refused.text());
                         }
                       } else {
@@ -349,6 +352,27 @@ final class Opening {
       Encoder.connack(connection.out(), connect.version(), false, reason, null);
     }
     protocol.refused(reason, why);
+  }
+
+  /**
+   * The server ends a connection that was not let in yet. Whoever sent a whole CONNECT gets a
+   * CONNACK, with the next best reason where that packet cannot carry this one.
+   */
+  void end(ReasonCode reason, String why) {
+    if (reason == ReasonCode.SESSION_TAKEN_OVER) {
+      refuse(ReasonCode.SERVER_BUSY, Protocol.OVERTAKEN);
+    } else if (reason.isFor(Packet.CONNACK)) {
+      refuse(reason, why);
+    } else {
+      refuse(ReasonCode.SERVER_UNAVAILABLE, why);
+    }
+  }
+
+  /** The session did not open in time. Whoever does not answer a challenge is told nothing. */
+  void timedOut() {
+    if (!isChallenged()) {
+      refuse(ReasonCode.SERVER_UNAVAILABLE, NOT_OPENED);
+    }
   }
 
   /** The connection is closed: whatever is on its way comes too late. */

@@ -545,9 +545,8 @@ final class Protocol {
     if (connection.isEnding()) {
       return;
     }
-    if (state == State.OPENING && opening != null && reason == ReasonCode.SESSION_TAKEN_OVER) {
-      // it was not let in yet, and no CONNACK says that it was taken over
-      opening.refuse(ReasonCode.SERVER_BUSY, OVERTAKEN);
+    if (state == State.OPENING && opening != null) {
+      opening.end(reason, why);
       return;
     }
     endReason = tag(reason);
@@ -587,9 +586,12 @@ final class Protocol {
     LOG.debug("connection broken: remote={} cause={}", remote, cause.toString());
   }
 
-  /** Neither CONNECT nor the end of the farewell came in time. */
+  /** Neither CONNECT, nor the answer to it, nor the end of the farewell came in time. */
   void timedOut() {
-    if (state != State.OPEN) {
+    if (state == State.OPENING && !connection.isEnding()) {
+      opening.timedOut();
+    }
+    if (state != State.OPEN && !connection.isEnding()) {
       endReason = "connect_timeout";
       broker.telemetry.count(Meter.PACKETS_REFUSED, endReason);
     }

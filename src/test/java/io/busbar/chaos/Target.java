@@ -160,6 +160,20 @@ final class Target {
     }
   }
 
+  /** Waits until so many lines of what it says hold a text. */
+  void awaitSaid(String text, int lines, int seconds) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+    while (Files.readAllLines(log.toPath()).stream().filter(l -> l.contains(text)).count()
+        < lines) {
+      if (System.nanoTime() > deadline) {
+        throw new KillException(
+            "%s does not say \"%s\" %d times within %d s%s"
+                .formatted(name, text, lines, seconds, said()));
+      }
+      LockSupport.parkNanos(PROBE_EVERY_NANOS);
+    }
+  }
+
   private String said() throws IOException {
     List<String> lines = Files.readAllLines(log.toPath());
     return lines.isEmpty() ? "" : ": " + lines.get(lines.size() - 1);

@@ -1,22 +1,34 @@
 package io.busbar.wire;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.busbar.broker.AuthenticationMethod;
+import io.busbar.bus.Bus;
+import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.Property;
+import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Permit;
 import io.busbar.testing.RawClient;
 import io.busbar.testing.TestNode;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Enhanced authentication and what the server announces, on a node that offers two methods. */
 class AuthIT {
@@ -49,6 +61,9 @@ class AuthIT {
     }
   }
 
+  /** Tells that somebody waits for a method that never answers. */
+  private static final Semaphore WAITING = new Semaphore(0);
+
   /** A word that says what happens. */
   private static final class Word implements AuthenticationMethod {
     @Override
@@ -65,6 +80,10 @@ class AuthIT {
           case "narrow" -> Future.succeededFuture(new Step.Granted(narrow(all), null));
           case "other" -> Future.succeededFuture(new Step.Granted(Permit.all("other"), null));
           case "throw" -> throw new IllegalStateException("a defect of the method");
+          case "wait" -> {
+            WAITING.release();
+            yield Promise.<Step>promise().future();
+          }
           case "down" -> Future.failedFuture("its authority does not answer");
           default ->
               Future.succeededFuture(new Step.Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "no"));
@@ -115,11 +134,29 @@ class AuthIT {
                       Optional.empty(),
                       true,
                       1,
-                      new Limits(Profile.OPEN, Map.of()),
+                      new Limits(Profile.OPEN, Map.of(Limit.CONNECT_TIMEOUT, 3L)),
                       new Settings.Announced(
                           Optional.of("replies/${client.sessionName}/"),
                           Optional.of("other.example.com:8883"))))
           .offering(new Backwards(), new Word());
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void whoSentAWholeConnectGetsAnAnswerWhateverEndsIt(boolean isDisowned) throws Exception {
+    PropertyWriter properties = new PropertyWriter();
+    properties.string(Property.AUTHENTICATION_METHOD, "WORD");
+    properties.binary(Property.AUTHENTICATION_DATA, RawClient.utf8("wait"));
+    try (RawClient client = NODE.open(RawClient.Transport.TCP, MqttVersion.V5)) {
+      client.send(client.connectPacket("waiting", 0, properties));
+      if (isDisowned) {
+        assertThat(WAITING.tryAcquire(10, TimeUnit.SECONDS)).isTrue();
+        NODE.vertx().eventBus().send(Bus.loop(0), new Bus.Disowned(), Bus.local());
+      }
+      assertThat(client.read(Packet.Connack.class).code())
+          .isEqualTo(ReasonCode.SERVER_UNAVAILABLE.code());
+      client.expectClose();
+    }
+  }
 
   private static String text(byte[] bytes) {
     return new String(bytes, StandardCharsets.UTF_8);
