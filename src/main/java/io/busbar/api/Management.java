@@ -57,6 +57,7 @@ public final class Management {
   private final EventBus bus;
   private final Telemetry telemetry;
   private final Resources resources;
+  private final Batch batch;
   private final Events events;
   private final HttpPublish publish;
   private final ClusterNodes nodes;
@@ -90,6 +91,7 @@ public final class Management {
             bus,
             settings,
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
+    this.batch = new Batch(resources);
   }
 
   /** Begins to look after itself, once a second. */
@@ -260,6 +262,14 @@ public final class Management {
       case "POST" -> {
         if (path.action() == null) {
           throw notAllowed(request, "GET, PUT, PATCH, DELETE");
+        }
+        if (path.action().equals("batch")) {
+          require(role, Role.OPERATOR);
+          yield batch.carryOut(path, body, "true".equals(query.get("dryRun")));
+        }
+        if (path.action().equals("importClients")) {
+          require(role, Role.OPERATOR);
+          yield batch.importClients(path, body);
         }
         if (path.kind() == Kind.EVENT_SUBSCRIPTION) {
           // who may change where events go may see where they go

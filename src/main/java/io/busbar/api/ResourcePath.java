@@ -6,6 +6,7 @@ import io.busbar.policy.Resource.Kind;
 import java.net.URLDecoder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What a path of the management API leads to: a namespace, a kind of its resources, or one of them.
@@ -33,6 +34,9 @@ record ResourcePath(
     String topic,
     String action) {
   private static final List<String> ACTIONS = List.of("listKeys", "regenerateKey");
+
+  /** Those of a namespace only, which are Busbar's own. */
+  private static final List<String> NAMESPACE_ACTIONS = List.of("batch", "importClients");
 
   /** Those of an event subscription. */
   private static final List<String> SUBSCRIPTION_ACTIONS =
@@ -111,12 +115,14 @@ record ResourcePath(
   /** Of the namespace, of a topic, or of one of its event subscriptions. */
   private static String action(List<String> rest) {
     int last = rest.size() - 1;
-    for (String action : last == 5 ? SUBSCRIPTION_ACTIONS : ACTIONS) {
-      if ((last == 1 || last == 3 || last == 5) && is(rest, last, action)) {
-        return action;
-      }
-    }
-    return null;
+    List<String> actions =
+        switch (last) {
+          case 1 -> Stream.concat(ACTIONS.stream(), NAMESPACE_ACTIONS.stream()).toList();
+          case 3 -> ACTIONS;
+          case 5 -> SUBSCRIPTION_ACTIONS;
+          default -> List.of();
+        };
+    return actions.stream().filter(action -> is(rest, last, action)).findFirst().orElse(null);
   }
 
   private static List<String> segments(String path) {

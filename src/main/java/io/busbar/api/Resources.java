@@ -6,18 +6,12 @@ import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
 import io.busbar.config.ClientEvents;
 import io.busbar.config.EventQueues;
-import io.busbar.config.Limit;
-import io.busbar.config.Limits;
-import io.busbar.config.Profile;
 import io.busbar.config.ResourceForm;
 import io.busbar.config.Settings;
 import io.busbar.policy.AccessKeys;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
-import io.busbar.policy.ClientGroup;
 import io.busbar.policy.EventDelivery;
-import io.busbar.policy.EventSubscription;
-import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
@@ -36,7 +30,6 @@ import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -52,27 +45,15 @@ final class Resources {
   /** How long a verticle may take, in milliseconds. */
   static final long TIMEOUT = 30_000;
 
-  /** How long somebody may take who is not of the node, in milliseconds. */
-  private static final long INTRODUCTION = 45_000;
-
   /** Owner of what the API made. */
-  private static final String OWNER = "api";
+  static final String OWNER = "api";
 
   /** Owner of what a namespace file has. */
-  private static final String FILE = "file";
+  static final String FILE = "file";
 
   private static final int PAGE = 20;
   private static final int MAX_PAGE = 100;
   private static final int BATCH = 256;
-
-  /** How many there may be in profile azure. */
-  private static final Map<Kind, Integer> AZURE =
-      new EnumMap<>(
-          Map.of(
-              Kind.CLIENT_GROUP, 10,
-              Kind.TOPIC_SPACE, 10,
-              Kind.PERMISSION_BINDING, 100,
-              Kind.CA_CERTIFICATE, 10));
 
   private static final int KEY_BYTES = 32;
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -81,14 +62,12 @@ final class Resources {
   private static final String HEADERS = "deliveryAttributeMappings";
 
   private final EventBus bus;
-  private final Profile profile;
-  private final Limits limits;
+  private final Settings settings;
   private final NamespaceShape shape;
 
   Resources(EventBus bus, Settings settings, NamespaceShape shape) {
     this.bus = bus;
-    this.profile = settings.profile();
-    this.limits = settings.limits();
+    this.settings = settings;
     this.shape = shape;
   }
 
@@ -188,13 +167,13 @@ final class Resources {
         .toString();
   }
 
-  private Future<StoredResource> find(Kind kind, String id) {
+  Future<StoredResource> find(Kind kind, String id) {
     return bus.<Bus.Local>request(Bus.AUTHORIZATION, new Bus.Find(kind, id), Bus.local(TIMEOUT))
         .map(reply -> ((Bus.Found) reply.body()).resource());
   }
 
   /** The namespace of a path, if this is it. */
-  private Future<StoredResource> namespace(ResourcePath path) {
+  Future<StoredResource> namespace(ResourcePath path) {
     return find(Kind.NAMESPACE, "")
         .map(
             found -> {
@@ -205,11 +184,11 @@ final class Resources {
             });
   }
 
-  private static boolean isOf(ResourcePath path, StoredResource namespace) {
+  static boolean isOf(ResourcePath path, StoredResource namespace) {
     return NamespaceShape.name(namespace).equalsIgnoreCase(path.namespace());
   }
 
-  private static String what(Kind kind, String name) {
+  static String what(Kind kind, String name) {
     String some = kind.plural();
     return "%s '%s'"
         .formatted(
@@ -359,6 +338,47 @@ final class Resources {
 
   // --- changing ---
 
+  private Judgement judgement() {
+    return judgement(this::find, true);
+  }
+
+  /** For a request that finds what it will have made. */
+  Judgement judgement(Judgement.Finder finder, boolean introduces) {
+    return new Judgement(bus, settings, finder, introduces);
+  }
+
+  static ApiError another(StoredResource namespace) {
+    return ApiError.conflict(
+        "this cluster serves namespace '%s' (allowed: that one; or delete it first)"
+            .formatted(NamespaceShape.name(namespace)));
+  }
+
+  /** The stored form of the namespace: made, or changed as what is given says. */
+  byte[] namespace(String name, StoredResource now, JsonObject given) {
+    return now == null ? shape.made(name, given) : shape.changed(now, given);
+  }
+
+  /** The event subscriptions of a topic. */
+  Future<List<StoredResource>> below(StoredResource topic) {
+    return below(Kind.EVENT_SUBSCRIPTION, topic.name() + "/", null, new ArrayList<>());
+  }
+
+  private Future<List<StoredResource>> below(
+      Kind kind, String prefix, String after, List<StoredResource> all) {
+    return bus.<Bus.Local>request(
+            Bus.AUTHORIZATION,
+            new Bus.ListResources(kind, after, BATCH, name -> name.startsWith(prefix)),
+            Bus.local(TIMEOUT))
+        .compose(
+            reply -> {
+              Bus.Listed some = (Bus.Listed) reply.body();
+              all.addAll(some.resources());
+              return some.next() == null
+                  ? Future.succeededFuture(all)
+                  : below(kind, prefix, some.next(), all);
+            });
+  }
+
   Future<Answer> put(ResourcePath path, byte[] body) {
     requireOne(path);
     if (path.kind() == null) {
@@ -366,11 +386,9 @@ final class Resources {
           .compose(
               now -> {
                 if (now != null && !isOf(path, now)) {
-                  throw ApiError.conflict(
-                      "this cluster serves namespace '%s' (allowed: that one; or delete it first)"
-                          .formatted(NamespaceShape.name(now)));
+                  throw another(now);
                 }
-                requireOurs(now);
+                Judgement.requireOurs(now);
                 byte[] value = shape.made(path.namespace(), object(body));
                 return store(path, Kind.NAMESPACE, "", null, value, List.of());
               });
@@ -379,9 +397,11 @@ final class Resources {
         .compose(namespace -> find(path.kind(), path.kind().id(path.name())))
         .compose(
             now -> {
-              requireOurs(now);
+              Judgement.requireOurs(now);
               ResourceForm form = ResourceForm.parse(path.kind(), name(path, now), body);
-              return judge(form.resource(), now).compose(besides -> store(path, form, besides));
+              return judgement()
+                  .of(form.resource(), now)
+                  .compose(besides -> store(path, form, besides));
             });
   }
 
@@ -391,7 +411,7 @@ final class Resources {
   }
 
   /** The name as it was first given: its case does not change. */
-  private static String name(ResourcePath path, StoredResource now) {
+  static String name(ResourcePath path, StoredResource now) {
     return now == null ? path.name() : new JsonObject(Buffer.buffer(now.value())).getString("name");
   }
 
@@ -402,7 +422,7 @@ final class Resources {
         .compose(
             namespace -> {
               if (path.kind() == null) {
-                requireOurs(namespace);
+                Judgement.requireOurs(namespace);
                 byte[] value = shape.changed(namespace, change);
                 return store(path, Kind.NAMESPACE, "", null, value, List.of());
               }
@@ -416,7 +436,7 @@ final class Resources {
     if (now == null) {
       throw ApiError.notFound(what(path.kind(), path.name()));
     }
-    requireOurs(now);
+    Judgement.requireOurs(now);
     JsonObject properties = new JsonObject(Buffer.buffer(now.value()));
     if (change.getValue("properties") instanceof JsonObject sent) {
       properties.mergeIn(sent, true);
@@ -424,10 +444,10 @@ final class Resources {
     JsonObject whole = new JsonObject().put("properties", properties);
     ResourceForm form =
         ResourceForm.parse(path.kind(), name(path, now), whole.toBuffer().getBytes());
-    return judge(form.resource(), now).compose(besides -> store(path, form, besides));
+    return judgement().of(form.resource(), now).compose(besides -> store(path, form, besides));
   }
 
-  private static JsonObject object(byte[] body) {
+  static JsonObject object(byte[] body) {
     try {
       return new JsonObject(Buffer.buffer(body));
     } catch (DecodeException | ClassCastException e) {
@@ -442,162 +462,15 @@ final class Resources {
     }
   }
 
-  private static void requireOurs(StoredResource now) {
-    if (now != null && now.owner().equals(FILE)) {
-      throw ApiError.conflict("it stands in the nodes' namespace file (allowed: change it there)");
-    }
-  }
-
-  /**
-   * What the resource alone does not tell: others that it refers to, or that are there already.
-   *
-   * @return what has to be done besides
-   */
-  private Future<List<Command>> judge(Resource resource, StoredResource now) {
-    if (resource instanceof Client client && now != null) {
-      Client before = (Client) ResourceForm.decode(Kind.CLIENT, now.value()).resource();
-      if (!before.authenticationName().equals(client.authenticationName())) {
-        throw ApiError.invalid(
-            "properties.authenticationName: it is '%s' and cannot be changed (allowed: delete the client and make another)"
-                .formatted(before.authenticationName()));
-      }
-    }
-    Future<Void> good = Future.succeededFuture();
-    if (resource instanceof PermissionBinding binding) {
-      if (!binding.clientGroupName().equals(ClientGroup.ALL)) {
-        good = exists(Kind.CLIENT_GROUP, binding.clientGroupName(), "properties.clientGroupName");
-      }
-      good =
-          good.compose(
-              v -> exists(Kind.TOPIC_SPACE, binding.topicSpaceName(), "properties.topicSpaceName"));
-    }
-    Integer most = profile == Profile.AZURE ? AZURE.get(resource.kind()) : null;
-    if (now == null && most != null) {
-      good = good.compose(v -> isRoom(resource.kind(), most));
-    }
-    if (resource instanceof EventSubscription subscription) {
-      return queue(subscription).compose(queues -> introduce(subscription, now).map(queues));
-    }
-    return resource instanceof Client client
-        ? good.compose(v -> clientEvents()).map(events -> events.put(client, now))
-        : good.map(List.of());
-  }
-
-  private Future<ClientEvents> clientEvents() {
-    return bus.<Bus.Local>request(Bus.AUTHORIZATION, new Bus.FindLifeCycle(), Bus.local(TIMEOUT))
-        .map(
-            reply -> {
-              Bus.LifeCycle to = (Bus.LifeCycle) reply.body();
-              return new ClientEvents(to.namespace(), to.told());
-            });
-  }
-
-  /** A receiver that is new is asked first whether it wants events. */
-  private Future<Void> introduce(EventSubscription subscription, StoredResource now) {
-    EventSubscription before =
-        now == null
-            ? null
-            : (EventSubscription)
-                ResourceForm.decode(Kind.EVENT_SUBSCRIPTION, now.value()).resource();
-    if (subscription.expiration().isPresent()
-        && !subscription.expiration().get().isAfter(Instant.now())) {
-      throw ApiError.invalid(
-          "properties.expirationTimeUtc: it has passed (allowed: a time to come)");
-    }
-    if (before != null
-        && before.delivery().equals(subscription.delivery())
-        && before.deadLetters().equals(subscription.deadLetters())) {
-      return Future.succeededFuture();
-    }
-    return bus.<Bus.Local>request(
-            Bus.DELIVERY, new Bus.Introduce(subscription), Bus.local(INTRODUCTION))
-        .map(
-            reply -> {
-              String why = ((Bus.Introduced) reply.body()).why();
-              if (why != null) {
-                throw ApiError.invalid("properties.deliveryConfiguration: " + why);
-              }
-              return null;
-            });
-  }
-
-  /** The queue of a subscription, with its rules. */
-  private Future<List<Command>> queue(EventSubscription subscription) {
-    return find(Kind.TOPIC, Kind.TOPIC.id(subscription.topic()))
-        .map(
-            found -> {
-              if (found == null) {
-                throw new ApiError(
-                    404,
-                    "ParentResourceNotFound",
-                    what(Kind.TOPIC, subscription.topic()) + " was not found");
-              }
-              NamespaceTopic topic =
-                  (NamespaceTopic) ResourceForm.decode(Kind.TOPIC, found.value()).resource();
-              return EventQueues.made(
-                  subscription,
-                  topic,
-                  limits.intValue(Limit.EVENT_QUEUE_EVENTS),
-                  limits.get(Limit.EVENT_QUEUE_BYTES));
-            });
-  }
-
-  private Future<Void> exists(Kind kind, String name, String property) {
-    return find(kind, kind.id(name))
-        .map(
-            found -> {
-              if (found == null) {
-                throw ApiError.invalid(
-                    "%s: '%s' does not exist (allowed: %sa name under %s)"
-                        .formatted(
-                            property,
-                            name,
-                            kind == Kind.CLIENT_GROUP ? "$all or " : "",
-                            kind.plural()));
-              }
-              return null;
-            });
-  }
-
-  private Future<Void> isRoom(Kind kind, int most) {
-    return bus.<Bus.Local>request(
-            Bus.AUTHORIZATION,
-            new Bus.ListResources(kind, null, most, name -> true),
-            Bus.local(TIMEOUT))
-        .map(
-            reply -> {
-              if (((Bus.Listed) reply.body()).resources().size() >= most) {
-                throw ApiError.invalid(
-                    "%s: there are %d already (allowed: %d in profile azure)"
-                        .formatted(kind.plural(), most, most));
-              }
-              return null;
-            });
-  }
-
   private Future<Answer> store(
       ResourcePath path, Kind kind, String id, String key, byte[] value, List<Command> besides) {
     List<Command> commands = new ArrayList<>();
     commands.add(new Command.PutResource(kind.code(), id, key, OWNER, value));
-    // of a client nobody is told that is not kept
-    boolean isTold = kind == Kind.CLIENT && !besides.isEmpty();
-    if (!isTold) {
-      commands.addAll(besides);
-    }
-    return append(commands)
-        .compose(
-            outcomes ->
-                isTold && outcomes.get(0) instanceof Outcome.Put
-                    ? append(besides).map(outcomes)
-                    : Future.succeededFuture(outcomes))
+    commands.addAll(besides);
+    return append(List.of(new Command.Together(commands)))
         .compose(
             outcomes -> {
-              if (outcomes.get(0) instanceof Outcome.Taken taken) {
-                throw ApiError.conflict(
-                    "properties.authenticationName: it is that of client '%s' (must be unique, whatever its case)"
-                        .formatted(taken.by()));
-              }
-              boolean isNew = outcomes.get(0) instanceof Outcome.Put made && made.created();
+              Outcome.Put put = (Outcome.Put) together(outcomes.get(0)).get(0);
               return find(kind, id)
                   .map(
                       now -> {
@@ -606,12 +479,26 @@ final class Resources {
                         }
                         JsonObject body =
                             kind == Kind.NAMESPACE ? shape.json(path, now) : json(path, now);
-                        return new Answer(isNew ? 201 : 200, body);
+                        return new Answer(put.created() ? 201 : 200, body);
                       });
             });
   }
 
-  private Future<List<Outcome>> append(List<Command> commands) {
+  /** What commands came to that took effect together; none does if a key is another's. */
+  static List<Outcome> together(Outcome outcome) {
+    if (outcome instanceof Outcome.Taken taken) {
+      throw ApiError.conflict(isTaken(taken));
+    }
+    return ((Outcome.Together) outcome).outcomes();
+  }
+
+  /** Why a client is not kept. */
+  static String isTaken(Outcome.Taken by) {
+    return "properties.authenticationName: it is that of client '%s' (must be unique, whatever its case)"
+        .formatted(by.by());
+  }
+
+  Future<List<Outcome>> append(List<Command> commands) {
     return bus.<Bus.Local>request(Bus.SESSION, new Bus.Append(commands), Bus.local(TIMEOUT))
         .map(
             reply -> {
@@ -644,7 +531,7 @@ final class Resources {
   }
 
   private Future<Answer> delete(Kind kind, StoredResource now) {
-    requireOurs(now);
+    Judgement.requireOurs(now);
     Future<Void> below = Future.succeededFuture();
     if (kind == Kind.NAMESPACE) {
       for (Kind one :
@@ -663,7 +550,7 @@ final class Resources {
       below = deleteAll(Kind.EVENT_SUBSCRIPTION, now.name() + "/");
     }
     return below
-        .compose(v -> clientEvents())
+        .compose(v -> judgement().clientEvents())
         .compose(events -> broken(kind, now).map(breaks -> new Gone(gone(now, events), breaks)))
         .compose(
             gone ->
@@ -679,7 +566,7 @@ final class Resources {
   private record Gone(List<Command> commands, Optional<String> breaks) {}
 
   /** What deletes a resource, first of all. */
-  private static List<Command> gone(StoredResource one, ClientEvents events) {
+  static List<Command> gone(StoredResource one, ClientEvents events) {
     List<Command> gone = new ArrayList<>();
     gone.add(new Command.DeleteResource(one.kind(), one.name()));
     Kind kind = Kind.of(one.kind());
@@ -692,7 +579,8 @@ final class Resources {
   }
 
   private Future<Void> deleteAll(Kind kind, String prefix) {
-    return clientEvents()
+    return judgement()
+        .clientEvents()
         .compose(
             events ->
                 bus.<Bus.Local>request(
@@ -703,7 +591,7 @@ final class Resources {
                         reply -> {
                           List<Command> gone = new ArrayList<>();
                           for (StoredResource one : ((Bus.Listed) reply.body()).resources()) {
-                            requireOurs(one);
+                            Judgement.requireOurs(one);
                             gone.addAll(gone(one, events));
                           }
                           return gone.isEmpty()
@@ -713,7 +601,7 @@ final class Resources {
   }
 
   /** Bindings that give nothing any more without a group or a space. */
-  private Future<Optional<String>> broken(Kind kind, StoredResource gone) {
+  Future<Optional<String>> broken(Kind kind, StoredResource gone) {
     if (kind != Kind.CLIENT_GROUP && kind != Kind.TOPIC_SPACE) {
       return Future.succeededFuture(Optional.empty());
     }

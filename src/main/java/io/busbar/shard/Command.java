@@ -230,6 +230,25 @@ public sealed interface Command {
     }
   }
 
+  /**
+   * Commands that take effect in their order, all of them; none, if a resource among them would
+   * have the key of one that they leave there.
+   */
+  record Together(List<Command> commands) implements Command {
+    /** Copies the list, so that it does not change. */
+    public Together {
+      commands = List.copyOf(commands);
+      if (commands.stream().anyMatch(Together.class::isInstance)) {
+        throw new IllegalArgumentException("commands of commands of commands");
+      }
+    }
+
+    @Override
+    public boolean needsRoom() {
+      return commands.stream().anyMatch(Command::needsRoom);
+    }
+  }
+
   /** Time passes: sessions, wills and retained messages fall due. */
   record Tick() implements Command {
     @Override

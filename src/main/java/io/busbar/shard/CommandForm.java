@@ -34,6 +34,7 @@ import java.util.List;
  *  22 take         string queue, number most, number bytes
  *  23 return       string queue, u8 kind, number delay, number result,
  *                  list of (number queue, number sequence, number deliveries)
+ *  24 together     list of command, none of which is a together
  * </pre>
  */
 final class CommandForm {
@@ -60,6 +61,7 @@ final class CommandForm {
   private static final int ENQUEUE = 21;
   private static final int TAKE = 22;
   private static final int RETURN = 23;
+  private static final int TOGETHER = 24;
   private static final List<Command.Return.Kind> KINDS = List.of(Command.Return.Kind.values());
 
   private static final int ALL = 1;
@@ -126,6 +128,9 @@ final class CommandForm {
       out.string(it.owner()).bytes(it.value());
     } else if (command instanceof Command.DeleteResource it) {
       out.u8(DELETE).u8(it.kind()).string(it.name());
+    } else if (command instanceof Command.Together it) {
+      out.u8(TOGETHER).number(it.commands().size());
+      it.commands().forEach(one -> write(out, one));
     } else if (command instanceof Command.Queue it) {
       QueueRules.write(out.u8(QUEUE).string(it.name()), it.rules());
     } else if (command instanceof Command.Unqueue it) {
@@ -206,8 +211,17 @@ final class CommandForm {
               in.list(one -> new Command.Incoming(one.list(FormReader::string), one.bytes())));
       case TAKE -> new Command.Take(in.string(), in.u31(), in.number());
       case RETURN -> returned(in);
+      case TOGETHER -> together(in);
       default -> throw in.wrong("a command of kind " + kind);
     };
+  }
+
+  private static Command together(FormReader in) {
+    List<Command> commands = in.list(CommandForm::read);
+    if (commands.stream().anyMatch(Command.Together.class::isInstance)) {
+      throw in.wrong("commands of commands of commands");
+    }
+    return new Command.Together(commands);
   }
 
   private static Command open(FormReader in, boolean hasQuota) {

@@ -83,6 +83,16 @@ public final class Group {
    */
   public Outcome apply(long time, Command command, Consumer<Effect> told) {
     moment.begin(time, told);
+    if (command instanceof Command.Together all) {
+      Outcome.Taken taken = resources.taken(all.commands());
+      return taken == null
+          ? new Outcome.Together(all.commands().stream().map(this::apply).toList())
+          : taken;
+    }
+    return apply(command);
+  }
+
+  private Outcome apply(Command command) {
     if (command instanceof Command.Publish publish) {
       return publish(publish);
     } else if (command instanceof Command.Settle settle) {

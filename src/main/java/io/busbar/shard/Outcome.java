@@ -49,6 +49,9 @@ public sealed interface Outcome {
   /** Another resource, of that name, has the key: nothing changed. */
   record Taken(String by) implements Outcome {}
 
+  /** What each of the commands came to that took effect {@linkplain Command.Together together}. */
+  record Together(List<Outcome> outcomes) implements Outcome {}
+
   /** There is no such resource any more; {@code existed} if there was one. */
   record Deleted(boolean existed) implements Outcome {}
 

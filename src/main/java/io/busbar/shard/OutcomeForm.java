@@ -21,6 +21,7 @@ import java.util.List;
  *  11 exceeded
  *  12 given         number queue, list of (number sequence, number deliveries, optional letter)
  *  13 returned      list of u8
+ *  14 together      list of outcome, none of which is a together
  * </pre>
  */
 public final class OutcomeForm {
@@ -38,6 +39,7 @@ public final class OutcomeForm {
   private static final int EXCEEDED = 11;
   private static final int GIVEN = 12;
   private static final int RETURNED = 13;
+  private static final int TOGETHER = 14;
   private static final List<Outcome.Settled> SETTLED = List.of(Outcome.Settled.values());
 
   private OutcomeForm() {}
@@ -116,6 +118,8 @@ public final class OutcomeForm {
       for (Outcome.Took one : it.events()) {
         DeadLetter.write(out.number(one.sequence()).number(one.deliveries()), one.letter());
       }
+    } else if (outcome instanceof Outcome.Together it) {
+      write(out.u8(TOGETHER), it.outcomes());
     } else if (outcome instanceof Outcome.Returned it) {
       out.u8(RETURNED).number(it.events().size());
       it.events().forEach(one -> out.u8(SETTLED.indexOf(one)));
@@ -148,8 +152,17 @@ public final class OutcomeForm {
               in.number(),
               in.list(one -> new Outcome.Took(one.number(), one.u31(), DeadLetter.read(one))));
       case RETURNED -> new Outcome.Returned(in.list(OutcomeForm::settled));
+      case TOGETHER -> together(in);
       default -> throw in.wrong("an outcome of kind " + kind);
     };
+  }
+
+  private static Outcome together(FormReader in) {
+    List<Outcome> outcomes = list(in);
+    if (outcomes.stream().anyMatch(Outcome.Together.class::isInstance)) {
+      throw in.wrong("outcomes of outcomes of outcomes");
+    }
+    return new Outcome.Together(outcomes);
   }
 
   private static Outcome.Settled settled(FormReader in) {

@@ -3,6 +3,7 @@ package io.busbar.shard;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -64,6 +65,33 @@ final class Resources {
     add(now, freezer.checkpoint);
     moment.tell(new Effect.Changed(now.kind(), now.name(), now));
     return new Outcome.Put(old == null);
+  }
+
+  /** The first key that would be another's if all of these took effect, or null. */
+  Outcome.Taken taken(List<Command> commands) {
+    Map<Name, String> now = new HashMap<>();
+    Map<Name, Name> given = new HashMap<>();
+    for (Command command : commands) {
+      if (command instanceof Command.DeleteResource delete) {
+        now.put(new Name(delete.kind(), delete.name()), null);
+      } else if (command instanceof Command.PutResource put) {
+        Name name = new Name(put.kind(), put.name());
+        Name key = put.key() == null ? null : new Name(put.kind(), put.key());
+        Name holder = key == null ? null : given.getOrDefault(key, keys.get(key));
+        boolean isHeld =
+            holder != null
+                && !holder.equals(name)
+                && (!now.containsKey(holder) || put.key().equals(now.get(holder)));
+        if (isHeld) {
+          return new Outcome.Taken(holder.text());
+        }
+        now.put(name, put.key());
+        if (key != null) {
+          given.put(key, name);
+        }
+      }
+    }
+    return null;
   }
 
   Outcome delete(Command.DeleteResource delete, Moment moment) {

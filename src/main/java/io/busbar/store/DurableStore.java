@@ -364,6 +364,8 @@ public final class DurableStore implements Store {
         bytes += once.publish().packet().length;
       } else if (command instanceof Command.PutResource put) {
         bytes += put.value().length;
+      } else if (command instanceof Command.Together all) {
+        bytes += bytes(all.commands());
       } else if (command instanceof Command.Replay replay) {
         bytes += replay.packets().stream().mapToInt(packet -> packet.length).sum();
       }

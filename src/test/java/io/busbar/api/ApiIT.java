@@ -393,6 +393,154 @@ class ApiIT {
     }
   }
 
+  // --- many at once ---
+
+  private static JsonObject put(String path, String properties) {
+    return new JsonObject()
+        .put("method", "PUT")
+        .put("path", path)
+        .put("properties", new JsonObject(properties));
+  }
+
+  private static JsonObject delete(String path) {
+    return new JsonObject().put("method", "DELETE").put("path", path);
+  }
+
+  private static HttpResponse<Buffer> batch(String query, JsonObject... changes) throws Exception {
+    JsonObject body = new JsonObject().put("changes", new JsonArray(List.of(changes)));
+    return ask(HttpMethod.POST, "/namespaces/plant/batch" + query, body.toBuffer());
+  }
+
+  private static List<String> results(HttpResponse<Buffer> answer) {
+    assertThat(answer.statusCode()).as(answer.bodyAsString()).isEqualTo(200);
+    return answer.bodyAsJsonObject().getJsonArray("value").stream()
+        .map(JsonObject.class::cast)
+        .map(one -> one.getString("result") + " " + one.getString("path"))
+        .toList();
+  }
+
+  @Test
+  void aBatchIsDoneWholeOrNotAtAll() throws Exception {
+    JsonObject[] plant = {
+      put("clients/a", "{\"attributes\": {\"type\": \"truck\"}}"),
+      put("clientGroups/trucks", "{\"query\": \"attributes.type = 'truck'\"}"),
+      put("topicSpaces/own", "{\"topicTemplates\": [\"trucks/#\"]}"),
+      put("permissionBindings/publish", binding("trucks", "own", "Publisher").encode()),
+      put("topics/orders", "{}"),
+      put(
+          "topics/orders/eventSubscriptions/all",
+          "{\"deliveryConfiguration\": {\"deliveryMode\": \"Queue\"}}")
+    };
+    assertThat(results(batch("?dryRun=true", plant)))
+        .hasSize(6)
+        .allMatch(r -> r.startsWith("created"));
+    assertThat(get("/namespaces/plant/clients/a").statusCode()).as("only judged").isEqualTo(404);
+    assertThat(results(batch("", plant)))
+        .containsExactly(
+            "created clients/a",
+            "created clientGroups/trucks",
+            "created topicSpaces/own",
+            "created permissionBindings/publish",
+            "created topics/orders",
+            "created topics/orders/eventSubscriptions/all");
+    assertThat(results(batch("", plant))).allMatch(result -> result.startsWith("unchanged"));
+
+    refused(
+        batch("", put("clients/b", "{}"), put("clients/c", "{\"authenticationName\": \"A\"}")),
+        409,
+        "Conflict",
+        "it is that of client 'a'");
+    assertThat(get("/namespaces/plant/clients/b").statusCode()).as("nothing").isEqualTo(404);
+    refused(
+        batch("", put("clients/b", "{}"), put("clients/c", "{\"state\": \"On\"}")),
+        400,
+        "InvalidRequest",
+        "changes[1] clients/c: properties.state: \"On\" (allowed: Enabled, Disabled)");
+    refused(
+        batch("", put("permissionBindings/some", binding("trucks", "none", "Publisher").encode())),
+        400,
+        "InvalidRequest",
+        "changes[0] permissionBindings/some: properties.topicSpaceName: 'none' does not exist");
+    refused(batch("", delete("clients")), 400, "InvalidRequest", "changes[0]: path: no resource");
+    refused(batch("", delete("/x/y")), 400, "InvalidRequest", "changes[0]: path: missing");
+    refused(
+        batch("", new JsonObject().put("method", "GET")),
+        400,
+        "InvalidRequest",
+        "changes[0]: method: 'GET' (allowed: PUT, DELETE)");
+    JsonObject whole = new JsonObject().put("changes", new JsonArray());
+    refused(
+        ask(HttpMethod.POST, "/namespaces/plant/batch", whole.toBuffer(), "a-reader"),
+        403,
+        "AuthorizationFailed",
+        "needed: operator");
+    refused(
+        ask(HttpMethod.POST, "/namespaces/other/batch", whole.toBuffer()),
+        409,
+        "Conflict",
+        "this cluster serves namespace 'plant'");
+
+    HttpResponse<Buffer> gone =
+        batch(
+            "",
+            delete("clients/a"),
+            put("clients/c", "{\"authenticationName\": \"A\"}"),
+            delete("clientGroups/trucks"),
+            delete("topics/orders"),
+            delete("topics/none"));
+    assertThat(results(gone))
+        .as("a name that is free then")
+        .containsExactly(
+            "deleted clients/a",
+            "created clients/c",
+            "deleted clientGroups/trucks",
+            "deleted topics/orders",
+            "absent topics/none");
+    assertThat(gone.bodyAsJsonObject().getJsonArray("breaks"))
+        .containsExactly("permissionBindings/publish");
+    assertThat(get("/namespaces/plant/topics/orders/eventSubscriptions/all").statusCode())
+        .isEqualTo(404);
+  }
+
+  @Test
+  void clientsAreImportedEachForItself() throws Exception {
+    String lines =
+        """
+        {"name": "a", "attributes": {"type": "truck"}}
+        {"name": "b", "authenticationName": "A"}
+        not JSON
+
+        {"name": "c", "state": "On"}
+        {"attributes": {}}
+        {"name": "d"}
+        """;
+    String path = "/namespaces/plant/importClients";
+    JsonObject first = ask(HttpMethod.POST, path, Buffer.buffer(lines)).bodyAsJsonObject();
+    assertThat(first.getInteger("created")).isEqualTo(2);
+    List<String> refused =
+        first.getJsonArray("refused").stream()
+            .map(JsonObject.class::cast)
+            .map(
+                one ->
+                    one.getInteger("line")
+                        + " "
+                        + one.getString("name")
+                        + " "
+                        + one.getString("message"))
+            .toList();
+    assertThat(refused)
+        .satisfiesExactlyInAnyOrder(
+            one -> assertThat(one).startsWith("2 b properties.authenticationName: it is that of"),
+            one -> assertThat(one).startsWith("3 null not a JSON object"),
+            one -> assertThat(one).startsWith("5 c properties.state: \"On\""),
+            one -> assertThat(one).startsWith("6 null name: missing"));
+    JsonObject again =
+        ask(HttpMethod.POST, path, Buffer.buffer("{\"name\":\"d\"}\n{\"name\":\"a\"}"))
+            .bodyAsJsonObject();
+    assertThat(again.getInteger("unchanged")).isEqualTo(1);
+    assertThat(again.getInteger("changed")).isEqualTo(1);
+  }
+
   @Test
   void aDeletedGroupSaysWhatItBreaks() throws Exception {
     plant();

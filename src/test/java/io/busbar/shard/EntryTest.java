@@ -124,7 +124,10 @@ class EntryTest {
             new Command.PutResource(1, "c", "k", "o", new byte[] {7, 8}),
             "10 01 0163 01 016b 016f 02 0708"),
         new Golden<>(new Command.PutResource(2, "c", null, "", new byte[0]), "10 02 0163 00 00 00"),
-        new Golden<>(new Command.DeleteResource(2, "c"), "11 02 0163"));
+        new Golden<>(new Command.DeleteResource(2, "c"), "11 02 0163"),
+        new Golden<>(
+            new Command.Together(List.of(new Command.DeleteResource(2, "c"), new Command.Tick())),
+            "18 02 11 02 0163 0a"));
   }
 
   static List<Golden<Outcome>> outcomes() {
@@ -160,7 +163,10 @@ class EntryTest {
         new Golden<>(new Outcome.Stale(), "07"),
         new Golden<>(new Outcome.Put(true), "08 01"),
         new Golden<>(new Outcome.Taken("c"), "09 0163"),
-        new Golden<>(new Outcome.Deleted(false), "0a 00"));
+        new Golden<>(new Outcome.Deleted(false), "0a 00"),
+        new Golden<>(
+            new Outcome.Together(List.of(new Outcome.Put(true), new Outcome.Deleted(false))),
+            "0e 02 08 01 0a 00"));
   }
 
   @Test

@@ -726,6 +726,39 @@ class GroupTest {
     assertThat(told).anyMatch(e -> e instanceof Effect.Interest i && !i.added());
   }
 
+  @Test
+  void commandsTakeEffectTogetherOrNoneOfThemDoes() {
+    Group group = new Group(Bounds.INITIAL);
+    List<Effect> told = new ArrayList<>();
+    group.apply(1, put("c", "k", 1), told::add);
+    group.apply(1, put("d", "l", 1), told::add);
+    told.clear();
+    Command delete = new Command.DeleteResource(1, "c");
+
+    assertThat(group.apply(2, together(put("e", "m", 1), put("f", "k", 1)), told::add))
+        .as("the key of one that stays")
+        .isEqualTo(new Outcome.Taken("c"));
+    assertThat(group.apply(2, together(put("e", "m", 1), put("f", "m", 1)), told::add))
+        .as("the key of another one of them")
+        .isEqualTo(new Outcome.Taken("e"));
+    assertThat(group.apply(2, together(delete, put("c", "k", 1), put("f", "k", 1)), told::add))
+        .as("a key that is given up and taken again")
+        .isEqualTo(new Outcome.Taken("c"));
+    assertThat(told).isEmpty();
+
+    Command swapped = together(delete, put("d", "k", 2), put("c", "l", 2));
+    assertThat(group.apply(3, swapped, told::add))
+        .isEqualTo(
+            new Outcome.Together(
+                List.of(new Outcome.Deleted(true), new Outcome.Put(false), new Outcome.Put(true))));
+    assertThat(told.stream().map(effect -> text((Effect.Changed) effect)))
+        .containsExactly("c gone", "d=2 of 1 at 3", "c=2 of 3 at 3");
+  }
+
+  private static Command together(Command... commands) {
+    return new Command.Together(List.of(commands));
+  }
+
   private static Command put(String name, String key, int value) {
     return new Command.PutResource(1, name, key, "o", new byte[] {(byte) value});
   }

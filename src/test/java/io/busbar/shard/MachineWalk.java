@@ -257,6 +257,12 @@ final class MachineWalk {
   }
 
   private Command resource() {
+    return random.nextInt(6) == 0
+        ? new Command.Together(Stream.generate(this::change).limit(random.nextInt(4)).toList())
+        : change();
+  }
+
+  private Command change() {
     String name = "r" + random.nextInt(12);
     String key = random.nextInt(3) == 0 ? null : "k" + random.nextInt(12);
     byte[] value = {(byte) random.nextInt(4)};

@@ -86,6 +86,10 @@ final class Samples {
           new Command.PutResource(
               random.nextInt(256), string(), optional(this::string), string(), bytes());
       case 15 -> new Command.DeleteResource(random.nextInt(256), string());
+      case 16 ->
+          new Command.Together(
+              List.of(
+                  new Command.DeleteResource(random.nextInt(256), string()), new Command.Tick()));
       default -> new Command.Tick();
     };
   }
