@@ -10,6 +10,7 @@ import com.hivemq.client.mqtt.mqtt5.Mqtt5Client;
 import com.hivemq.client.mqtt.mqtt5.exceptions.Mqtt5DisconnectException;
 import com.hivemq.client.mqtt.mqtt5.message.disconnect.Mqtt5DisconnectReasonCode;
 import com.hivemq.client.mqtt.mqtt5.message.publish.Mqtt5Publish;
+import io.busbar.bus.Bus;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
@@ -132,6 +133,40 @@ class ClusterIT {
       publish(publisher, topic, MqttQos.AT_LEAST_ONCE, 1);
       inbox.await();
     }
+  }
+
+  @Test
+  void sessionsOfAllNodesAreListedAndEndedFromAny() throws Exception {
+    Mqtt5BlockingClient there = connect(second, "listed-there");
+    connect(first, "listed-here");
+    List<Bus.SessionShown> shown = new ArrayList<>();
+    String next = null;
+    do {
+      Bus.SessionsListed page =
+          ask(new Bus.ListSessions(next, 2, (name, client) -> name.startsWith("listed-")));
+      shown.addAll(page.sessions());
+      next = page.next();
+    } while (next != null);
+    assertThat(shown.stream().map(Bus.SessionShown::name))
+        .containsExactlyInAnyOrder("listed-there", "listed-here");
+    assertThat(shown.stream().map(Bus.SessionShown::node)).doesNotHaveDuplicates();
+    assertThat(ask(new Bus.FindSession("listed-there")).sessions()).hasSize(1);
+    assertThat(ask(new Bus.FindSession("listed-nowhere")).sessions()).isEmpty();
+    assertThat(ask(new Bus.Disconnect("listed-there")).sessions()).hasSize(1);
+    eventually(() -> !there.getState().isConnected());
+    assertThat(ask(new Bus.FindSession("listed-there")).sessions()).isEmpty();
+  }
+
+  private static Bus.SessionsListed ask(Bus.Local question) throws Exception {
+    return (Bus.SessionsListed)
+        first
+            .vertx()
+            .eventBus()
+            .<Bus.Local>request(Bus.SESSION, question, Bus.local(20_000))
+            .toCompletionStage()
+            .toCompletableFuture()
+            .get(20, TimeUnit.SECONDS)
+            .body();
   }
 
   @Test

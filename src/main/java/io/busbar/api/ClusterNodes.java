@@ -7,8 +7,6 @@ import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -51,7 +49,8 @@ final class ClusterNodes {
     }
     String rest = path.substring(NODES.length());
     boolean leaves = rest.endsWith(LEAVE);
-    String node = decoded(leaves ? rest.substring(0, rest.length() - LEAVE.length()) : rest);
+    String node =
+        ResourcePath.decoded(leaves ? rest.substring(0, rest.length() - LEAVE.length()) : rest);
     if (node.isEmpty() || node.indexOf('/') >= 0) {
       throw new ApiError(
           404,
@@ -63,14 +62,6 @@ final class ClusterNodes {
       throw Management.notAllowed(request, allowed);
     }
     return order(leaves ? Wire.Wish.LEAVE : Wire.Wish.GIVE_UP, node, 202);
-  }
-
-  private static String decoded(String name) {
-    try {
-      return URLDecoder.decode(name, StandardCharsets.UTF_8);
-    } catch (IllegalArgumentException e) {
-      throw ApiError.invalid("the node's name is not percent-encoded: " + e.getMessage());
-    }
   }
 
   private Future<Management.Answer> order(Wire.Wish wish, String node, int status) {

@@ -162,8 +162,9 @@ public final class HttpVerticle extends VerticleBase {
 
   static void fail(HttpServerRequest request, Throwable cause) {
     LOG.error("{} {} failed", request.method(), request.path(), cause);
-    JsonObject body = new JsonObject().put("error", "internal error, see the log");
-    send(request, 500, JSON, body.encode());
+    ApiError error =
+        new ApiError(500, "InternalServerError", "internal error (the node's log tells more)");
+    send(request, 500, JSON, error.toJson().encode());
   }
 
   static void send(HttpServerRequest request, int status, String type, String text) {

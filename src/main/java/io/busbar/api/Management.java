@@ -40,6 +40,8 @@ import org.slf4j.LoggerFactory;
  *   POST /topics/…                             events, see {@link Events}
  *   POST /mqtt/messages                        MQTT messages, see {@link HttpPublish}
  *   GET /cluster, …                            the nodes, see {@link ClusterNodes}
+ *   GET /sessions, …                           see {@link Sessions}
+ *   GET /retained, …                           see {@link RetainedMessages}
  * </pre>
  */
 public final class Management {
@@ -61,6 +63,8 @@ public final class Management {
   private final Events events;
   private final HttpPublish publish;
   private final ClusterNodes nodes;
+  private final Sessions sessions;
+  private final RetainedMessages retained;
 
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
@@ -92,6 +96,8 @@ public final class Management {
             settings,
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
     this.batch = new Batch(resources);
+    this.sessions = new Sessions(bus, resources);
+    this.retained = new RetainedMessages(bus, resources);
   }
 
   /** Begins to look after itself, once a second. */
@@ -122,6 +128,8 @@ public final class Management {
         || ClusterNodes.handles(path)
         || Events.handles(path)
         || HttpPublish.handles(path)
+        || Sessions.handles(path)
+        || RetainedMessages.handles(path)
         || ResourcePath.is(path);
   }
 
@@ -227,6 +235,12 @@ public final class Management {
         require(role, Role.OWNER);
       }
       return nodes.answer(request);
+    }
+    if (Sessions.handles(request.path()) || RetainedMessages.handles(request.path())) {
+      if (!request.method().equals(HttpMethod.GET)) {
+        require(role, Role.OPERATOR);
+      }
+      return Sessions.handles(request.path()) ? sessions.answer(request) : retained.answer(request);
     }
     ResourcePath path = ResourcePath.of(request.path());
     if (path.isArm()) {

@@ -67,14 +67,7 @@ record ResourcePath(
    */
   static ResourcePath of(String path) {
     List<String> segments = new ArrayList<>();
-    for (String segment : segments(path)) {
-      try {
-        // in a path, a plus sign is one
-        segments.add(URLDecoder.decode(segment.replace("+", "%2B"), UTF_8));
-      } catch (IllegalArgumentException e) {
-        throw ApiError.invalid("the path has a percent sign that encodes nothing");
-      }
-    }
+    segments(path).forEach(segment -> segments.add(decoded(segment)));
     int at = namespaces(segments);
     boolean isArm = at > 0;
     String root = "";
@@ -110,6 +103,16 @@ record ResourcePath(
         rest.size() < 5 ? null : name + "/" + rest.get(4),
         name,
         action);
+  }
+
+  /** A part of a path, without its percent signs. */
+  static String decoded(String part) {
+    try {
+      // in a path, a plus sign is one
+      return URLDecoder.decode(part.replace("+", "%2B"), UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw ApiError.invalid("the path has a percent sign that encodes nothing");
+    }
   }
 
   /** Of the namespace, of a topic, or of one of its event subscriptions. */

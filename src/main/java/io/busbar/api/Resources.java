@@ -1,7 +1,5 @@
 package io.busbar.api;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import io.busbar.api.Management.Answer;
 import io.busbar.bus.Bus;
 import io.busbar.config.ClientEvents;
@@ -25,13 +23,11 @@ import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.net.URLEncoder;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -51,8 +47,6 @@ final class Resources {
   /** Owner of what a namespace file has. */
   static final String FILE = "file";
 
-  private static final int PAGE = 20;
-  private static final int MAX_PAGE = 100;
   private static final int BATCH = 256;
 
   private static final int KEY_BYTES = 32;
@@ -107,25 +101,13 @@ final class Resources {
   }
 
   private Future<Answer> list(ResourcePath path, MultiMap query, String uri) {
-    int most = PAGE;
-    String top = query.get("$top");
-    if (top != null) {
-      most = top.matches("[0-9]{1,9}") ? Integer.parseInt(top) : 0;
-      if (most < 1 || most > MAX_PAGE) {
-        throw ApiError.invalid(
-            "$top: not a number of the page (allowed: 1 to %d)".formatted(MAX_PAGE));
-      }
-    }
-    String filter = query.get("$filter");
-    Predicate<String> wanted =
-        filter == null || filter.isBlank() ? name -> true : NameFilter.of(filter);
+    Paging paging = Paging.of(query);
     String below = path.topic() == null ? "" : Kind.TOPIC.id(path.topic()) + "/";
     Predicate<String> names =
-        id -> id.startsWith(below) && wanted.test(id.substring(below.length()));
-    String after = after(query.get("$skipToken"));
+        id -> id.startsWith(below) && paging.names().test(id.substring(below.length()));
     return bus.<Bus.Local>request(
             Bus.AUTHORIZATION,
-            new Bus.ListResources(path.kind(), after, most, names),
+            new Bus.ListResources(path.kind(), paging.after(), paging.most(), names),
             Bus.local(TIMEOUT))
         .map(
             reply -> {
@@ -134,37 +116,10 @@ final class Resources {
               listed.resources().forEach(one -> value.add(json(path, one)));
               JsonObject body = new JsonObject().put("value", value);
               if (listed.next() != null) {
-                body.put("nextLink", next(uri, query, listed.next()));
+                body.put("nextLink", Paging.next(uri, query, listed.next()));
               }
               return new Answer(200, body);
             });
-  }
-
-  private static String after(String token) {
-    try {
-      return token == null ? null : new String(Base64.getUrlDecoder().decode(token), UTF_8);
-    } catch (IllegalArgumentException e) {
-      throw ApiError.invalid("$skipToken: not one of a nextLink");
-    }
-  }
-
-  private static String next(String uri, MultiMap query, String after) {
-    int mark = uri.indexOf('?');
-    StringBuilder link = new StringBuilder(mark < 0 ? uri : uri.substring(0, mark));
-    char separator = '?';
-    for (Map.Entry<String, String> one : query) {
-      if (!one.getKey().equals("$skipToken")) {
-        link.append(separator)
-            .append(URLEncoder.encode(one.getKey(), UTF_8))
-            .append('=')
-            .append(URLEncoder.encode(one.getValue(), UTF_8));
-        separator = '&';
-      }
-    }
-    return link.append(separator)
-        .append("$skipToken=")
-        .append(Base64.getUrlEncoder().withoutPadding().encodeToString(after.getBytes(UTF_8)))
-        .toString();
   }
 
   Future<StoredResource> find(Kind kind, String id) {

@@ -86,13 +86,14 @@ final class NamespaceLoader {
     try {
       // looked at before it is read: what is written meanwhile is seen the next time
       file = NamespaceFile.read(first());
+      if (!file.files().equals(files.files())) {
+        files = new WatchedFiles(file.files());
+        files.haveChanged();
+        file = NamespaceFile.read(first());
+      }
     } catch (ConfigException e) {
       isLoading = false;
       return Future.failedFuture(e);
-    }
-    if (!file.files().equals(files.files())) {
-      files = new WatchedFiles(file.files());
-      files.haveChanged();
     }
     Registry.Plan plan = registry.plan(file, broker.limits);
     return append(plan.commands(), 0)

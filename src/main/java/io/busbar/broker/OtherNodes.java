@@ -60,7 +60,8 @@ final class OtherNodes {
     return nodes.stream().map(node -> ask(node, address.apply(node), question)).toList();
   }
 
-  private Future<Buffer> ask(String node, String address, Buffer question) {
+  /** Asks one of them, as {@link #ask(Function, Buffer)} does. */
+  Future<Buffer> ask(String node, String address, Buffer question) {
     Asked one = new Asked(node, Promise.promise());
     asked.add(one);
     ask(one, address, question, true);

@@ -65,6 +65,7 @@ public final class SessionVerticle extends VerticleBase {
       new Owners(all -> holders.forEach((name, one) -> all.accept(one.authenticationName(), name)));
   private final List<String> members;
   private OtherNodes others;
+  private Inspection inspection;
 
   /** Those that share the store, or null. */
   private StoreNodes sharing;
@@ -127,6 +128,24 @@ public final class SessionVerticle extends VerticleBase {
                       }
                     }));
     others = new OtherNodes(vertx, broker.nodeId, members);
+    inspection =
+        new Inspection(
+            broker,
+            store,
+            others,
+            hop,
+            new Inspection.Names() {
+              @Override
+              public String client(String name) {
+                Holder holder = holders.get(name);
+                return holder == null ? null : holder.authenticationName;
+              }
+
+              @Override
+              public Future<?> disconnect(String name) {
+                return evict(holders.get(name), ReasonCode.ADMINISTRATIVE_ACTION);
+              }
+            });
     // what follows is on this context, whichever thread the store has
     Promise<Void> started = home.promise();
     vertx
@@ -176,10 +195,15 @@ public final class SessionVerticle extends VerticleBase {
     if (!clustered) {
       return Future.succeededFuture();
     }
-    return vertx
-        .eventBus()
-        .<Buffer>consumer(Bus.nodeSession(broker.nodeId), this::onEviction)
-        .completion();
+    return Future.all(
+        vertx
+            .eventBus()
+            .<Buffer>consumer(Bus.nodeSession(broker.nodeId), this::onEviction)
+            .completion(),
+        vertx
+            .eventBus()
+            .<Buffer>consumer(Bus.nodeNames(broker.nodeId), this::onNames)
+            .completion());
   }
 
   @Override
@@ -307,11 +331,32 @@ public final class SessionVerticle extends VerticleBase {
       review.begin();
     } else if (body instanceof Bus.Spread) {
       spread(message);
+    } else if (body instanceof Bus.ListSessions list) {
+      listed(inspection.list(list), message);
+    } else if (body instanceof Bus.FindSession find) {
+      listed(inspection.find(find.name()), message);
+    } else if (body instanceof Bus.Disconnect end) {
+      listed(inspection.disconnect(end.name()), message);
     } else if (body instanceof Bus.LeaveStore) {
       store
           .leave()
           .onSuccess(left -> hop.execute(() -> message.reply(new Bus.Done(), Bus.local())));
     }
+  }
+
+  private static void listed(Future<Bus.SessionsListed> listed, Message<Bus.Local> message) {
+    listed
+        .onSuccess(all -> message.reply(all, Bus.local()))
+        .onFailure(e -> message.fail(1, "a node did not answer: " + e.getMessage()));
+  }
+
+  /** Another node wants to know what is connected here. */
+  private void onNames(Message<Buffer> message) {
+    busMessages.increment();
+    inspection
+        .answer(message.body())
+        .onSuccess(message::reply)
+        .onFailure(e -> message.fail(1, e.getMessage()));
   }
 
   private void order(Wire.StoreOrder order, Message<Bus.Local> message) {
@@ -411,6 +456,7 @@ public final class SessionVerticle extends VerticleBase {
   /** A holder has its name no more, if it has. */
   private void forget(String name, Holder holder) {
     if (holders.remove(name, holder)) {
+      inspection.disconnected(name);
       owners.removed(holder.authenticationName, name);
     }
   }
@@ -463,6 +509,10 @@ public final class SessionVerticle extends VerticleBase {
             reply -> {
               if (reply instanceof Bus.Refused) {
                 forget(open.clientId(), holder);
+              } else if (reply instanceof Bus.Opened opened
+                  && opened.session().epoch() == 0
+                  && holder.equals(holders.get(open.clientId()))) {
+                inspection.connected(open.clientId());
               }
             });
   }
@@ -511,12 +561,14 @@ public final class SessionVerticle extends VerticleBase {
   }
 
   private Future<Boolean> evict(Holder holder) {
+    return evict(holder, ReasonCode.SESSION_TAKEN_OVER);
+  }
+
+  private Future<Boolean> evict(Holder holder, ReasonCode reason) {
     return vertx
         .eventBus()
         .request(
-            Bus.loop(holder.loop),
-            new Bus.Evict(holder.connection, ReasonCode.SESSION_TAKEN_OVER),
-            Bus.local(TIMEOUT))
+            Bus.loop(holder.loop), new Bus.Evict(holder.connection, reason), Bus.local(TIMEOUT))
         .map(true);
   }
 

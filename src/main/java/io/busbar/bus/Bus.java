@@ -19,6 +19,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
+import io.busbar.shard.SessionView;
 import io.busbar.shard.StoredResource;
 import io.busbar.shard.Will;
 import io.vertx.core.buffer.Buffer;
@@ -28,6 +29,7 @@ import io.vertx.core.eventbus.MessageCodec;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.function.Predicate;
 
 /**
@@ -66,6 +68,9 @@ import java.util.function.Predicate;
  *   session           Spread                     Done                   SessionVerticle
  *   session           OrderStore                 StoreShown             SessionVerticle
  *   session           LeaveStore                 Done                   SessionVerticle
+ *   session           ListSessions               SessionsListed         SessionVerticle
+ *   session           FindSession                SessionsListed         SessionVerticle
+ *   session           Disconnect                 SessionsListed         SessionVerticle
  *   node              Leave                      Done                   Node
  *   matching          Subscribe, Unsubscribe     Done                   MatchingVerticle
  *   matching          Members                    -                      MatchingVerticle
@@ -85,6 +90,7 @@ import java.util.function.Predicate;
  *   node.ID.store     empty                      Wire: introduction     SessionVerticle
  *   node.ID.store     Wire: order                Wire: view             SessionVerticle
  *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
+ *   node.ID.names     Wire: session question     Wire: session names    SessionVerticle
  *   leaving           string node                -                      Node, of each node
  * </pre>
  */
@@ -142,6 +148,11 @@ public final class Bus {
   /** Node: whether its index knows what the store has come to somewhere else. */
   public static String nodeReached(String node) {
     return "node." + node + ".reached";
+  }
+
+  /** A node's connected sessions. */
+  public static String nodeNames(String node) {
+    return "node." + node + ".names";
   }
 
   /** Lets local messages pass by reference; once per Vert.x instance. */
@@ -420,6 +431,35 @@ public final class Bus {
 
   /** The store of this node is to be handed on; done when it is no member any more. */
   public record LeaveStore() implements Local {}
+
+  /**
+   * Some of the sessions: first those that are stored, then those that are only connected.
+   *
+   * @param after {@link SessionsListed#next} of the page before, or null for the first
+   * @param wanted by the session's name, and its client
+   */
+  public record ListSessions(String after, int most, BiPredicate<String, String> wanted)
+      implements Local {}
+
+  /** The session of a name, if there is one. */
+  public record FindSession(String name) implements Local {}
+
+  /** Ends the connection of a session, if it has one; then the session is listed. */
+  public record Disconnect(String name) implements Local {}
+
+  /**
+   * @param next where to go on, or null at the end
+   */
+  public record SessionsListed(List<SessionShown> sessions, String next) implements Local {}
+
+  /**
+   * A session.
+   *
+   * @param client its authentication name
+   * @param node where it is connected, or null
+   * @param stored what the store has of it, or null
+   */
+  public record SessionShown(String name, String client, String node, SessionView stored) {}
 
   /** The nodes of the cluster as this one sees them, itself included. */
   public record Members(List<String> nodes) implements Local {}

@@ -242,6 +242,91 @@ public final class Wire {
     }
   }
 
+  /** What a node is asked about the sessions that are connected to it. */
+  public enum SessionWish {
+    /** Those that are not stored, from a name on. */
+    LIST(0),
+    FIND(1),
+    DISCONNECT(2);
+
+    private final int code;
+
+    SessionWish(int code) {
+      this.code = code;
+    }
+
+    static SessionWish of(int code) {
+      for (SessionWish one : values()) {
+        if (one.code == code) {
+          return one;
+        }
+      }
+      throw new IllegalArgumentException("a session wish of code " + code);
+    }
+  }
+
+  /**
+   * A question about the sessions that are connected to a node.
+   *
+   * @param name of the session; of a list, those that come after it
+   * @param most of a list
+   */
+  public record SessionQuestion(SessionWish wish, String name, int most) {
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) wish.code);
+      string(out, name);
+      return out.appendUnsignedShort(most);
+    }
+
+    /** Reads the form on the wire. */
+    public static SessionQuestion decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      return new SessionQuestion(SessionWish.of(cursor.u8()), cursor.string(), cursor.u16());
+    }
+  }
+
+  /** A session and the authentication name of its client. */
+  public record SessionName(String name, String client) {}
+
+  /**
+   * The answer.
+   *
+   * @param node what people call the node
+   * @param isLast whether none comes after them
+   */
+  public record SessionNames(String node, boolean isLast, List<SessionName> names) {
+    /** Copies the names, so that an answer does not change. */
+    public SessionNames {
+      names = List.copyOf(names);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION);
+      string(out, node);
+      out.appendByte((byte) (isLast ? 1 : 0)).appendUnsignedShort(names.size());
+      for (SessionName one : names) {
+        string(out, one.name);
+        string(out, one.client);
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static SessionNames decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      String node = cursor.string();
+      boolean isLast = cursor.u8() == 1;
+      List<SessionName> names = new ArrayList<>();
+      for (int left = cursor.u16(); left > 0; left--) {
+        names.add(new SessionName(cursor.string(), cursor.string()));
+      }
+      return new SessionNames(node, isLast, names);
+    }
+  }
+
   /**
    * Who a node is in the store that all nodes share.
    *

@@ -26,6 +26,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.TrustManagerFactory;
@@ -69,7 +71,7 @@ final class ApiClient {
   private HttpClient client;
 
   /** An answer. */
-  record Answer(int status, JsonObject body) {}
+  record Answer(int status, JsonObject body, Optional<String> breaks) {}
 
   /**
    * Asks for a path.
@@ -77,6 +79,33 @@ final class ApiClient {
    * @throws IOException if there is no answer, or one that is an error: its message says why
    */
   Answer ask(String method, String path, JsonObject body) throws IOException, InterruptedException {
+    return send(method, path, body == null ? null : body.encode());
+  }
+
+  /** The same with any body, or none: null. */
+  Answer send(String method, String path, String body) throws IOException, InterruptedException {
+    HttpResponse<String> response = exchange(method, path, body);
+    JsonObject answer = json(response.body());
+    if (response.statusCode() >= 400) {
+      throw new IOException(message(response.statusCode(), answer));
+    }
+    return new Answer(
+        response.statusCode(), answer, response.headers().firstValue("x-busbar-breaks"));
+  }
+
+  private String message(int status, JsonObject answer) {
+    JsonObject error = answer.getJsonObject("error", new JsonObject());
+    return "%s: %s%s"
+        .formatted(
+            error.getString("code", "status " + status),
+            error.getString("message", ""),
+            status == 401
+                ? " (key: --key-file, BUSBAR_API_KEY or %s)".formatted(home.resolve("api-key"))
+                : "");
+  }
+
+  private HttpResponse<String> exchange(String method, String path, String body)
+      throws IOException, InterruptedException {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(api.resolve(path))
             .timeout(TIMEOUT)
@@ -85,14 +114,13 @@ final class ApiClient {
                 method,
                 body == null
                     ? HttpRequest.BodyPublishers.noBody()
-                    : HttpRequest.BodyPublishers.ofString(body.encode()));
+                    : HttpRequest.BodyPublishers.ofString(body));
     String key = key();
     if (key != null) {
       request.header("authorization", "Bearer " + key);
     }
-    HttpResponse<String> response;
     try {
-      response = client().send(request.build(), HttpResponse.BodyHandlers.ofString());
+      return client().send(request.build(), HttpResponse.BodyHandlers.ofString());
     } catch (ConnectException e) {
       throw new IOException(
           "no node answers at %s (start one, or name another with --api)".formatted(api), e);
@@ -104,21 +132,6 @@ final class ApiClient {
     } catch (IOException e) {
       throw new IOException("%s: %s".formatted(api, e.getMessage()), e);
     }
-    JsonObject answer = json(response.body());
-    if (response.statusCode() >= 400) {
-      JsonObject error = answer.getJsonObject("error", new JsonObject());
-      String hint =
-          response.statusCode() == 401
-              ? " (key: --key-file, BUSBAR_API_KEY or %s)".formatted(home.resolve("api-key"))
-              : "";
-      throw new IOException(
-          "%s: %s%s"
-              .formatted(
-                  error.getString("code", "status " + response.statusCode()),
-                  error.getString("message", ""),
-                  hint));
-    }
-    return new Answer(response.statusCode(), answer);
   }
 
   private static JsonObject json(String text) throws IOException {
@@ -154,47 +167,87 @@ final class ApiClient {
     return own + kind.plural() + (name == null ? "" : "/" + encoded(name));
   }
 
+  /** The same, below the namespace. */
+  static String below(Kind kind, String name) {
+    return path("", kind, name).substring("/namespaces//".length());
+  }
+
   private static String subscriptions(String namespace, String topic) {
     return path(namespace, Kind.TOPIC, topic) + "/" + Kind.EVENT_SUBSCRIPTION.plural();
   }
 
-  private static String encoded(String name) {
+  /** As a part of a path, or of a query. */
+  static String encoded(String name) {
     return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
   /** All resources of a kind, page after page; event subscriptions are named topic/name. */
   List<JsonObject> all(String namespace, Kind kind) throws IOException, InterruptedException {
+    return all(namespace, kind, null);
+  }
+
+  /** The same, as far as a filter wants them, or null. */
+  List<JsonObject> all(String namespace, Kind kind, String filter)
+      throws IOException, InterruptedException {
     if (kind != Kind.EVENT_SUBSCRIPTION) {
-      return all(path(namespace, kind, null));
+      return all(filtered(path(namespace, kind, null), filter));
     }
     List<JsonObject> all = new ArrayList<>();
     for (JsonObject topic : all(namespace, Kind.TOPIC)) {
       String name = topic.getString("name");
-      for (JsonObject one : all(subscriptions(namespace, name))) {
+      for (JsonObject one : all(filtered(subscriptions(namespace, name), filter))) {
         all.add(one.put("name", name + "/" + one.getString("name")));
       }
     }
     return all;
   }
 
+  /** The path of a list. */
+  static String filtered(String path, String filter) {
+    return path + "?$top=100" + (filter == null ? "" : "&$filter=" + encoded(filter));
+  }
+
   /**
    * All resources of a kind with what is not shown to everybody: what makes them again.
    *
-   * @throws ConfigException if the key may not have that
+   * @throws IOException if the key may not have that
    */
   List<JsonObject> whole(String namespace, Kind kind) throws IOException, InterruptedException {
     List<JsonObject> all = all(namespace, kind);
-    for (JsonObject one : kind == Kind.EVENT_SUBSCRIPTION ? all : List.<JsonObject>of()) {
-      JsonObject to = destination(one);
-      if (to.remove("endpointBaseUrl") != null) {
-        String path = path(namespace, kind, one.getString("name"));
-        to.put("endpointUrl", secret(path + "/getFullUrl", "endpointUrl"));
-        if (to.containsKey("deliveryAttributeMappings")) {
-          to.put("deliveryAttributeMappings", secret(path + "/getDeliveryAttributes", "value"));
-        }
-      }
+    for (JsonObject one : all) {
+      complete(namespace, kind, one.getString("name"), one);
     }
     return all;
+  }
+
+  /** One of them, or null. */
+  JsonObject whole(String namespace, Kind kind, String name)
+      throws IOException, InterruptedException {
+    HttpResponse<String> response = exchange("GET", path(namespace, kind, name), null);
+    if (response.statusCode() == 404) {
+      return null;
+    }
+    JsonObject one = json(response.body());
+    if (response.statusCode() >= 400) {
+      throw new IOException(message(response.statusCode(), one));
+    }
+    complete(namespace, kind, name, one);
+    return one;
+  }
+
+  private void complete(String namespace, Kind kind, String name, JsonObject one)
+      throws IOException, InterruptedException {
+    if (kind != Kind.EVENT_SUBSCRIPTION) {
+      return;
+    }
+    JsonObject to = destination(one);
+    if (to.remove("endpointBaseUrl") != null) {
+      String path = path(namespace, kind, name);
+      to.put("endpointUrl", secret(path + "/getFullUrl", "endpointUrl"));
+      if (to.containsKey("deliveryAttributeMappings")) {
+        to.put("deliveryAttributeMappings", secret(path + "/getDeliveryAttributes", "value"));
+      }
+    }
   }
 
   private Object secret(String path, String key) throws IOException, InterruptedException {
@@ -212,17 +265,22 @@ final class ApiClient {
 
   private List<JsonObject> all(String path) throws IOException, InterruptedException {
     List<JsonObject> all = new ArrayList<>();
-    String next = path + "?$top=100";
+    each(path, all::add);
+    return all;
+  }
+
+  /** Hands on what a list has, page after page. */
+  void each(String path, Consumer<JsonObject> then) throws IOException, InterruptedException {
+    String next = path;
     while (next != null) {
       JsonObject page = ask("GET", next, null).body();
       for (Object one : page.getJsonArray("value")) {
-        all.add((JsonObject) one);
+        then.accept((JsonObject) one);
       }
       String link = page.getString("nextLink");
       URI uri = link == null ? null : URI.create(link);
       next = uri == null ? null : uri.getRawPath() + "?" + uri.getRawQuery();
     }
-    return all;
   }
 
   /** The kind that a person means: its name, in one or many, in any case. */

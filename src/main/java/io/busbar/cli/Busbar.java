@@ -29,7 +29,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  busbar start --insecure            a developer's broker on 127.0.0.1, no TLS",
       "  busbar start --config node.yaml    a node from its configuration",
       "  busbar cert client press-7         a device's certificate from the trial authority",
-      "  busbar get clients                 what the namespace of a running node has",
+      "  busbar client list                 what the namespace of a running node has",
       "  busbar explain --client c --publish t    why a client may do that, or why not",
       "",
       "Logs go to standard error; BUSBAR_LOG=json makes them JSON, BUSBAR_LOG_LEVEL=DEBUG more.",
@@ -68,16 +68,21 @@ public final class Busbar implements Runnable {
             .addSubcommand(new Quickstart(starter))
             .addSubcommand(new Cert())
             .addSubcommand(new Key())
-            .addSubcommand(new ResourceCommands.Get())
             .addSubcommand(new ResourceCommands.Apply())
             .addSubcommand(new ResourceCommands.Export())
-            .addSubcommand(new ResourceCommands.Delete())
+            .addSubcommand(new ResourceCommands.Diff())
+            .addSubcommand(new SessionCommand())
+            .addSubcommand(new RetainedCommand())
             .addSubcommand(new Explain())
             .addSubcommand(new Cluster())
             .addSubcommand(new Recover(recovery))
-            .addSubcommand(BENCH, Load.command())
-            .setParameterExceptionHandler((e, given) -> wrongOption(e))
-            .setExecutionExceptionHandler((e, of, given) -> failed(of, e));
+            .addSubcommand(BENCH, Load.command());
+    for (CommandLine kind : KindCommand.all()) {
+      command.addSubcommand(kind);
+    }
+    command
+        .setParameterExceptionHandler((e, given) -> wrongOption(e))
+        .setExecutionExceptionHandler((e, of, given) -> failed(of, e));
     String environment = environmentError();
     if (environment != null) {
       return say(command, environment, CommandLine.ExitCode.USAGE);

@@ -79,7 +79,7 @@ final class Commands {
   private void manage(PrintWriter out, Address address) {
     String options = " --home %s --api https://%s".formatted(quoted(""), address);
     out.println("# who may do what: the registry, and why (the same over HTTPS for curl and SDKs)");
-    out.println("busbar get clients" + options);
+    out.println("busbar client list" + options);
     out.println(
         "busbar explain --client vehicle02 --publish vehicles/vehicle01/position" + options);
     out.printf(

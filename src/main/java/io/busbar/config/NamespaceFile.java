@@ -12,6 +12,8 @@ import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TopicSpace;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +21,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The namespace file: the namespace's resources under Event Grid's property names, in YAML.
@@ -28,6 +33,32 @@ import java.util.Set;
  * @param files all that were read
  */
 public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, List<Path> files) {
+  private static final Pattern NAMES = Pattern.compile("[^.].*\\.(?:yaml|yml|json)");
+
+  /** What concerns the namespace as a whole, besides its name. */
+  private static final List<String> OWN =
+      List.of(
+          "alternativeAuthenticationNameSources",
+          "maximumClientSessionsPerAuthenticationName",
+          TokenIssuer.Method.CUSTOM_JWT.property(),
+          TokenIssuer.Method.OAUTH2_JWT.property(),
+          "webhookAuthentication",
+          "routeTopic",
+          "routingEnrichments",
+          "lifeCycleTopic",
+          "publicNetworkAccess",
+          "inboundIpRules");
+
+  private static final List<String> RESOURCES =
+      Stream.of(
+              Kind.CLIENT,
+              Kind.CLIENT_GROUP,
+              Kind.TOPIC_SPACE,
+              Kind.PERMISSION_BINDING,
+              Kind.CA_CERTIFICATE,
+              Kind.TOPIC)
+          .map(Kind::plural)
+          .toList();
 
   /** Copies the lists, so that a file read does not change. */
   public NamespaceFile {
@@ -36,75 +67,109 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
   }
 
   /**
-   * Reads a namespace file.
+   * Reads a namespace file, or a directory of some, as a ConfigMap is mounted: their names end in
+   * .yaml, .yml or .json, one of them has the name and what concerns the namespace as a whole, and
+   * resources are in any.
    *
    * @throws ConfigException if it cannot be read or breaks a rule
    */
   public static NamespaceFile read(Path file) {
-    Section root =
-        Section.read(file)
-            .only(
-                "name",
-                "clients",
-                "clientGroups",
-                "topicSpaces",
-                "permissionBindings",
-                "caCertificates",
-                "alternativeAuthenticationNameSources",
-                "maximumClientSessionsPerAuthenticationName",
-                TokenIssuer.Method.CUSTOM_JWT.property(),
-                TokenIssuer.Method.OAUTH2_JWT.property(),
-                "webhookAuthentication",
-                "routeTopic",
-                "routingEnrichments",
-                "lifeCycleTopic",
-                "publicNetworkAccess",
-                "inboundIpRules",
-                "topics");
-    List<ResourceForm> resources = new ArrayList<>();
-    NamespaceSettings settings = ResourceForm.settings(root, file);
-    resources.add(new ResourceForm(settings, root.text("description").orElse(null)));
-    List<Client> clients = read(root, Kind.CLIENT, Client.class, file, resources);
-    List<ClientGroup> groups = read(root, Kind.CLIENT_GROUP, ClientGroup.class, file, resources);
-    List<TopicSpace> spaces = read(root, Kind.TOPIC_SPACE, TopicSpace.class, file, resources);
-    List<PermissionBinding> bindings =
-        read(root, Kind.PERMISSION_BINDING, PermissionBinding.class, file, resources);
-    List<CaCertificate> authorities =
-        read(root, Kind.CA_CERTIFICATE, CaCertificate.class, file, resources);
-    Namespace namespace =
-        root.made(() -> new Namespace(settings, clients, groups, spaces, bindings, authorities));
-    topics(root, settings, resources);
+    List<Root> roots = roots(file);
     List<Path> files = new ArrayList<>(List.of(file));
-    for (Section section : root.sections(Kind.CA_CERTIFICATE.plural())) {
-      section.text("file").ifPresent(other -> files.add(ResourceForm.path(section, file, other)));
+    if (Files.isDirectory(file)) {
+      roots.forEach(root -> files.add(root.file));
+    }
+    Root first = roots.get(0);
+    first.section.only(
+        Stream.of(List.of("name"), RESOURCES, OWN).flatMap(List::stream).toArray(String[]::new));
+    for (Root root : roots.subList(1, roots.size())) {
+      root.section.only(RESOURCES.toArray(String[]::new));
+    }
+    List<ResourceForm> resources = new ArrayList<>();
+    NamespaceSettings settings = ResourceForm.settings(first.section, first.file);
+    resources.add(new ResourceForm(settings, first.section.text("description").orElse(null)));
+    List<Client> clients = read(roots, Kind.CLIENT, Client.class, resources);
+    List<ClientGroup> groups = read(roots, Kind.CLIENT_GROUP, ClientGroup.class, resources);
+    List<TopicSpace> spaces = read(roots, Kind.TOPIC_SPACE, TopicSpace.class, resources);
+    List<PermissionBinding> bindings =
+        read(roots, Kind.PERMISSION_BINDING, PermissionBinding.class, resources);
+    List<CaCertificate> authorities =
+        read(roots, Kind.CA_CERTIFICATE, CaCertificate.class, resources);
+    Namespace namespace =
+        first.section.made(
+            () -> new Namespace(settings, clients, groups, spaces, bindings, authorities));
+    topics(roots, settings, resources);
+    for (Root root : roots) {
+      root.section.sections(Kind.CA_CERTIFICATE.plural()).stream()
+          .flatMap(section -> other(section, root.file).stream())
+          .forEach(files::add);
     }
     Arrays.stream(TokenIssuer.Method.values())
-        .flatMap(method -> root.section(method.property()).stream())
+        .flatMap(method -> first.section.section(method.property()).stream())
         .flatMap(tokens -> tokens.sections("encodedIssuerCertificates").stream())
-        .forEach(
-            section ->
-                section
-                    .text("file")
-                    .ifPresent(other -> files.add(ResourceForm.path(section, file, other))));
+        .flatMap(section -> other(section, first.file).stream())
+        .forEach(files::add);
     return new NamespaceFile(namespace, resources, files);
   }
 
+  /** What a file says, and which. */
+  private record Root(Path file, Section section) {}
+
+  /** The files; that which has the namespace's name is the first. */
+  private static List<Root> roots(Path place) {
+    if (!Files.isDirectory(place)) {
+      return List.of(new Root(place, Section.read(place)));
+    }
+    List<Root> roots;
+    try (Stream<Path> files = Files.list(place)) {
+      roots =
+          files
+              .filter(file -> NAMES.matcher(file.getFileName().toString()).matches())
+              .filter(Files::isRegularFile)
+              .sorted()
+              .map(file -> new Root(file, Section.read(file)))
+              .collect(Collectors.toCollection(ArrayList::new));
+    } catch (IOException e) {
+      throw new ConfigException(place + ": cannot be read: " + e.getMessage());
+    }
+    List<Root> named = roots.stream().filter(root -> root.section.keys().contains("name")).toList();
+    if (named.size() != 1) {
+      throw new ConfigException(
+          "%s: %d of its %d files have the name of the namespace (allowed: one of *.yaml, *.yml,"
+                  .formatted(place, named.size(), roots.size())
+              + " *.json)");
+    }
+    roots.remove(named.get(0));
+    roots.add(0, named.get(0));
+    return roots;
+  }
+
+  private static Optional<Path> other(Section section, Path file) {
+    return section.text("file").map(name -> ResourceForm.path(section, file, name));
+  }
+
   private static <T extends Resource> List<T> read(
-      Section root, Kind kind, Class<T> type, Path file, List<ResourceForm> all) {
+      List<Root> roots, Kind kind, Class<T> type, List<ResourceForm> all) {
     List<T> some = new ArrayList<>();
-    for (Section section : root.sections(kind.plural())) {
-      ResourceForm one = ResourceForm.read(kind, section, file);
-      all.add(one);
-      some.add(type.cast(one.resource()));
+    for (Root root : roots) {
+      for (Section section : root.section.sections(kind.plural())) {
+        ResourceForm one = ResourceForm.read(kind, section, root.file);
+        all.add(one);
+        some.add(type.cast(one.resource()));
+      }
     }
     return some;
   }
 
   /** Topics, and the event subscriptions of each. */
   private static void topics(
-      Section root, NamespaceSettings settings, List<ResourceForm> resources) {
+      List<Root> roots, NamespaceSettings settings, List<ResourceForm> resources) {
     Set<String> ids = new HashSet<>();
-    for (Section section : root.sections(Kind.TOPIC.plural())) {
+    List<Section> topics =
+        roots.stream()
+            .flatMap(root -> root.section.sections(Kind.TOPIC.plural()).stream())
+            .toList();
+    for (Section section : topics) {
       ResourceForm topic = ResourceForm.read(Kind.TOPIC, section, null);
       requireNew(section, ids, topic);
       resources.add(topic);
@@ -120,8 +185,8 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
         resources.add(one);
       }
     }
-    requireTopic(root, "routeTopic", settings.events().topic(), ids);
-    requireTopic(root, "lifeCycleTopic", settings.events().lifeCycleTopic(), ids);
+    requireTopic(roots.get(0).section, "routeTopic", settings.events().topic(), ids);
+    requireTopic(roots.get(0).section, "lifeCycleTopic", settings.events().lifeCycleTopic(), ids);
   }
 
   private static void requireTopic(

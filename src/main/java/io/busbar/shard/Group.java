@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +29,9 @@ public final class Group {
   private static final int ONCES = 4_096;
 
   /** What one Tick does of each kind at most. */
+  /** Sessions that a page of them looks at. */
+  private static final int VISITS = 10_000;
+
   private static final int DUE_AT_ONCE = 1_000;
 
   private final Retained retained;
@@ -149,6 +153,23 @@ public final class Group {
     bounds = now;
     queues.configure(now);
     retained.configure(now.retainedMessages(), now.retainedBytes());
+  }
+
+  /** A session, or null. */
+  public SessionView view(String name) {
+    StoredSession session = sessions.get(name);
+    return session == null ? null : session.view();
+  }
+
+  /**
+   * Some of the sessions.
+   *
+   * @param after {@link SessionView.Page#next} of the page before, or null for the first
+   * @param wanted by the session's name, and its owner
+   */
+  public SessionView.Page sessions(
+      SessionView.Mark after, int most, BiPredicate<String, String> wanted) {
+    return sessions.list(after, most, VISITS, wanted);
   }
 
   /** The retained messages, to be read. */

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiPredicate;
 
 /**
  * The stored sessions of a group, by name and in the order of their epochs, in which a checkpoint
@@ -105,6 +106,42 @@ final class Sessions {
     } else {
       session.after.before = session.before;
     }
+  }
+
+  /**
+   * Some of those that are wanted, by their names and owners, after a place.
+   *
+   * @param visits sessions that are looked at, at most
+   */
+  SessionView.Page list(
+      SessionView.Mark after, int most, int visits, BiPredicate<String, String> wanted) {
+    List<SessionView> some = new ArrayList<>();
+    StoredSession session = after(after);
+    for (int i = 0; session != null; session = session.after, i++) {
+      if (some.size() == most || i == visits) {
+        StoredSession last = session.before;
+        return new SessionView.Page(some, new SessionView.Mark(last.name, last.epoch));
+      }
+      if (wanted.test(session.name, session.owner)) {
+        some.add(session.view());
+      }
+    }
+    return new SessionView.Page(some, null);
+  }
+
+  private StoredSession after(SessionView.Mark mark) {
+    if (mark == null) {
+      return first;
+    }
+    StoredSession at = byName.get(mark.name());
+    if (at != null && at.epoch == mark.epoch()) {
+      return at.after;
+    }
+    StoredSession next = first;
+    while (next != null && next.epoch <= mark.epoch()) {
+      next = next.after;
+    }
+    return next;
   }
 
   /** A review begins anew. */

@@ -2,6 +2,7 @@ package io.busbar.shard;
 
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 
@@ -74,6 +75,18 @@ final class StoredSession {
   StoredSession(String name, String owner) {
     this.name = name;
     this.owner = owner;
+  }
+
+  SessionView view() {
+    return new SessionView(
+        name,
+        owner,
+        expirySeconds,
+        location,
+        endAt,
+        will,
+        List.copyOf(subscriptions.values()),
+        inbox.size());
   }
 
   /** How many deliveries may be in flight now. */

@@ -14,6 +14,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
+import io.busbar.shard.SessionView;
 import io.microraft.RaftEndpoint;
 import io.microraft.impl.state.RaftGroupMembersState;
 import io.microraft.report.RaftGroupMembers;
@@ -31,6 +32,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -403,6 +405,20 @@ public final class DurableStore implements Store {
   @Override
   public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
     turn.execute(() -> then.accept(group().events(queue, took)));
+  }
+
+  @Override
+  public void session(String name, Consumer<SessionView> then) {
+    turn.execute(() -> then.accept(group().view(name)));
+  }
+
+  @Override
+  public void sessions(
+      SessionView.Mark after,
+      int most,
+      BiPredicate<String, String> wanted,
+      Consumer<SessionView.Page> then) {
+    turn.execute(() -> then.accept(group().sessions(after, most, wanted)));
   }
 
   @Override

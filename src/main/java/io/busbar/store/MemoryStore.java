@@ -8,10 +8,12 @@ import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Retained;
+import io.busbar.shard.SessionView;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
@@ -73,6 +75,20 @@ public final class MemoryStore implements Store {
   @Override
   public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
     then.accept(group.events(queue, took));
+  }
+
+  @Override
+  public void session(String name, Consumer<SessionView> then) {
+    then.accept(group.view(name));
+  }
+
+  @Override
+  public void sessions(
+      SessionView.Mark after,
+      int most,
+      BiPredicate<String, String> wanted,
+      Consumer<SessionView.Page> then) {
+    then.accept(group.sessions(after, most, wanted));
   }
 
   @Override

@@ -7,10 +7,12 @@ import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Retained;
+import io.busbar.shard.SessionView;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 
 /**
@@ -78,6 +80,26 @@ public interface Store {
    * @param then not called if there is nothing to read from: who asks has a time-out
    */
   void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then);
+
+  /**
+   * A stored session, or null.
+   *
+   * @param then not called if there is nothing to read from: who asks has a time-out
+   */
+  void session(String name, Consumer<SessionView> then);
+
+  /**
+   * Some of the stored sessions.
+   *
+   * @param after {@link SessionView.Page#next} of the page before, or null for the first
+   * @param wanted by the session's name, and its owner
+   * @param then not called if there is nothing to read from: who asks has a time-out
+   */
+  void sessions(
+      SessionView.Mark after,
+      int most,
+      BiPredicate<String, String> wanted,
+      Consumer<SessionView.Page> then);
 
   /** Whether all nodes have one store: what one keeps is kept for all. */
   default boolean isShared() {

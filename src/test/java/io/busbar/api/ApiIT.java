@@ -9,6 +9,8 @@ import io.busbar.config.Profile;
 import io.busbar.config.Settings;
 import io.busbar.config.Settings.Address;
 import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.testing.NpmScript;
 import io.busbar.testing.RawClient;
@@ -312,7 +314,7 @@ class ApiIT {
         ask(HttpMethod.DELETE, "/cluster/nodes/%zz", null),
         400,
         "InvalidRequest",
-        "the node's name is not percent-encoded: ");
+        "the path has a percent sign that encodes nothing");
     assertThat(ask(HttpMethod.DELETE, "/cluster", null).statusCode()).isEqualTo(405);
     assertThat(get("/cluster/nodes/secured/leave").statusCode()).isEqualTo(405);
   }
@@ -539,6 +541,93 @@ class ApiIT {
             .bodyAsJsonObject();
     assertThat(again.getInteger("unchanged")).isEqualTo(1);
     assertThat(again.getInteger("changed")).isEqualTo(1);
+  }
+
+  // --- sessions and retained messages ---
+
+  private static List<String> names(JsonObject list) {
+    return list.getJsonArray("value").stream()
+        .map(one -> ((JsonObject) one).getString("name"))
+        .toList();
+  }
+
+  @Test
+  void sessionsAreListedEndedAndDropped() throws Exception {
+    plant();
+    RawClient stored = truck();
+    TestPki.request(stored, "truck-1", "kept/1", 600);
+    assertThat(stored.read(Packet.Connack.class).code()).isZero();
+    String kept = "/sessions/kept%2F1";
+    JsonObject shown = get(kept).bodyAsJsonObject();
+    assertThat(shown.getString("client")).isEqualTo("truck-1");
+    assertThat(shown.getString("state")).isEqualTo("connected");
+    assertThat(shown.getString("node")).isEqualTo("api");
+    assertThat(shown.getLong("expirySeconds")).isEqualTo(600);
+    assertThat(names(get("/sessions?client=truck-1").bodyAsJsonObject())).containsExactly("kept/1");
+    assertThat(names(get("/sessions?client=other").bodyAsJsonObject())).isEmpty();
+    refused(
+        ask(HttpMethod.POST, kept + "/disconnect", null, "a-reader"),
+        403,
+        "AuthorizationFailed",
+        "needed: operator");
+    assertThat(ask(HttpMethod.POST, kept + "/disconnect", null).statusCode()).isEqualTo(200);
+    stored.expectEnd(ReasonCode.ADMINISTRATIVE_ACTION);
+    assertThat(get(kept).bodyAsJsonObject().getString("state")).isEqualTo("disconnected");
+    assertThat(ask(HttpMethod.DELETE, kept, null).statusCode()).isEqualTo(200);
+    assertThat(ask(HttpMethod.DELETE, kept, null).statusCode()).isEqualTo(204);
+    refused(get(kept), 404, "ResourceNotFound", "session 'kept/1' was not found");
+    refused(get("/sessions?$skipToken=eA"), 400, "InvalidRequest", "not one of a nextLink");
+
+    RawClient transientOne = truck();
+    assertThat(TestPki.connect(transientOne, "truck-1", "brief").code()).isZero();
+    List<String> all = new ArrayList<>();
+    String next = "/sessions?$top=1";
+    while (next != null) {
+      JsonObject page = get(next).bodyAsJsonObject();
+      all.addAll(names(page));
+      String link = page.getString("nextLink");
+      next = link == null ? null : link.substring(link.indexOf("/sessions"));
+    }
+    assertThat(all).containsExactly("brief");
+    assertThat(get("/sessions/brief").bodyAsJsonObject().getBoolean("stored")).isFalse();
+    assertThat(ask(HttpMethod.DELETE, "/sessions/brief", null).statusCode()).isEqualTo(200);
+    transientOne.expectEnd(ReasonCode.ADMINISTRATIVE_ACTION);
+    for (RawClient client : List.of(stored, transientOne)) {
+      client.close();
+    }
+  }
+
+  @Test
+  void retainedMessagesAreListedShownAndTakenAway() throws Exception {
+    plant();
+    try (RawClient truck = truck()) {
+      assertThat(TestPki.connect(truck, "truck-1", "s").code()).isZero();
+      for (String topic : List.of("a", "b/c", "d")) {
+        byte[] packet =
+            truck.publishPacket(
+                "trucks/truck-1/" + topic, 1, 7, "at " + topic, new PropertyWriter());
+        packet[0] |= 1;
+        truck.send(packet);
+        assertThat(truck.expectAck(Packet.PUBACK, 7).reason().isError()).isFalse();
+      }
+    }
+    JsonObject first = get("/retained?filter=trucks/%23&$top=2").bodyAsJsonObject();
+    assertThat(first.getJsonArray("value")).hasSize(2);
+    String link = first.getString("nextLink");
+    JsonObject second = get(link.substring(link.indexOf("/retained"))).bodyAsJsonObject();
+    assertThat(second.getJsonArray("value")).hasSize(1);
+    assertThat(second.getString("nextLink")).isNull();
+    String path = "/retained/trucks/truck-1/b/c";
+    JsonObject shown = get(path).bodyAsJsonObject();
+    assertThat(shown.getString("topic")).isEqualTo("trucks/truck-1/b/c");
+    assertThat(new String(shown.getBinary("payloadBase64"), StandardCharsets.UTF_8))
+        .isEqualTo("at b/c");
+    refused(ask(HttpMethod.DELETE, path, null, "a-reader"), 403, "AuthorizationFailed", "operator");
+    assertThat(ask(HttpMethod.DELETE, path, null).statusCode()).isEqualTo(200);
+    assertThat(ask(HttpMethod.DELETE, path, null).statusCode()).isEqualTo(204);
+    refused(get(path), 404, "ResourceNotFound", "was not found");
+    refused(get("/retained?filter=a%23"), 400, "InvalidRequest", "filter: ");
+    refused(get("/retained/a/%23"), 400, "InvalidRequest", "topic: ");
   }
 
   @Test

@@ -270,7 +270,7 @@ class NamespaceFileTest {
         .hasMessage(file + ": does not exist");
     assertThatThrownBy(() -> NamespaceFile.read(directory))
         .isInstanceOf(ConfigException.class)
-        .hasMessageStartingWith(directory + ": cannot be read: ");
+        .hasMessageStartingWith(directory + ": 0 of its 0 files have the name of the namespace");
     Files.write(file, new byte[] {'a', (byte) 0xff});
     assertThatThrownBy(() -> NamespaceFile.read(file)).hasMessage(file + ": is not UTF-8");
   }
@@ -342,5 +342,33 @@ class NamespaceFileTest {
     } catch (CertificateEncodingException e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  void aDirectoryIsReadAsOneNamespace(@TempDir Path directory) throws IOException {
+    Files.writeString(directory.resolve("b.yaml"), "name: plant\nclients: [{name: one}]\n");
+    Files.writeString(directory.resolve("a.yml"), "clients: [{name: two}]\n");
+    Files.writeString(
+        directory.resolve("c.json"),
+        "{\"permissionBindings\": [{\"name\": \"all\", \"clientGroupName\": \"$all\","
+            + " \"topicSpaceName\": \"every\", \"permission\": \"Publisher\"}],"
+            + " \"topicSpaces\": [{\"name\": \"every\", \"topicTemplates\": [\"#\"]}]}");
+    Files.writeString(directory.resolve(".hidden.yaml"), "not: read");
+    Files.writeString(directory.resolve("notes.txt"), "not read");
+    NamespaceFile read = NamespaceFile.read(directory);
+    assertThat(read.namespace().settings().name()).isEqualTo("plant");
+    assertThat(read.resources().stream().map(form -> form.resource().name()))
+        .containsExactly("plant", "one", "two", "every", "all");
+    assertThat(read.files()).as("itself too, so that a new file is seen").contains(directory);
+    assertThat(read.files()).hasSize(4);
+
+    Files.writeString(directory.resolve("d.yaml"), "name: other\n");
+    assertThatThrownBy(() -> NamespaceFile.read(directory))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("2 of its 4 files have the name of the namespace");
+    Files.writeString(directory.resolve("d.yaml"), "routeTopic: t\n");
+    assertThatThrownBy(() -> NamespaceFile.read(directory))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("d.yaml:1: unknown key \"routeTopic\" (allowed: clients,");
   }
 }

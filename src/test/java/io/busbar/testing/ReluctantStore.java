@@ -8,6 +8,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
+import io.busbar.shard.SessionView;
 import io.busbar.store.Appended;
 import io.busbar.store.MemoryStore;
 import io.busbar.store.Store;
@@ -22,6 +23,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 
 /**
@@ -144,6 +146,20 @@ public final class ReluctantStore implements Store {
   @Override
   public void review(boolean isNew, int most, Consumer<List<Owned>> then) {
     thread.execute(() -> read(() -> kept.review(isNew, most, then)));
+  }
+
+  @Override
+  public void session(String name, Consumer<SessionView> then) {
+    kept.session(name, then);
+  }
+
+  @Override
+  public void sessions(
+      SessionView.Mark after,
+      int most,
+      BiPredicate<String, String> wanted,
+      Consumer<SessionView.Page> then) {
+    kept.sessions(after, most, wanted, then);
   }
 
   @Override
