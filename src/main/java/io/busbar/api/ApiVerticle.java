@@ -2,13 +2,17 @@ package io.busbar.api;
 
 import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
+import io.busbar.config.WatchedFiles;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.ClientAuth;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PemKeyCertOptions;
+import io.vertx.core.net.PemTrustOptions;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +50,12 @@ public final class ApiVerticle extends VerticleBase {
                 new PemKeyCertOptions()
                     .addCertPath(api.certificate().toString())
                     .addKeyPath(api.key().toString()));
+    api.clientAuthority()
+        .ifPresent(
+            authority ->
+                options
+                    .setClientAuth(ClientAuth.REQUEST)
+                    .setTrustOptions(new PemTrustOptions().addCertPath(authority.toString())));
     management.start(vertx);
     return management
         .refresh(vertx)
@@ -65,12 +75,19 @@ public final class ApiVerticle extends VerticleBase {
   /** A certificate that is replaced is shown within seconds. */
   private void watch(HttpServer server, HttpServerOptions options) {
     ServerCertificate certificate = new ServerCertificate(api.certificate(), api.key());
-    vertx.executeBlocking(certificate::isRenewed);
+    WatchedFiles authority = new WatchedFiles(api.clientAuthority().stream().toList());
+    Callable<Boolean> look =
+        () -> {
+          boolean isFirst = authority.isNew();
+          boolean isAnother = authority.haveChanged() && !isFirst;
+          return certificate.isRenewed() || isAnother;
+        };
+    vertx.executeBlocking(look);
     vertx.setPeriodic(
         LOOK,
         t ->
             vertx
-                .executeBlocking(certificate::isRenewed)
+                .executeBlocking(look)
                 .compose(
                     isRenewed ->
                         isRenewed
@@ -107,7 +124,7 @@ public final class ApiVerticle extends VerticleBase {
           new ApiError(
                   404,
                   "NotFound",
-                  "no such path (allowed: /subscriptions/…, /namespaces/…, /explain)")
+                  "no such path (allowed: /subscriptions/…, /namespaces/…, /explain, /sessions, /retained, /cluster, /openapi.json)")
               .toJson()
               .encode());
     }

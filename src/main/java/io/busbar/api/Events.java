@@ -187,8 +187,8 @@ final class Events {
           case "sharedaccesssignature" -> keys != null && isSigned(value, request.path(), keys);
           case "bearer" ->
               apiKeys
-                  .role(value.getBytes(UTF_8))
-                  .filter(role -> role.compareTo(Role.OPERATOR) >= 0)
+                  .caller(value.getBytes(UTF_8))
+                  .filter(caller -> caller.role().compareTo(Role.OPERATOR) >= 0)
                   .isPresent();
           default -> false;
         };

@@ -145,8 +145,8 @@ final class HttpPublish {
     String token = given.substring("bearer ".length()).strip();
     if (!TOKEN.matcher(token).matches()) {
       boolean may =
-          keys.role(token.getBytes(UTF_8))
-              .filter(role -> role.compareTo(Role.OPERATOR) >= 0)
+          keys.caller(token.getBytes(UTF_8))
+              .filter(caller -> caller.role().compareTo(Role.OPERATOR) >= 0)
               .isPresent();
       if (!may) {
         throw unauthorized("the key is not known, or may not publish");

@@ -23,9 +23,11 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
+import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,7 +47,10 @@ import org.slf4j.LoggerFactory;
  * </pre>
  */
 public final class Management {
-  private static final Logger LOG = LoggerFactory.getLogger(Management.class);
+
+  /** Who changed what, and whom that was refused. */
+  private static final Logger AUDIT = LoggerFactory.getLogger("io.busbar.audit");
+
   private static final int MAX_BODY = 1 << 20;
 
   /** Connections may be silent for so long: a receiver waits up to two minutes for events. */
@@ -69,7 +74,9 @@ public final class Management {
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
 
-  private final LimitedLog log = new LimitedLog(LOG);
+  private final LimitedLog denials = new LimitedLog(AUDIT);
+  private final Throttle throttle;
+  private final int mostRequests;
 
   /** An answer without an error. */
   record Answer(int status, JsonObject body, String breaks) {
@@ -96,6 +103,8 @@ public final class Management {
             settings,
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
     this.batch = new Batch(resources);
+    this.mostRequests = settings.limits().intValue(Limit.API_REQUESTS);
+    this.throttle = new Throttle(mostRequests);
     this.sessions = new Sessions(bus, resources);
     this.retained = new RetainedMessages(bus, resources);
   }
@@ -106,7 +115,8 @@ public final class Management {
     vertx.setPeriodic(
         1_000,
         t -> {
-          log.sweep();
+          denials.sweep();
+          throttle.sweep(System.nanoTime() / 1_000_000);
           refresh(vertx);
         });
   }
@@ -144,7 +154,7 @@ public final class Management {
               e -> {
                 // whoever waited for events may have left
                 if (!request.response().closed()) {
-                  fail(request, e);
+                  fail(request, "-", e);
                 }
               });
       return;
@@ -157,32 +167,66 @@ public final class Management {
                 telemetry.count(Meter.API_REQUESTS, "204");
                 HttpVerticle.send(request, 204, HttpVerticle.JSON, "");
               })
-          .onFailure(e -> fail(request, e));
+          .onFailure(e -> fail(request, "-", e));
       return;
     }
+    String remote = request.remoteAddress().hostAddress();
+    Caller caller = null;
     try {
-      Role role = role(request);
-      answer = read(request).compose(body -> answer(request, role, body));
+      caller = caller(request).orElse(null);
+      admit(caller == null ? remote : caller.name());
+      Caller known = known(request, caller);
+      answer = read(request).compose(body -> answer(request, known.role(), body));
     } catch (ApiError e) {
       answer = Future.failedFuture(e);
     }
-    answer.onSuccess(good -> send(request, good)).onFailure(e -> fail(request, e));
+    String who = caller == null ? "-" : caller.name();
+    answer.onSuccess(good -> send(request, who, good)).onFailure(e -> fail(request, who, e));
   }
 
   // --- who asks ---
 
-  private Role role(HttpServerRequest request) {
+  /** Who asks, by a key or else by the certificate of the connection; empty if not known. */
+  private Optional<Caller> caller(HttpServerRequest request) {
     if (keys == null) {
-      return Role.OWNER;
+      return Optional.of(Caller.ANYBODY);
     }
     String given = request.getHeader("authorization");
-    if (given == null || !given.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
-      throw new ApiError(
-          401, "AuthenticationFailed", "no key is given (allowed: Authorization: Bearer KEY)");
+    if (given != null && given.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
+      return keys.caller(given.substring(BEARER.length()).strip().getBytes(StandardCharsets.UTF_8));
     }
-    byte[] key = given.substring(BEARER.length()).strip().getBytes(StandardCharsets.UTF_8);
-    return keys.role(key)
-        .orElseThrow(() -> new ApiError(401, "AuthenticationFailed", "the key is not known"));
+    try {
+      return request.sslSession() == null
+          ? Optional.empty()
+          : keys.caller(
+              ((X509Certificate) request.sslSession().getPeerCertificates()[0])
+                  .getSubjectX500Principal());
+    } catch (SSLPeerUnverifiedException e) {
+      return Optional.empty(); // it came without
+    }
+  }
+
+  private static Caller known(HttpServerRequest request, Caller caller) {
+    if (caller != null) {
+      return caller;
+    }
+    throw new ApiError(
+        401,
+        "AuthenticationFailed",
+        request.getHeader("authorization") == null
+            ? "no key is given, nor a certificate that is known (allowed: Authorization: Bearer KEY)"
+            : "the key is not known");
+  }
+
+  private void admit(String who) {
+    boolean isFree = keys == null;
+    if (!isFree && !throttle.admits(who, System.nanoTime() / 1_000_000)) {
+      throw new ApiError(
+          429,
+          "TooManyRequests",
+          "more than %s = %d requests of one caller within a second: try again later"
+              .formatted(Limit.API_REQUESTS.key(), mostRequests));
+    }
   }
 
   private static void require(Role has, Role needed) {
@@ -370,11 +414,13 @@ public final class Management {
 
   // --- the answer ---
 
-  private void send(HttpServerRequest request, Answer answer) {
+  private void send(HttpServerRequest request, String who, Answer answer) {
     boolean isChange = !request.method().equals(HttpMethod.GET);
     if (isChange && !request.method().equals(HttpMethod.HEAD)) {
-      log.info(
-          "api: method={} path={} status={} remote={}",
+      // all of them: who may change something is known, and does not do it that often
+      AUDIT.info(
+          "changed: who=\"{}\" method={} path={} status={} remote={}",
+          who,
           request.method(),
           shown(request.path()),
           answer.status(),
@@ -397,15 +443,16 @@ public final class Management {
     HttpVerticle.send(request, 200, HttpVerticle.JSON, answer);
   }
 
-  private void fail(HttpServerRequest request, Throwable cause) {
+  private void fail(HttpServerRequest request, String who, Throwable cause) {
     ApiError error = error(cause).orElse(null);
     if (error == null) {
       telemetry.count(Meter.API_REQUESTS, "500");
       HttpVerticle.fail(request, cause);
       return;
     }
-    log.info(
-        "api: method={} path={} status={} remote={} cause={}",
+    denials.info(
+        "refused: who=\"{}\" method={} path={} status={} remote={} cause={}",
+        who,
         request.method(),
         shown(request.path()),
         error.status(),
@@ -414,6 +461,9 @@ public final class Management {
     request.response().putHeader("x-ms-error-code", error.code());
     if (error.status() == 401) {
       request.response().putHeader("www-authenticate", "Bearer");
+    }
+    if (error.status() == 429) {
+      request.response().putHeader("retry-after", "1");
     }
     if (error.status() == 413) {
       // the rest of the body is not read

@@ -1,5 +1,6 @@
 package io.busbar.cli;
 
+import io.busbar.config.CertifiedKey;
 import io.busbar.config.ConfigException;
 import io.busbar.config.SettingsFile;
 import io.busbar.policy.Resource.Kind;
@@ -28,8 +29,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import picocli.CommandLine.Option;
 
@@ -67,6 +71,18 @@ final class ApiClient {
       paramLabel = "FILE",
       description = "file with the key (else BUSBAR_API_KEY, else api-key of the home)")
   private Path keyFile;
+
+  @Option(
+      names = "--certificate",
+      paramLabel = "FILE",
+      description = "PEM file of a certificate to come with, instead of a key")
+  private Path certificate;
+
+  @Option(
+      names = "--certificate-key",
+      paramLabel = "FILE",
+      description = "PEM file of its private key (PKCS#8)")
+  private Path certificateKey;
 
   private HttpClient client;
 
@@ -115,7 +131,7 @@ final class ApiClient {
                 body == null
                     ? HttpRequest.BodyPublishers.noBody()
                     : HttpRequest.BodyPublishers.ofString(body));
-    String key = key();
+    String key = certificate == null || keyFile != null ? key() : null;
     if (key != null) {
       request.header("authorization", "Bearer " + key);
     }
@@ -315,15 +331,33 @@ final class ApiClient {
     }
     HttpClient.Builder builder = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10));
     Path authority = home.resolve("ca.pem");
-    if ("https".equals(api.getScheme()) && Files.isReadable(authority)) {
-      builder.sslContext(trusting(Files.readAllBytes(authority)));
+    if ((certificate == null) != (certificateKey == null)) {
+      throw new ConfigException("--certificate, --certificate-key: one of them (allowed: both)");
+    }
+    boolean hasAuthority = Files.isReadable(authority);
+    if ("https".equals(api.getScheme()) && (hasAuthority || certificate != null)) {
+      builder.sslContext(context(hasAuthority ? Files.readAllBytes(authority) : null));
     }
     client = builder.build();
     return client;
   }
 
-  /** The home's authority, besides nobody: who talks to a node of his own knows who signed it. */
-  private static SSLContext trusting(byte[] pem) throws IOException {
+  /**
+   * The home's authority, besides nobody: who talks to a node of his own knows who signed it.
+   *
+   * @param pem of the authority, or null for those that the JVM trusts
+   */
+  private SSLContext context(byte[] pem) throws IOException {
+    try {
+      SSLContext context = SSLContext.getInstance("TLS");
+      context.init(certificate == null ? null : identity(), pem == null ? null : trust(pem), null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IOException("the certificates cannot be used: " + e.getMessage(), e);
+    }
+  }
+
+  private static TrustManager[] trust(byte[] pem) throws GeneralSecurityException, IOException {
     try (InputStream in = new ByteArrayInputStream(pem)) {
       KeyStore trust = KeyStore.getInstance("PKCS12");
       trust.load(null, null);
@@ -333,11 +367,26 @@ final class ApiClient {
       }
       TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
       trusts.init(trust);
-      SSLContext context = SSLContext.getInstance("TLS");
-      context.init(null, trusts.getTrustManagers(), null);
-      return context;
-    } catch (GeneralSecurityException e) {
-      throw new IOException("ca.pem cannot be used: " + e.getMessage(), e);
+      return trusts.getTrustManagers();
     }
+  }
+
+  private KeyManager[] identity() throws GeneralSecurityException, IOException {
+    CertifiedKey.require(certificate, certificateKey);
+    KeyStore store = KeyStore.getInstance("PKCS12");
+    store.load(null, null);
+    List<Certificate> chain = new ArrayList<>();
+    try (InputStream in = Files.newInputStream(certificate)) {
+      chain.addAll(CertificateFactory.getInstance("X.509").generateCertificates(in));
+    }
+    char[] none = new char[0];
+    store.setKeyEntry(
+        "own",
+        CertifiedKey.read(certificate, certificateKey).key(),
+        none,
+        chain.toArray(Certificate[]::new));
+    KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
+    keys.init(store, none);
+    return keys.getKeyManagers();
   }
 }

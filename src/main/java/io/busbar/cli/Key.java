@@ -45,6 +45,9 @@ final class Key implements Callable<Integer> {
       description = "reader: read, explain; operator: change; owner: all (${DEFAULT-VALUE})")
   private String role;
 
+  @Option(names = "--name", paramLabel = "NAME", description = "what it is called in the audit")
+  private String name;
+
   @Option(
       names = "--home",
       paramLabel = "DIR",
@@ -58,21 +61,28 @@ final class Key implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--role: \"%s\" (allowed: reader, operator, owner)".formatted(role));
     }
+    if (name != null && !name.matches("\\S(.*\\S)?")) {
+      throw new ParameterException(spec.commandLine(), "--name: allowed: one line of text");
+    }
     Files.createDirectories(home);
     PrintWriter out = spec.commandLine().getOut();
-    out.println(make(home, role));
+    out.println(make(home, role, name));
     out.flush();
     return 0;
   }
 
   /** A new key, whose hash is in the home. */
-  private static String make(Path home, String role) throws IOException {
+  private static String make(Path home, String role, String name) throws IOException {
     byte[] random = new byte[BYTES];
     new SecureRandom().nextBytes(random);
     String key = "bb_" + Base64.getUrlEncoder().withoutPadding().encodeToString(random);
     Path file = SettingsFile.keys(home);
     create(file);
-    Files.writeString(file, role + " " + hash(key) + "\n", UTF_8, StandardOpenOption.APPEND);
+    Files.writeString(
+        file,
+        role + " " + hash(key) + (name == null ? "" : " " + name) + "\n",
+        UTF_8,
+        StandardOpenOption.APPEND);
     return key;
   }
 
@@ -84,7 +94,7 @@ final class Key implements Callable<Integer> {
     Path own = home.resolve("api-key");
     Files.deleteIfExists(own);
     create(own);
-    Files.writeString(own, make(home, "owner") + "\n", UTF_8);
+    Files.writeString(own, make(home, "owner", "api-key of the home") + "\n", UTF_8);
   }
 
   /** For its owner alone. */

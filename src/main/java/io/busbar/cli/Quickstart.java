@@ -176,16 +176,7 @@ final class Quickstart implements Callable<Integer> {
         read.limits(),
         read.announced(),
         read.storage(),
-        read.api()
-            .map(
-                api ->
-                    apiPort == null
-                        ? api
-                        : new Settings.Api(
-                            new Address(api.address().host(), apiPort),
-                            api.certificate(),
-                            api.key(),
-                            api.keys())),
+        read.api().map(api -> apiPort == null ? api : api.at(apiPort)),
         read.webhook(),
         read.eventDelivery());
   }

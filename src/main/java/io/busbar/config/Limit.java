@@ -354,6 +354,15 @@ public enum Limit {
       68_719_476_736L,
       null,
       "their bytes, 128 added for each"),
+  API_REQUESTS(
+      "api-requests",
+      10_000,
+      250,
+      "requests/s",
+      1,
+      1_000_000,
+      null,
+      "requests of one caller to the management API; beyond, 429"),
   PUSH_TIMEOUT("push-timeout", 30, 30, "s", 1, 30, null, "time for a webhook to take events");
 
   private final String key;

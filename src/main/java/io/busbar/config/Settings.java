@@ -228,8 +228,21 @@ public record Settings(
    * @param certificate PEM file of the server's certificate and its chain
    * @param key PEM file of its private key (PKCS#8)
    * @param keys file of those who may, with the hashes of their keys
+   * @param clientAuthority PEM file of whoever signed the certificates of those who may, if they
+   *     come with any
    */
-  public record Api(Address address, Path certificate, Path key, Path keys) {}
+  public record Api(
+      Address address, Path certificate, Path key, Path keys, Optional<Path> clientAuthority) {
+    /** For those who have a key. */
+    public Api(Address address, Path certificate, Path key, Path keys) {
+      this(address, certificate, key, keys, Optional.empty());
+    }
+
+    /** The same at another port. */
+    public Api at(int port) {
+      return new Api(new Address(address.host(), port), certificate, key, keys, clientAuthority);
+    }
+  }
 
   /**
    * How webhooks that say who clients are are called.

@@ -170,14 +170,17 @@ public final class SettingsFile {
   }
 
   private static Settings.Api api(Section section, Path file, Path home) {
-    section.only("host", "port", "certificate", "key", "keys");
+    section.only("host", "port", "certificate", "key", "keys", "clientAuthority");
     return new Settings.Api(
         address(section, "127.0.0.1", API_PORT),
         section.has("certificate")
             ? path(section, "certificate", file)
             : home.resolve("server.pem"),
         section.has("key") ? path(section, "key", file) : home.resolve("server-key.pem"),
-        section.has("keys") ? path(section, "keys", file) : keys(home));
+        section.has("keys") ? path(section, "keys", file) : keys(home),
+        section.has("clientAuthority")
+            ? Optional.of(readable(section, "clientAuthority", file))
+            : Optional.empty());
   }
 
   private static Settings.EventDelivery eventDelivery(Section root, Path file) {

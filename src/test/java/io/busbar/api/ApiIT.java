@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.Node;
 import io.busbar.config.Durability;
+import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
@@ -22,6 +23,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.core.net.PemTrustOptions;
 import io.vertx.ext.web.client.HttpRequest;
 import io.vertx.ext.web.client.HttpResponse;
@@ -31,6 +33,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -69,7 +72,8 @@ class ApiIT {
     Certificates.Identity server = pki.server();
     Files.writeString(
         home.resolve("api-keys"),
-        "# of this test\nowner %s\n\nreader %s\n".formatted(hash("the-owner"), hash("a-reader")));
+        "# of this test\nowner %s the owner\n\nreader %s\nreader %s in haste\noperator subject CN=alice\n"
+            .formatted(hash("the-owner"), hash("a-reader"), hash("in-haste")));
     settings =
         new Settings(
                 "api",
@@ -87,7 +91,7 @@ class ApiIT {
                 Optional.empty(),
                 false,
                 1,
-                new Limits(Profile.OPEN, Map.of()))
+                new Limits(Profile.OPEN, Map.of(Limit.API_REQUESTS, 300L)))
             .with(
                 new Settings.Storage(
                     home.resolve("data"), Durability.FSYNC, Settings.Storage.SEGMENT_BYTES))
@@ -96,7 +100,8 @@ class ApiIT {
                     new Address("127.0.0.1", 0),
                     server.certificate(),
                     server.key(),
-                    home.resolve("api-keys")));
+                    home.resolve("api-keys"),
+                    Optional.of(home.resolve("ca.pem"))));
     vertx = Vertx.vertx();
     client =
         WebClient.create(
@@ -541,6 +546,59 @@ class ApiIT {
             .bodyAsJsonObject();
     assertThat(again.getInteger("unchanged")).isEqualTo(1);
     assertThat(again.getInteger("changed")).isEqualTo(1);
+  }
+
+  // --- who may ---
+
+  private static int statusFor(String client) throws Exception {
+    Certificates.Identity identity = Certificates.in(home, Instant.now()).client(client);
+    WebClient own =
+        WebClient.create(
+            vertx,
+            new WebClientOptions()
+                .setSsl(true)
+                .setKeyCertOptions(
+                    new PemKeyCertOptions()
+                        .addCertPath(identity.certificate().toString())
+                        .addKeyPath(identity.key().toString()))
+                .setTrustOptions(
+                    new PemTrustOptions().addCertPath(home.resolve("ca.pem").toString())));
+    try {
+      return await(
+              own.put(
+                      node.api().orElseThrow().port(),
+                      "localhost",
+                      "/namespaces/plant/clients/of-" + client)
+                  .sendJsonObject(new JsonObject()))
+          .statusCode();
+    } finally {
+      own.close();
+    }
+  }
+
+  @Test
+  void whoeverHasACertificateNeedsNoKey() throws Exception {
+    assertThat(statusFor("alice")).isEqualTo(201);
+    assertThat(statusFor("truck-1")).as("not one of those who may").isEqualTo(401);
+  }
+
+  @Test
+  void whoAsksTooOftenIsToldToWait() throws Exception {
+    List<Future<HttpResponse<Buffer>>> answers = new ArrayList<>();
+    for (int i = 0; i < 600; i++) {
+      answers.add(
+          client
+              .get(node.api().orElseThrow().port(), "localhost", "/namespaces")
+              .putHeader("Authorization", "Bearer in-haste")
+              .send());
+    }
+    await(Future.all(answers));
+    List<HttpResponse<Buffer>> refused =
+        answers.stream().map(Future::result).filter(one -> one.statusCode() == 429).toList();
+    assertThat(refused).hasSizeBetween(1, 300);
+    assertThat(refused.get(0).getHeader("Retry-After")).isEqualTo("1");
+    refused(refused.get(0), 429, "TooManyRequests", "more than api-requests = 300 requests");
+    assertThat(get("/namespaces").statusCode()).as("of another caller").isEqualTo(200);
   }
 
   // --- sessions and retained messages ---

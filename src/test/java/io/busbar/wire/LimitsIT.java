@@ -54,6 +54,7 @@ class LimitsIT {
           Map.entry(Limit.ASSIGNED_ALIASES, "AzureIT"),
           Map.entry(Limit.NEGATIVE_ACKS, "AzureIT"),
           Map.entry(Limit.USER_PROPERTIES, "AzureIT"),
+          Map.entry(Limit.API_REQUESTS, "ApiIT"),
           Map.entry(Limit.PUSH_TIMEOUT, "DeliveryIT"));
 
   @RegisterExtension
