@@ -22,6 +22,9 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.cert.X509Certificate;
 import java.util.List;
@@ -42,6 +45,7 @@ import org.slf4j.LoggerFactory;
  *   POST /topics/…                             events, see {@link Events}
  *   POST /mqtt/messages                        MQTT messages, see {@link HttpPublish}
  *   GET /cluster, …                            the nodes, see {@link ClusterNodes}
+ *   GET /openapi.json                          what all of this is
  *   GET /sessions, …                           see {@link Sessions}
  *   GET /retained, …                           see {@link RetainedMessages}
  * </pre>
@@ -59,6 +63,7 @@ public final class Management {
   private static final int MAX_TOPIC = 65_535;
   private static final int MAX_LEVELS = 128;
   private static final String EXPLAIN = "/explain";
+  private static final String DESCRIPTION = "/openapi.json";
   private static final String BEARER = "bearer ";
 
   private final EventBus bus;
@@ -75,6 +80,7 @@ public final class Management {
   private final ApiKeys keys;
 
   private final LimitedLog denials = new LimitedLog(AUDIT);
+  private final JsonObject description = description();
   private final Throttle throttle;
   private final int mostRequests;
 
@@ -109,6 +115,14 @@ public final class Management {
     this.retained = new RetainedMessages(bus, resources);
   }
 
+  private static JsonObject description() {
+    try (InputStream in = Management.class.getResourceAsStream("openapi.json")) {
+      return new JsonObject(Buffer.buffer(in.readAllBytes()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** Begins to look after itself, once a second. */
   void start(Vertx vertx) {
     events.start(vertx);
@@ -135,6 +149,7 @@ public final class Management {
   /** Whether a path is one of the API's. */
   static boolean handles(String path) {
     return path.equals(EXPLAIN)
+        || path.equals(DESCRIPTION)
         || ClusterNodes.handles(path)
         || Events.handles(path)
         || HttpPublish.handles(path)
@@ -273,6 +288,12 @@ public final class Management {
         throw notAllowed(request, "GET");
       }
       return explain(query);
+    }
+    if (request.path().equals(DESCRIPTION)) {
+      if (!request.method().equals(HttpMethod.GET)) {
+        throw notAllowed(request, "GET");
+      }
+      return Future.succeededFuture(new Answer(200, description));
     }
     if (ClusterNodes.handles(request.path())) {
       if (!request.method().equals(HttpMethod.GET)) {

@@ -38,6 +38,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -548,7 +549,87 @@ class ApiIT {
     assertThat(again.getInteger("changed")).isEqualTo(1);
   }
 
-  // --- who may ---
+  // --- what it says of itself ---
+
+  private static String filled(String path) {
+    return path.replace("{namespace}", "plant")
+        .replace("{topic}", "orders")
+        .replace("{session}", "none")
+        .replace("{node}", "none")
+        .replace("{retainedTopic}", "none")
+        .replace("/caCertificates/{name}", "/caCertificates/ours")
+        .replace("/clients/{name}", "/clients/truck-1")
+        .replace("/clientGroups/{name}", "/clientGroups/trucks")
+        .replace("/topicSpaces/{name}", "/topicSpaces/own")
+        .replace("/permissionBindings/{name}", "/permissionBindings/publish")
+        .replace("/topics/{name}", "/topics/orders")
+        .replace("{name}", "all");
+  }
+
+  @Test
+  void itsDescriptionIsWhatItDoes() throws Exception {
+    plant();
+    made("topics", "orders", new JsonObject());
+    made(
+        "topics/orders/eventSubscriptions",
+        "all",
+        new JsonObject()
+            .put("deliveryConfiguration", new JsonObject().put("deliveryMode", "Queue")));
+    JsonObject described = get("/openapi.json").bodyAsJsonObject();
+    JsonObject schemas = described.getJsonObject("components").getJsonObject("schemas");
+    List<String> methods = List.of("get", "put", "patch", "post", "delete");
+    for (String path : described.getJsonObject("paths").fieldNames()) {
+      JsonObject operations = described.getJsonObject("paths").getJsonObject(path);
+      for (String method : methods) {
+        // a body that nothing takes, so that nothing is changed; and a key that may change nothing
+        boolean isRead = method.equals("get");
+        HttpResponse<Buffer> answer =
+            ask(
+                HttpMethod.valueOf(method.toUpperCase(Locale.ROOT)),
+                filled(path),
+                isRead ? null : Buffer.buffer("[]"),
+                "a-reader");
+        String what = method + " " + path + ": " + answer.statusCode() + answer.bodyAsString();
+        if (!operations.containsKey(method)) {
+          assertThat(answer.statusCode()).as(what).isIn(403, 405);
+        } else if (isRead) {
+          assertThat(answer.statusCode()).as(what).isIn(200, 400, 404);
+          assertThat(answer.bodyAsString()).doesNotContain("leads to nothing", "no such path");
+        } else {
+          String role = operations.getJsonObject(method).getString("x-busbar-role");
+          refused(answer, 403, "AuthorizationFailed", "needed: " + role);
+        }
+        String schema =
+            isRead && path.endsWith("/{name}") && operations.containsKey(method)
+                ? schemaOf(operations)
+                : null;
+        if (schema != null) {
+          assertThat(
+                  schemas
+                      .getJsonObject(schema + "Properties")
+                      .getJsonObject("properties")
+                      .fieldNames())
+              .as(what)
+              .containsAll(answer.bodyAsJsonObject().getJsonObject("properties").fieldNames());
+        }
+      }
+    }
+  }
+
+  private static String schemaOf(JsonObject operations) {
+    String reference =
+        operations
+            .getJsonObject("get")
+            .getJsonObject("responses")
+            .getJsonObject("200")
+            .getJsonObject("content")
+            .getJsonObject("application/json")
+            .getJsonObject("schema")
+            .getString("$ref");
+    return reference.substring(reference.lastIndexOf('/') + 1);
+  }
+
+  // --- who comes ---
 
   private static int statusFor(String client) throws Exception {
     Certificates.Identity identity = Certificates.in(home, Instant.now()).client(client);
