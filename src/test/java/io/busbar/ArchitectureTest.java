@@ -207,6 +207,8 @@ class ArchitectureTest {
     only("org.bouncycastle..", "io.busbar.config..", "io.busbar.tool..");
     only("io.vertx.mqtt..", "io.busbar.tool..");
     only("org.snakeyaml..", "io.busbar.config..");
+    only("com.hivemq..", "io.busbar.cli..");
+    only("org.apache.commons..", "io.busbar.cli..");
     only(
         "io.netty.channel..",
         "io.busbar",

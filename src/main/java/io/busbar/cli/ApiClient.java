@@ -1,15 +1,12 @@
 package io.busbar.cli;
 
-import io.busbar.config.CertifiedKey;
 import io.busbar.config.ConfigException;
 import io.busbar.config.SettingsFile;
 import io.busbar.policy.Resource.Kind;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -20,21 +17,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
-import javax.net.ssl.KeyManager;
-import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.TrustManagerFactory;
 import picocli.CommandLine.Option;
 
 /** The management API of a node, as the commands ask it. Its options are those of each of them. */
@@ -205,17 +195,24 @@ final class ApiClient {
   /** The same, as far as a filter wants them, or null. */
   List<JsonObject> all(String namespace, Kind kind, String filter)
       throws IOException, InterruptedException {
-    if (kind != Kind.EVENT_SUBSCRIPTION) {
-      return all(filtered(path(namespace, kind, null), filter));
-    }
     List<JsonObject> all = new ArrayList<>();
+    each(namespace, kind, filter, all::add);
+    return all;
+  }
+
+  /** The same, handed on page after page. */
+  void each(String namespace, Kind kind, String filter, Consumer<JsonObject> then)
+      throws IOException, InterruptedException {
+    if (kind != Kind.EVENT_SUBSCRIPTION) {
+      each(filtered(path(namespace, kind, null), filter), then);
+      return;
+    }
     for (JsonObject topic : all(namespace, Kind.TOPIC)) {
       String name = topic.getString("name");
-      for (JsonObject one : all(filtered(subscriptions(namespace, name), filter))) {
-        all.add(one.put("name", name + "/" + one.getString("name")));
-      }
+      each(
+          filtered(subscriptions(namespace, name), filter),
+          one -> then.accept(one.put("name", name + "/" + one.getString("name"))));
     }
-    return all;
   }
 
   /** The path of a list. */
@@ -279,12 +276,6 @@ final class ApiClient {
         .getJsonObject("properties", new JsonObject());
   }
 
-  private List<JsonObject> all(String path) throws IOException, InterruptedException {
-    List<JsonObject> all = new ArrayList<>();
-    each(path, all::add);
-    return all;
-  }
-
   /** Hands on what a list has, page after page. */
   void each(String path, Consumer<JsonObject> then) throws IOException, InterruptedException {
     String next = path;
@@ -336,57 +327,25 @@ final class ApiClient {
     }
     boolean hasAuthority = Files.isReadable(authority);
     if ("https".equals(api.getScheme()) && (hasAuthority || certificate != null)) {
-      builder.sslContext(context(hasAuthority ? Files.readAllBytes(authority) : null));
+      builder.sslContext(context(hasAuthority ? authority : null));
     }
     client = builder.build();
     return client;
   }
 
-  /**
-   * The home's authority, besides nobody: who talks to a node of his own knows who signed it.
-   *
-   * @param pem of the authority, or null for those that the JVM trusts
-   */
-  private SSLContext context(byte[] pem) throws IOException {
+  /** The home's authority, besides nobody: who talks to a node of his own knows who signed it. */
+  private SSLContext context(Path authority) throws IOException {
     try {
       SSLContext context = SSLContext.getInstance("TLS");
-      context.init(certificate == null ? null : identity(), pem == null ? null : trust(pem), null);
+      context.init(
+          certificate == null
+              ? null
+              : TlsFiles.identity(certificate, certificateKey).getKeyManagers(),
+          authority == null ? null : TlsFiles.trust(authority).getTrustManagers(),
+          null);
       return context;
     } catch (GeneralSecurityException e) {
       throw new IOException("the certificates cannot be used: " + e.getMessage(), e);
     }
-  }
-
-  private static TrustManager[] trust(byte[] pem) throws GeneralSecurityException, IOException {
-    try (InputStream in = new ByteArrayInputStream(pem)) {
-      KeyStore trust = KeyStore.getInstance("PKCS12");
-      trust.load(null, null);
-      int i = 0;
-      for (Certificate one : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-        trust.setCertificateEntry("ca-" + i++, one);
-      }
-      TrustManagerFactory trusts = TrustManagerFactory.getInstance("PKIX");
-      trusts.init(trust);
-      return trusts.getTrustManagers();
-    }
-  }
-
-  private KeyManager[] identity() throws GeneralSecurityException, IOException {
-    CertifiedKey.require(certificate, certificateKey);
-    KeyStore store = KeyStore.getInstance("PKCS12");
-    store.load(null, null);
-    List<Certificate> chain = new ArrayList<>();
-    try (InputStream in = Files.newInputStream(certificate)) {
-      chain.addAll(CertificateFactory.getInstance("X.509").generateCertificates(in));
-    }
-    char[] none = new char[0];
-    store.setKeyEntry(
-        "own",
-        CertifiedKey.read(certificate, certificateKey).key(),
-        none,
-        chain.toArray(Certificate[]::new));
-    KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
-    keys.init(store, none);
-    return keys.getKeyManagers();
   }
 }

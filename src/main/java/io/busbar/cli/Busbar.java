@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.Set;
 import org.slf4j.LoggerFactory;
+import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -71,12 +72,15 @@ public final class Busbar implements Runnable {
             .addSubcommand(new ResourceCommands.Apply())
             .addSubcommand(new ResourceCommands.Export())
             .addSubcommand(new ResourceCommands.Diff())
+            .addSubcommand(new Pub())
+            .addSubcommand(new Sub())
             .addSubcommand(new SessionCommand())
             .addSubcommand(new RetainedCommand())
             .addSubcommand(new Explain())
             .addSubcommand(new Cluster())
             .addSubcommand(new Recover(recovery))
-            .addSubcommand(BENCH, Load.command());
+            .addSubcommand(BENCH, Load.command())
+            .addSubcommand("completion", new AutoComplete.GenerateCompletion());
     for (CommandLine kind : KindCommand.all()) {
       command.addSubcommand(kind);
     }

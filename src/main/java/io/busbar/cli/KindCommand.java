@@ -149,12 +149,12 @@ final class KindCommand implements Runnable {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-      List<JsonObject> all = api.all(api.namespace(), kind, filter);
       PrintWriter out = spec.commandLine().getOut();
       if (output.isJson()) {
-        all.forEach(one -> out.println(one.encode()));
+        // as they come: there may be more than memory has room for
+        api.each(api.namespace(), kind, filter, one -> out.println(one.encode()));
       } else {
-        print(out, kind, all);
+        print(out, kind, api.all(api.namespace(), kind, filter));
       }
       out.flush();
       return 0;
