@@ -29,10 +29,10 @@ public final class Group {
   private static final int ONCES = 4_096;
 
   /** What one Tick does of each kind at most. */
+  private static final int DUE_AT_ONCE = 1_000;
+
   /** Sessions that a page of them looks at. */
   private static final int VISITS = 10_000;
-
-  private static final int DUE_AT_ONCE = 1_000;
 
   private final Retained retained;
   private final Freezer freezer = new Freezer();
