@@ -16,6 +16,12 @@ import java.util.Objects;
  */
 public record StoredResource(
     int kind, String name, String key, String owner, long created, long modified, byte[] value) {
+  /** Has one text for what is the same: there may be millions of them. */
+  public StoredResource {
+    key = name.equals(key) ? name : key;
+    owner = owner.intern();
+  }
+
   /** Whether a value, its key and its owner are these. */
   boolean has(Command.PutResource put) {
     return Arrays.equals(value, put.value())

@@ -35,6 +35,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -614,6 +615,91 @@ class ApiIT {
         }
       }
     }
+  }
+
+  /** What no property of a resource should be. */
+  private static List<Object> nonsense() {
+    return Arrays.asList(
+        null,
+        true,
+        -1,
+        1e300,
+        "",
+        "\u0000+#$/${client.authenticationName}\uD83D\uDE00",
+        "x".repeat(20_000),
+        new JsonArray(),
+        new JsonArray().add(new JsonArray().add(new JsonObject())),
+        new JsonObject(),
+        new JsonObject().put("a", new JsonObject().put("b", new JsonArray().add((Object) null))));
+  }
+
+  @Test
+  void whateverAPropertyIsTheAnswerSaysWhatIsWrong() throws Exception {
+    plant();
+    made("topics", "orders", new JsonObject());
+    JsonObject queue =
+        new JsonObject()
+            .put("deliveryConfiguration", new JsonObject().put("deliveryMode", "Queue"));
+    made("topics/orders/eventSubscriptions", "all", queue);
+    JsonObject described = get("/openapi.json").bodyAsJsonObject();
+    JsonObject schemas = described.getJsonObject("components").getJsonObject("schemas");
+    for (String path : described.getJsonObject("paths").fieldNames()) {
+      JsonObject operations = described.getJsonObject("paths").getJsonObject(path);
+      if (!path.endsWith("/{name}") || !operations.containsKey("put")) {
+        continue;
+      }
+      JsonObject good = get(filled(path)).bodyAsJsonObject().getJsonObject("properties");
+      for (String property :
+          schemas
+              .getJsonObject(schemaOf(operations) + "Properties")
+              .getJsonObject("properties")
+              .fieldNames()) {
+        for (Object value : nonsense()) {
+          JsonObject bad = good.copy();
+          bad.put(property, value);
+          HttpResponse<Buffer> answer = patiently(filled(path), bad);
+          String what = path + " " + property + " = " + answer.bodyAsString();
+          assertThat(answer.statusCode()).as(what).isIn(200, 201, 400, 404, 409);
+          if (answer.statusCode() >= 400) {
+            JsonObject error = answer.bodyAsJsonObject().getJsonObject("error");
+            assertThat(error.getString("code")).as(what).isNotEmpty();
+            assertThat(error.getString("message")).as(what).isNotEmpty().hasSizeLessThan(2_000);
+          }
+        }
+      }
+      assertThat(patiently(filled(path), good).statusCode()).as("as it was").isEqualTo(200);
+    }
+  }
+
+  /** A PUT, again if there were too many within a second. */
+  private static HttpResponse<Buffer> patiently(String path, JsonObject properties)
+      throws Exception {
+    while (true) {
+      HttpResponse<Buffer> answer = put(path, new JsonObject().put("properties", properties));
+      if (answer.statusCode() != 429) {
+        return answer;
+      }
+      Thread.sleep(50);
+    }
+  }
+
+  @Test
+  void ofManyWhoWantOneAuthenticationNameAtOnceOneGetsIt() throws Exception {
+    List<Future<HttpResponse<Buffer>>> answers = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      JsonObject wanted =
+          new JsonObject()
+              .put("properties", new JsonObject().put("authenticationName", "the-one"));
+      answers.add(
+          client
+              .put(node.api().orElseThrow().port(), "localhost", "/namespaces/plant/clients/c-" + i)
+              .putHeader("Authorization", "Bearer the-owner")
+              .sendJsonObject(wanted));
+    }
+    await(Future.all(answers));
+    List<Integer> statuses = answers.stream().map(one -> one.result().statusCode()).toList();
+    assertThat(statuses).containsOnly(201, 409).containsOnlyOnce(201);
+    assertThat(get(ARM + "/clients" + VERSION).bodyAsJsonObject().getJsonArray("value")).hasSize(1);
   }
 
   private static String schemaOf(JsonObject operations) {

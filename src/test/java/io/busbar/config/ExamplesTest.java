@@ -185,7 +185,13 @@ class ExamplesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"k8s/kustomization.yaml", "k8s/disruption.yaml"})
+  @ValueSource(strings = {"k8s/kustomization.yaml",
+        "k8s/disruption.yaml",
+        "k8s/network.yaml",
+        "k8s/monitoring/kustomization.yaml",
+        "k8s/monitoring/pod-monitor.yaml",
+        "k8s/monitoring/alerts.yaml"
+      })
   void otherManifestsAreYaml(String file) throws IOException {
     for (Object document : documents(file)) {
       assertThat(at(document, "apiVersion")).isNotNull();
@@ -197,7 +203,7 @@ class ExamplesTest {
     Object kustomization = documents("k8s/kustomization.yaml").get(0);
     List<Object> files = new ArrayList<>((List<?>) at(kustomization, "resources"));
     files.addAll((List<?>) at(((List<?>) at(kustomization, "configMapGenerator")).get(0), "files"));
-    assertThat(files).hasSize(5).allSatisfy(file -> assertThat(Path.of("k8s", "" + file)).exists());
+    assertThat(files).hasSize(6).allSatisfy(file -> assertThat(Path.of("k8s", "" + file)).exists());
   }
 
   private Settings settings(String text) throws IOException {
