@@ -195,7 +195,7 @@ final class Judgement {
                     "%s: '%s' does not exist (allowed: %sa name under %s)"
                         .formatted(
                             property,
-                            name,
+                            Resources.shown(name),
                             kind == Kind.CLIENT_GROUP ? "$all or " : "",
                             kind.plural()));
               }

@@ -145,10 +145,12 @@ final class Resources {
 
   static String what(Kind kind, String name) {
     String some = kind.plural();
-    return "%s '%s'"
-        .formatted(
-            some.substring(0, some.length() - 1),
-            name.length() > 128 ? name.substring(0, 128) + "…" : name);
+    return "%s '%s'".formatted(some.substring(0, some.length() - 1), shown(name));
+  }
+
+  /** A name, as an answer repeats it. */
+  static String shown(String name) {
+    return name.length() > 128 ? name.substring(0, 128) + "…" : name;
   }
 
   /** A resource in its envelope. */

@@ -688,8 +688,7 @@ class ApiIT {
     List<Future<HttpResponse<Buffer>>> answers = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
       JsonObject wanted =
-          new JsonObject()
-              .put("properties", new JsonObject().put("authenticationName", "the-one"));
+          new JsonObject().put("properties", new JsonObject().put("authenticationName", "the-one"));
       answers.add(
           client
               .put(node.api().orElseThrow().port(), "localhost", "/namespaces/plant/clients/c-" + i)

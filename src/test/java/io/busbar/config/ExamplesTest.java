@@ -185,7 +185,9 @@ class ExamplesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"k8s/kustomization.yaml",
+  @ValueSource(
+      strings = {
+        "k8s/kustomization.yaml",
         "k8s/disruption.yaml",
         "k8s/network.yaml",
         "k8s/monitoring/kustomization.yaml",

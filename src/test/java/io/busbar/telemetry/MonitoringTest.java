@@ -110,8 +110,7 @@ class MonitoringTest {
         .hasSize(alerts.split("- alert:", -1).length - 1)
         .isEqualTo(section.lines().filter(line -> line.startsWith("### ")).toList());
     // what the dashboard refers to is there, too
-    Matcher runbooks =
-        Pattern.compile("Runbook: (\\w+)").matcher(Files.readString(DASHBOARD));
+    Matcher runbooks = Pattern.compile("Runbook: (\\w+)").matcher(Files.readString(DASHBOARD));
     while (runbooks.find()) {
       assertThat(named).contains("### " + runbooks.group(1));
     }
