@@ -161,10 +161,26 @@ final class Plan {
       paths.addAll(then.keySet());
       for (String path : paths) {
         if (!Objects.equals(now.get(path), then.get(path))) {
-          out.println("    " + path + ": " + difference(now.get(path), then.get(path)));
+          out.println(
+              "    "
+                  + path
+                  + ": "
+                  + difference(shown(path, now.get(path)), shown(path, then.get(path))));
         }
       }
     }
+  }
+
+  /** Without what may be secret: a diff is read by many, and kept in logs of deployments. */
+  private static String shown(String path, String json) {
+    if (json == null) {
+      return null;
+    } else if (path.endsWith("endpointUrl")) {
+      return json.replaceAll("\\?[^\"]*", "?…");
+    } else if (path.endsWith("deliveryAttributeMappings")) {
+      return "(headers, with their secrets)";
+    }
+    return json;
   }
 
   private static String difference(String now, String then) {
