@@ -78,9 +78,10 @@ public final class ApiVerticle extends VerticleBase {
     WatchedFiles authority = new WatchedFiles(api.clientAuthority().stream().toList());
     Callable<Boolean> look =
         () -> {
+          // first what may fail: a change of the other is not forgotten then
+          boolean isRenewed = certificate.isRenewed();
           boolean isFirst = authority.isNew();
-          boolean isAnother = authority.haveChanged() && !isFirst;
-          return certificate.isRenewed() || isAnother;
+          return (authority.haveChanged() && !isFirst) || isRenewed;
         };
     vertx.executeBlocking(look);
     vertx.setPeriodic(

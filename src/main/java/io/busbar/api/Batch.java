@@ -17,9 +17,11 @@ import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
@@ -41,6 +43,8 @@ final class Batch {
 
   /** Of what is stored together. */
   private static final int MAX_BYTES = 1 << 20;
+
+  private static final int MAX_LINES = 10_000;
 
   /** Of a part of an import, about. */
   private static final int PART_BYTES = 256 * 1024;
@@ -128,7 +132,10 @@ final class Batch {
           judged.compose(
               v ->
                   (change.isDelete() ? delete(change, plan) : put(change, plan))
-                      .recover(e -> Future.failedFuture(at(where + shown(change.path), e))));
+                      .recover(
+                          e ->
+                              Future.failedFuture(
+                                  at(where + Resources.shown(shown(change.path)), e))));
     }
     return judged
         .compose(
@@ -156,9 +163,14 @@ final class Batch {
           "changes: there are %d (allowed: %d)".formatted(given.size(), MAX_CHANGES));
     }
     List<Change> changes = new ArrayList<>();
+    Set<Id> ids = new HashSet<>();
     for (int i = 0; i < given.size(); i++) {
       try {
-        changes.add(change(path, given.getValue(i)));
+        Change change = change(path, given.getValue(i));
+        if (!ids.add(change.id())) {
+          throw ApiError.invalid("path: named before (allowed: each resource once)");
+        }
+        changes.add(change);
       } catch (ApiError e) {
         throw at("changes[%d]".formatted(i), e);
       }
@@ -172,7 +184,8 @@ final class Batch {
     }
     String method = String.valueOf(one.getValue("method"));
     if (!List.of("PUT", "DELETE").contains(method)) {
-      throw ApiError.invalid("method: '%s' (allowed: PUT, DELETE)".formatted(method));
+      throw ApiError.invalid(
+          "method: '%s' (allowed: PUT, DELETE)".formatted(Resources.shown(method)));
     }
     if (!(one.getValue("path") instanceof String below) || below.startsWith("/")) {
       throw ApiError.invalid("path: missing (allowed: one below the namespace, as clients/NAME)");
@@ -334,13 +347,20 @@ final class Batch {
 
     void refuse(int line, String name, String why) {
       JsonObject one = new JsonObject().put("line", line);
-      refused.add((name == null ? one : one.put("name", name)).put("message", why));
+      refused.add(
+          (name == null ? one : one.put("name", Resources.shown(name))).put("message", why));
     }
   }
 
   /** Takes in clients. */
   Future<Answer> importClients(ResourcePath path, byte[] body) {
-    List<String> lines = new String(body, UTF_8).lines().toList();
+    List<String> lines = new String(body, UTF_8).lines().limit(MAX_LINES + 1).toList();
+    if (lines.size() > MAX_LINES) {
+      throw new ApiError(
+          413,
+          "RequestEntityTooLarge",
+          "there are more than %d lines (allowed: that many in a request)".formatted(MAX_LINES));
+    }
     Tally tally = new Tally();
     Judgement judgement = resources.judgement(resources::find, false);
     return resources

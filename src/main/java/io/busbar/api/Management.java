@@ -81,7 +81,8 @@ public final class Management {
 
   private final LimitedLog denials = new LimitedLog(AUDIT);
   private final JsonObject description = description();
-  private final Throttle throttle;
+  private final Throttle callers;
+  private final Throttle strangers;
   private final int mostRequests;
 
   /** An answer without an error. */
@@ -110,7 +111,8 @@ public final class Management {
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
     this.batch = new Batch(resources);
     this.mostRequests = settings.limits().intValue(Limit.API_REQUESTS);
-    this.throttle = new Throttle(mostRequests);
+    this.callers = new Throttle(mostRequests);
+    this.strangers = new Throttle(mostRequests);
     this.sessions = new Sessions(bus, resources);
     this.retained = new RetainedMessages(bus, resources);
   }
@@ -130,7 +132,8 @@ public final class Management {
         1_000,
         t -> {
           denials.sweep();
-          throttle.sweep(System.nanoTime() / 1_000_000);
+          callers.sweep(System.nanoTime() / 1_000_000);
+          strangers.sweep(System.nanoTime() / 1_000_000);
           refresh(vertx);
         });
   }
@@ -189,7 +192,7 @@ public final class Management {
     Caller caller = null;
     try {
       caller = caller(request).orElse(null);
-      admit(caller == null ? remote : caller.name());
+      admit(caller, remote);
       Caller known = known(request, caller);
       answer = read(request).compose(body -> answer(request, known.role(), body));
     } catch (ApiError e) {
@@ -233,9 +236,15 @@ public final class Management {
             : "the key is not known");
   }
 
-  private void admit(String who) {
-    boolean isFree = keys == null;
-    if (!isFree && !throttle.admits(who, System.nanoTime() / 1_000_000)) {
+  /** Strangers, of whom there may be any number, take nothing from those who are known. */
+  private void admit(Caller caller, String remote) {
+    if (keys == null) {
+      return;
+    }
+    long now = System.nanoTime() / 1_000_000;
+    boolean isFew =
+        caller == null ? strangers.admits(remote, now) : callers.admits(caller.name(), now);
+    if (!isFew) {
       throw new ApiError(
           429,
           "TooManyRequests",

@@ -3,7 +3,10 @@ package io.busbar.api;
 import java.util.HashMap;
 import java.util.Map;
 
-/** So many requests a second for each caller, as many at once. For one thread. */
+/**
+ * So many requests a second for each caller, as many at once. Beyond a number of callers those who
+ * come then share what one may. For one thread.
+ */
 final class Throttle {
   /** Callers that are told apart. */
   private static final int MOST = 10_000;

@@ -46,7 +46,8 @@ final class ArmTemplate {
 
   /** Whether a file's content is a template. */
   static boolean is(JsonObject json) {
-    return json.getString("$schema", "").contains("deploymentTemplate");
+    return json.getValue("$schema") instanceof String schema
+        && schema.contains("deploymentTemplate");
   }
 
   /**

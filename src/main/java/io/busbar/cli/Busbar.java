@@ -11,9 +11,7 @@ import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The {@code busbar} command. */
@@ -36,12 +34,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "Logs go to standard error; BUSBAR_LOG=json makes them JSON, BUSBAR_LOG_LEVEL=DEBUG more.",
       "Exit codes: 0 done, 1 failed, 2 wrong option or configuration, 130 or 143 stopped."
     })
-public final class Busbar implements Runnable {
+public final class Busbar extends CommandGroup {
   private static final String BENCH = "bench";
   private static final Set<String> LOGS = Set.of("", "text", "json");
   private static final Set<String> LEVELS = Set.of("", "ERROR", "WARN", "INFO", "DEBUG", "TRACE");
-
-  @Spec private CommandSpec spec;
 
   private Busbar() {}
 
@@ -96,13 +92,6 @@ public final class Busbar implements Runnable {
       return Load.command().execute(Arrays.copyOfRange(args, 1, args.length));
     }
     return command.execute(args);
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(
-        spec.commandLine(),
-        "no command given (allowed: " + String.join(", ", spec.subcommands().keySet()) + ")");
   }
 
   private static int wrongOption(ParameterException e) {

@@ -6,6 +6,7 @@ import io.vertx.core.json.JsonObject;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +22,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -77,6 +79,10 @@ final class ImportClients implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (from < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--from: %d (allowed: 1 and above)".formatted(from));
+    }
     PrintWriter out = spec.commandLine().getOut();
     String path = "/namespaces/" + api.namespace() + "/importClients";
     long began = System.nanoTime();
@@ -102,7 +108,10 @@ final class ImportClients implements Callable<Integer> {
         send(path, part, report);
         progress(began);
       }
-    } catch (IOException e) {
+      if (report.checkError()) {
+        throw new IOException(refusedFile + ": cannot be written");
+      }
+    } catch (IOException | UncheckedIOException e) {
       throw new IOException(
           "%s (%d clients are in; go on with --from %d)"
               .formatted(e.getMessage(), done, from + done),
@@ -169,12 +178,22 @@ final class ImportClients implements Callable<Integer> {
     }
   }
 
+  /** A file of text, without the mark that some programs put before it. */
+  private static BufferedReader open(Path file) throws IOException {
+    BufferedReader in = Files.newBufferedReader(file);
+    in.mark(1);
+    if (in.read() != 0xfeff) {
+      in.reset();
+    }
+    return in;
+  }
+
   private static final class JsonLines implements Lines {
     private final BufferedReader in;
     private final Iterator<String> lines;
 
     JsonLines(Path file) throws IOException {
-      in = Files.newBufferedReader(file);
+      in = open(file);
       lines = in.lines().filter(line -> !line.isBlank()).iterator();
     }
 
@@ -199,14 +218,18 @@ final class ImportClients implements Callable<Integer> {
     private final Iterator<CSVRecord> records;
 
     Csv(Path file) throws IOException {
-      parser =
-          CSVFormat.RFC4180
-              .builder()
-              .setHeader()
-              .setSkipHeaderRecord(true)
-              .setIgnoreSurroundingSpaces(true)
-              .get()
-              .parse(Files.newBufferedReader(file));
+      try {
+        parser =
+            CSVFormat.RFC4180
+                .builder()
+                .setHeader()
+                .setSkipHeaderRecord(true)
+                .setIgnoreSurroundingSpaces(true)
+                .get()
+                .parse(open(file));
+      } catch (IllegalArgumentException e) {
+        throw new ConfigException("%s: its headings: %s".formatted(file, e.getMessage()));
+      }
       if (!parser.getHeaderNames().contains("name")) {
         parser.close();
         throw new ConfigException(
@@ -224,7 +247,17 @@ final class ImportClients implements Callable<Integer> {
     @Override
     public String next() {
       JsonObject client = new JsonObject();
-      for (Map.Entry<String, String> cell : records.next().toMap().entrySet()) {
+      CSVRecord row = records.next();
+      if (!row.isConsistent()) {
+        throw new UncheckedIOException(
+            new IOException(
+                "line %d has %d cells (allowed: %d, as many as headings)"
+                    .formatted(
+                        parser.getCurrentLineNumber(),
+                        row.size(),
+                        parser.getHeaderNames().size())));
+      }
+      for (Map.Entry<String, String> cell : row.toMap().entrySet()) {
         if (!cell.getValue().isEmpty()) {
           Values.put(client, cell.getKey(), value(cell.getKey(), cell.getValue()));
         }

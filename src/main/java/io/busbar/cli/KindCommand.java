@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
 
 /** {@code busbar client}, {@code busbar group} and so on: the resources of one kind. */
 @Command(mixinStandardHelpOptions = true, synopsisSubcommandLabel = "COMMAND")
-final class KindCommand implements Runnable {
+final class KindCommand extends CommandGroup {
   /** The word for a kind, the columns of its table, and how one of it is made. */
   private record Noun(String word, List<String> columns, String example) {}
 
@@ -65,8 +65,6 @@ final class KindCommand implements Runnable {
             "orders/all deliveryConfiguration.deliveryMode=Queue"));
   }
 
-  @Spec private CommandSpec spec;
-
   private KindCommand() {}
 
   /** The commands of all kinds. */
@@ -105,13 +103,6 @@ final class KindCommand implements Runnable {
 
   private static String example(Noun noun) {
     return "  busbar %s set %s".formatted(noun.word, noun.example);
-  }
-
-  @Override
-  public void run() {
-    throw new ParameterException(
-        spec.commandLine(),
-        "no command given (allowed: " + String.join(", ", spec.subcommands().keySet()) + ")");
   }
 
   private static void print(PrintWriter out, Kind kind, List<JsonObject> all) {

@@ -24,6 +24,9 @@ final class Plan {
 
   private static final int MOST_BYTES = 600_000;
 
+  /** So many resources of a kind are asked for one by one. */
+  private static final int FEW = 100;
+
   private final ApiClient api;
   private final Wanted wanted;
   private final List<Step> steps = new ArrayList<>();
@@ -61,12 +64,7 @@ final class Plan {
     List<Step> puts = new ArrayList<>();
     List<Step> deletes = new ArrayList<>();
     for (Kind kind : ApiClient.KINDS) {
-      Map<String, JsonObject> there = new HashMap<>();
-      if (namespace != null) {
-        for (JsonObject one : api.whole(wanted.name(), kind)) {
-          there.put(kind.id(one.getString("name")), one);
-        }
-      }
+      Map<String, JsonObject> there = namespace == null ? Map.of() : there(kind, prune);
       Set<String> kept = new HashSet<>();
       for (Wanted.Entry entry : wanted.entries()) {
         if (entry.kind() == kind) {
@@ -92,6 +90,27 @@ final class Plan {
     }
     steps.addAll(deletes);
     steps.addAll(puts);
+  }
+
+  /** What is there of a kind, by its id: as far as it matters, for there may be millions. */
+  private Map<String, JsonObject> there(Kind kind, boolean prune)
+      throws IOException, InterruptedException {
+    Map<String, JsonObject> there = new HashMap<>();
+    List<Wanted.Entry> named =
+        wanted.entries().stream().filter(entry -> entry.kind() == kind).toList();
+    if (prune || named.size() > FEW) {
+      for (JsonObject one : api.whole(wanted.name(), kind)) {
+        there.put(kind.id(one.getString("name")), one);
+      }
+      return there;
+    }
+    for (Wanted.Entry entry : named) {
+      JsonObject one = api.whole(wanted.name(), kind, entry.name());
+      if (one != null) {
+        there.put(entry.id(), one);
+      }
+    }
+    return there;
   }
 
   /** The namespace itself as it is, or null; what is to change about it is the first step. */

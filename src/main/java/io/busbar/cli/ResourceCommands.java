@@ -9,7 +9,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -138,20 +137,28 @@ final class ResourceCommands {
             .add(new JsonObject().put("name", names[1]).mergeIn(Shapes.properties(one)));
       }
       for (Kind kind : ApiClient.KINDS) {
-        List<JsonObject> all =
-            kind == Kind.EVENT_SUBSCRIPTION ? List.of() : api.all(namespace, kind);
-        if (!all.isEmpty()) {
-          out.println(kind.plural() + ":");
+        if (kind == Kind.EVENT_SUBSCRIPTION) {
+          continue;
         }
-        for (JsonObject one : all) {
-          // each is JSON on a line, which is YAML as well
-          JsonObject entry = new JsonObject().put("name", one.getString("name"));
-          entry.mergeIn(Shapes.properties(one));
-          if (kind == Kind.TOPIC && below.containsKey(one.getString("name"))) {
-            entry.put(Kind.EVENT_SUBSCRIPTION.plural(), below.get(one.getString("name")));
-          }
-          out.println("  - " + entry.encode());
-        }
+        // as they come: there may be more than memory has room for
+        boolean[] isHeaded = {false};
+        api.each(
+            namespace,
+            kind,
+            null,
+            one -> {
+              if (!isHeaded[0]) {
+                out.println(kind.plural() + ":");
+                isHeaded[0] = true;
+              }
+              // each is JSON on a line, which is YAML as well
+              JsonObject entry = new JsonObject().put("name", one.getString("name"));
+              entry.mergeIn(Shapes.properties(one));
+              if (kind == Kind.TOPIC && below.containsKey(one.getString("name"))) {
+                entry.put(Kind.EVENT_SUBSCRIPTION.plural(), below.get(one.getString("name")));
+              }
+              out.println("  - " + entry.encode());
+            });
       }
       out.flush();
       return 0;

@@ -8,7 +8,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -30,16 +29,7 @@ import picocli.CommandLine.Spec;
       "  busbar retained show plant/7/state",
       "  busbar retained delete plant/7/state"
     })
-final class RetainedCommand implements Runnable {
-  @Spec private CommandSpec spec;
-
-  @Override
-  public void run() {
-    throw new ParameterException(
-        spec.commandLine(),
-        "no command given (allowed: " + String.join(", ", spec.subcommands().keySet()) + ")");
-  }
-
+final class RetainedCommand extends CommandGroup {
   private static String path(String topic) {
     return "/retained/" + ApiClient.encoded(topic);
   }

@@ -8,7 +8,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -31,16 +30,7 @@ import picocli.CommandLine.Spec;
       "  busbar session show press-7",
       "  busbar session disconnect press-7"
     })
-final class SessionCommand implements Runnable {
-  @Spec private CommandSpec spec;
-
-  @Override
-  public void run() {
-    throw new ParameterException(
-        spec.commandLine(),
-        "no command given (allowed: " + String.join(", ", spec.subcommands().keySet()) + ")");
-  }
-
+final class SessionCommand extends CommandGroup {
   private static String path(String name) {
     return "/sessions/" + ApiClient.encoded(name);
   }

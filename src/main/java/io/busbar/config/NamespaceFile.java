@@ -13,6 +13,7 @@ import io.busbar.policy.Resource.Kind;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TopicSpace;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -129,7 +130,7 @@ public record NamespaceFile(Namespace namespace, List<ResourceForm> resources, L
               .sorted()
               .map(file -> new Root(file, Section.read(file)))
               .collect(Collectors.toCollection(ArrayList::new));
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       throw new ConfigException(place + ": cannot be read: " + e.getMessage());
     }
     List<Root> named = roots.stream().filter(root -> root.section.keys().contains("name")).toList();
