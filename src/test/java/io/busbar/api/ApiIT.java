@@ -472,7 +472,7 @@ class ApiIT {
         "InvalidRequest",
         "changes[0] permissionBindings/some: properties.topicSpaceName: 'none' does not exist");
     refused(
-        batch("", put("clients/b", "{}"), delete("clients/B")),
+        batch("", put("clients/b", "{}"), delete("clients/b")),
         400,
         "InvalidRequest",
         "changes[1]: path: named before (allowed: each resource once)");
