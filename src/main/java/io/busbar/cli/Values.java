@@ -19,7 +19,7 @@ final class Values {
    */
   static void put(JsonObject properties, String path, Object value) {
     JsonObject at = properties;
-    String[] steps = path.split("\\.");
+    String[] steps = path.split("\\.", -1);
     for (int i = 0; i < steps.length - 1; i++) {
       if (!(at.getValue(steps[i]) instanceof JsonObject)) {
         at.put(steps[i], new JsonObject());
