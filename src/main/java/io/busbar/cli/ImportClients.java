@@ -112,9 +112,10 @@ final class ImportClients implements Callable<Integer> {
         throw new IOException(refusedFile + ": cannot be written");
       }
     } catch (IOException | UncheckedIOException e) {
+      Throwable why = e instanceof UncheckedIOException ? e.getCause() : e;
       throw new IOException(
           "%s (%d clients are in; go on with --from %d)"
-              .formatted(e.getMessage(), done, from + done),
+              .formatted(why.getMessage(), done, from + done),
           e);
     }
     out.println(
