@@ -28,9 +28,10 @@ final class JournalMeters implements StoreMeters {
   }
 
   @Override
-  public void shared(IntSupplier voters, BooleanSupplier leads) {
+  public void shared(IntSupplier voters, BooleanSupplier leads, BooleanSupplier serves) {
     telemetry.gauge(Meter.STORE_VOTERS, voters::getAsInt);
     telemetry.gauge(Meter.STORE_LEADS, () -> leads.getAsBoolean() ? 1 : 0);
+    telemetry.gauge(Meter.STORE_SERVES, () -> serves.getAsBoolean() ? 1 : 0);
   }
 
   @Override

@@ -12,6 +12,7 @@ import io.busbar.broker.AuthorizationVerticle;
 import io.busbar.broker.Broker;
 import io.busbar.broker.ConnectionVerticle;
 import io.busbar.broker.MatchingVerticle;
+import io.busbar.broker.Safeguard;
 import io.busbar.broker.SessionVerticle;
 import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
@@ -19,6 +20,7 @@ import io.busbar.config.Limit;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.Settings;
 import io.busbar.delivery.DeliveryVerticle;
+import io.busbar.store.ChannelTls;
 import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
 import io.busbar.store.Stores;
@@ -103,14 +105,19 @@ public final class Node {
 
   /** The same, with methods of enhanced authentication. */
   public static Future<Node> start(Settings settings, List<AuthenticationMethod> methods) {
-    return start(settings, methods, Stores::open);
+    return start(settings, methods, Stores::open, Set.of());
   }
 
-  /** The same, with another store than the one that the settings ask for. */
+  /**
+   * The same, with another store than the one that the settings ask for.
+   *
+   * @param without empty but in tests
+   */
   public static Future<Node> start(
       Settings settings,
       List<AuthenticationMethod> methods,
-      BiFunction<Settings, StoreMeters, Store> stores) {
+      BiFunction<Settings, StoreMeters, Store> stores,
+      Set<Safeguard> without) {
     // one that cannot be used is told before anything is opened
     settings.namespaceFile().ifPresent(NamespaceFile::read);
     int loops =
@@ -129,18 +136,16 @@ public final class Node {
                 new FileSystemOptions()
                     .setFileCachingEnabled(false)
                     .setClassPathResolvingEnabled(false))
-            // one beside those of the connections, for webhooks and HTTP
-            .setEventLoopPoolSize(loops + 1)
+            // one beside those of the connections, for the bus, webhooks and HTTP; but not beside a
+            // single one: a message from another node would go through one thread more
+            .setEventLoopPoolSize(loops == 1 ? 1 : loops + 1)
             .setMetricsOptions(
                 new MicrometerMetricsOptions()
                     .setEnabled(true)
                     .setLabels(
                         EnumSet.of(
                             Label.HTTP_CODE, Label.EB_SIDE, Label.POOL_TYPE, Label.POOL_NAME)))
-            .setEventBusOptions(
-                new EventBusOptions()
-                    .setHost(settings.cluster().address().host())
-                    .setPort(settings.cluster().busPort()));
+            .setEventBusOptions(eventBus(settings.cluster()));
     return Vertx.builder()
         .with(options)
         .withMetrics(new MicrometerMetricsFactory(registry))
@@ -149,8 +154,18 @@ public final class Node {
         .compose(
             vertx ->
                 new Wiring(settings, methods, vertx, manager, registry, telemetry, loops)
-                    .deploy(store)
+                    .deploy(store, without)
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
+  }
+
+  private static EventBusOptions eventBus(Settings.Cluster cluster) {
+    EventBusOptions options =
+        new EventBusOptions().setHost(cluster.address().host()).setPort(cluster.busPort());
+    cluster
+        .replication()
+        .flatMap(Settings.Replication::tls)
+        .ifPresent(tls -> ChannelTls.secure(options, tls));
+    return options;
   }
 
   private static Config hazelcast(Settings.Cluster cluster) {
@@ -270,7 +285,7 @@ public final class Node {
     /** Nodes that are there and have said that they leave. */
     private final Set<String> left = ConcurrentHashMap.newKeySet();
 
-    private String store;
+    private volatile String store;
     private volatile List<Settings.Listener> listeners = List.of();
 
     /** Why no devices are to be sent here, or null. */
@@ -297,19 +312,20 @@ public final class Node {
       this.loops = loops;
     }
 
-    Future<Node> deploy(Store store) {
+    Future<Node> deploy(Store store, Set<Safeguard> without) {
       Bus.register(vertx.eventBus());
       boolean clustered = settings.cluster().enabled();
       List<String> members = manager.getNodes();
       Budget outbound = new Budget(settings.limits().get(Limit.OUTBOUND_TOTAL_BYTES));
-      Broker broker = new Broker(settings, telemetry, manager.getNodeId(), loops, outbound);
+      Broker broker =
+          new Broker(settings, telemetry, manager.getNodeId(), loops, outbound, without);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
       Optional<Management> open =
           settings.accessForAll()
               ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, true))
               : Optional.empty();
       HttpVerticle surface =
-          new HttpVerticle(settings.http(), this::health, registry::scrape, open);
+          new HttpVerticle(settings.http(), () -> health(broker), registry::scrape, open);
       Optional<ApiVerticle> managed =
           settings
               .api()
@@ -403,10 +419,14 @@ public final class Node {
       return new IllegalStateException("http: %s: %s".formatted(settings.http(), e.getMessage()));
     }
 
-    private Health health() {
+    private Health health(Broker broker) {
+      String reason = unready;
+      if (reason == null && !broker.serves()) {
+        reason = "it has lost touch with most nodes of the store";
+      }
       return new Health(
           settings.nodeName(),
-          unready,
+          reason,
           listeners.stream().map(Settings.Listener::toString).toList(),
           List.copyOf(manager.getNodes()),
           settings.storage().durability());
@@ -478,7 +498,10 @@ public final class Node {
     private void tellMembers() {
       List<String> nodes = manager.getNodes();
       Bus.Members now = new Bus.Members(List.copyOf(nodes));
-      vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
+      if (store == null) {
+        // from then on the session verticle tells, which knows whom to wait for
+        vertx.eventBus().send(Bus.MATCHING, now, Bus.local());
+      }
       vertx.eventBus().send(Bus.SESSION, now, Bus.local());
       // one that leaves empties no queue any more
       left.retainAll(nodes);

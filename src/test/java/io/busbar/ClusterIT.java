@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -66,7 +67,8 @@ class ClusterIT {
                 (settings, meters) -> {
                   store = new ReluctantStore(Stores.bounds(settings.limits()), meters);
                   return store;
-                }));
+                },
+                Set.of()));
     eventually(() -> nodes(first) == 2 && nodes(second) == 2);
   }
 

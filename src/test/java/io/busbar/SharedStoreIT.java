@@ -1,6 +1,7 @@
 package io.busbar;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
@@ -10,26 +11,48 @@ import com.hivemq.client.mqtt.mqtt5.message.publish.Mqtt5Publish;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
 import io.busbar.config.Settings;
+import io.busbar.mqtt.MqttVersion;
+import io.busbar.mqtt.Packet;
+import io.busbar.mqtt.PropertyWriter;
 import io.busbar.telemetry.Meter;
+import io.busbar.testing.Await;
+import io.busbar.testing.RawClient;
 import io.busbar.testing.TestNode;
+import io.busbar.testing.TestPki;
 import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.eventbus.DeliveryContext;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocket;
+import org.bouncycastle.asn1.x500.X500Name;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Three nodes in one JVM that have one store on their disks. */
+/** Three nodes in one JVM that have one store on their disks, and speak under TLS. */
 @Timeout(180)
 class SharedStoreIT {
   private static final int NODES = 3;
@@ -37,14 +60,19 @@ class SharedStoreIT {
 
   @TempDir private static Path data;
   private static final List<Settings> SETTINGS = new ArrayList<>();
+  private static List<Integer> ports;
+  private static TestPki pki;
   private static final List<Node> NODE = new ArrayList<>();
 
   private final List<Mqtt5BlockingClient> clients = new ArrayList<>();
 
   @BeforeAll
   static void start() throws Exception {
-    List<Integer> ports = TestNode.freePorts(NODES);
-    List<String> members = ports.stream().map(port -> "127.0.0.1:" + port).toList();
+    ports = TestNode.freePorts(2 * NODES);
+    pki = TestPki.in(data);
+    shown(pki).write(data, "node");
+    List<String> members =
+        ports.subList(0, NODES).stream().map(port -> "127.0.0.1:" + port).toList();
     List<Future<Node>> starting = new ArrayList<>();
     for (int i = 0; i < NODES; i++) {
       SETTINGS.add(settings(i, ports.get(i), members));
@@ -53,6 +81,12 @@ class SharedStoreIT {
     for (Future<Node> one : starting) {
       NODE.add(await(one));
     }
+  }
+
+  private static TestPki.Shown shown(TestPki of) throws Exception {
+    Instant now = Instant.now();
+    Duration hour = Duration.ofHours(1);
+    return of.issue(new X500Name("CN=node"), now.minus(hour), now.plus(hour), "127.0.0.1");
   }
 
   @AfterAll
@@ -77,17 +111,62 @@ class SharedStoreIT {
                 true,
                 NAME,
                 new Settings.Address("127.0.0.1", port),
-                0,
+                ports.get(NODES + number),
                 members,
                 Optional.empty(),
                 Optional.of(
                     new Settings.Replication(
-                        new Settings.Address("127.0.0.1", 0), "node-0", NODES, Optional.empty()))),
+                        new Settings.Address("127.0.0.1", 0),
+                        "node-0",
+                        NODES,
+                        Optional.of(
+                            new Settings.PeerTls(
+                                data.resolve("node.pem"),
+                                data.resolve("node-key.pem"),
+                                data.resolve("ca.pem"),
+                                Optional.empty()))))),
             Optional.empty(),
             true,
             1,
             new Limits(Profile.OPEN, Map.of()))
         .with(Settings.Storage.in(data.resolve("node-" + number)));
+  }
+
+  /** The event bus carries what devices say: only nodes may speak on it. */
+  @Test
+  void theEventBusIsForNodesAlone(@TempDir Path elsewhere) throws Exception {
+    int bus = ports.get(NODES);
+    try (Socket plain = new Socket(InetAddress.getLoopbackAddress(), bus)) {
+      plain.setSoTimeout(10_000);
+      plain.getOutputStream().write(new byte[] {0, 0, 0, 1, 1});
+      assertThat(saysNothing(plain)).as("without TLS").isTrue();
+    }
+    TestPki.Shown stranger = shown(TestPki.in(elsewhere));
+    for (TestPki.Shown shown : Arrays.asList(stranger, null)) {
+      try (SSLSocket socket =
+          (SSLSocket) pki.context(shown).getSocketFactory().createSocket("127.0.0.1", bus)) {
+        socket.setSoTimeout(10_000);
+        assertThatThrownBy(
+                () -> {
+                  socket.startHandshake();
+                  // TLS 1.3 judges the client's certificate after its handshake
+                  if (socket.getInputStream().read() < 0) {
+                    throw new SSLException("closed");
+                  }
+                })
+            .as(shown == null ? "no certificate" : "of another authority")
+            .isInstanceOf(IOException.class);
+      }
+    }
+  }
+
+  private static boolean saysNothing(Socket socket) throws IOException {
+    try {
+      // an alert of TLS at most, and the end
+      return socket.getInputStream().readAllBytes().length <= 7;
+    } catch (SocketException reset) {
+      return true;
+    }
   }
 
   @Test
@@ -171,6 +250,86 @@ class SharedStoreIT {
     assertThat(NODE.get(1).telemetry().total(Meter.FORWARDS_SENT)).isEqualTo(before + 1);
   }
 
+  /**
+   * A publisher is interrupted before PUBREC, and sends its message again at another node: whether
+   * the first node's forward never came, came late, or had come, a subscriber of a third node gets
+   * it once. The store alone cannot tell: it knows the identifier in all three cases.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"lost", "late", "taken"})
+  void aMessageThatIsSentAgainAtAnotherNodeComesOnce(String forward) throws Exception {
+    comesOnce(forward, 0, 1, 2);
+  }
+
+  private void comesOnce(String forward, int at, int subscribed, int then) throws Exception {
+    String name = forward + at;
+    String topic = "again/" + name;
+    boolean isHeld = !forward.equals("taken");
+    Queue<DeliveryContext<Object>> held = new ConcurrentLinkedQueue<>();
+    Handler<DeliveryContext<Object>> hold =
+        context -> {
+          String address = context.message().address();
+          if (isHeld && address.startsWith("node.") && address.contains(".loop.")) {
+            held.add(context);
+          } else {
+            context.next();
+          }
+        };
+    NODE.get(at).vertx().eventBus().addOutboundInterceptor(hold);
+    try (RawClient subscriber = raw(subscribed)) {
+      subscriber.connect("again-s-" + name);
+      subscriber.subscribe(topic, 2);
+      String publisher = "again-p-" + name;
+      byte[] packet;
+      try (RawClient first = raw(at)) {
+        first.resume(publisher, 600);
+        packet = first.publishPacket(topic, 2, 7, "once", new PropertyWriter());
+        first.send(packet);
+        if (isHeld) {
+          Await.until("the forward is held", () -> !held.isEmpty(), held::size);
+          first.expectNothing();
+        } else {
+          first.expectAck(Packet.PUBREC, 7);
+          complete(subscriber, "once");
+        }
+      }
+      packet[0] |= 0x08;
+      try (RawClient second = raw(then)) {
+        assertThat(second.resume(publisher, 600).sessionPresent()).isTrue();
+        second.send(packet);
+        second.expectAck(Packet.PUBREC, 7);
+      }
+      if (isHeld) {
+        complete(subscriber, "once");
+      }
+      if (forward.equals("late")) {
+        held.forEach(DeliveryContext::next);
+      }
+      NODE.get(at).vertx().eventBus().removeOutboundInterceptor(hold);
+      try (RawClient third = raw(at)) {
+        third.resume(publisher, 600);
+        third.send(packet);
+        third.expectAck(Packet.PUBREC, 7);
+        third.sendAck(Packet.PUBREL, 7);
+        third.expectAck(Packet.PUBCOMP, 7);
+        third.publishExactly(topic, "next", 7);
+      }
+      complete(subscriber, "next");
+      subscriber.expectNothing();
+    } finally {
+      NODE.get(at).vertx().eventBus().removeOutboundInterceptor(hold);
+    }
+  }
+
+  private static void complete(RawClient subscriber, String payload) throws IOException {
+    subscriber.complete(subscriber.expectMessage(payload));
+  }
+
+  private static RawClient raw(int node) throws IOException {
+    int port = NODE.get(node).listeners().get(0).address().port();
+    return RawClient.over(new Socket(InetAddress.getLoopbackAddress(), port), MqttVersion.V5);
+  }
+
   @Test
   void aSessionIsTakenOverFromAnotherNode() throws Exception {
     Mqtt5BlockingClient older = stored(0, "wanted");
@@ -207,6 +366,16 @@ class SharedStoreIT {
       assertThat(second.receive(100, TimeUnit.MILLISECONDS)).isEmpty();
       assertThat(got).doesNotHaveDuplicates();
     }
+  }
+
+  /** A node cannot ask those who are away of which version they are: the log says it. */
+  @Test
+  void aNodeThatBeginsWhileAnotherIsAwayGivesMessagesNames() throws Exception {
+    await(NODE.get(2).stop());
+    await(NODE.get(1).stop());
+    NODE.set(1, await(Node.start(SETTINGS.get(1))));
+    comesOnce("lost", 1, 0, 0);
+    NODE.set(2, await(Node.start(SETTINGS.get(2))));
   }
 
   @Test

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.busbar.api.Management.Answer;
 import io.busbar.config.ConfigException;
 import io.busbar.config.ResourceForm;
+import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
@@ -154,6 +155,28 @@ final class Batch {
                         .put("breaks", new JsonArray(List.copyOf(plan.breaks)))));
   }
 
+  /** The changes of a batch as a policy has them; each is judged by itself, nothing is done. */
+  static List<Policy.Change> draft(ResourcePath namespace, byte[] body) {
+    List<Policy.Change> draft = new ArrayList<>();
+    List<Change> changes = changes(namespace, Resources.object(body));
+    for (int i = 0; i < changes.size(); i++) {
+      Change change = changes.get(i);
+      Id id = change.id();
+      try {
+        Resource then = change.isDelete() ? null : form(change, change.path.name()).resource();
+        draft.add(new Policy.Change(id.kind, id.id, then));
+      } catch (ConfigException e) {
+        throw at("changes[%d] ".formatted(i) + Resources.shown(shown(change.path)), e);
+      }
+    }
+    return draft;
+  }
+
+  private static ResourceForm form(Change change, String name) {
+    byte[] body = new JsonObject().put("properties", change.properties).encode().getBytes(UTF_8);
+    return ResourceForm.parse(change.path.kind(), name, body);
+  }
+
   private static List<Change> changes(ResourcePath path, JsonObject batch) {
     if (!(batch.getValue("changes", new JsonArray()) instanceof JsonArray given)) {
       throw ApiError.invalid("changes: not a list (allowed: [{…}])");
@@ -251,9 +274,7 @@ final class Batch {
     return plan.find(change.id().kind, change.id().id)
         .compose(
             now -> {
-              byte[] body =
-                  new JsonObject().put("properties", change.properties).encode().getBytes(UTF_8);
-              ResourceForm form = ResourceForm.parse(path.kind(), Resources.name(path, now), body);
+              ResourceForm form = form(change, Resources.name(path, now));
               boolean isSame = now != null && Arrays.equals(now.value(), form.encode());
               plan.result(shown(path), now == null ? "created" : isSame ? "unchanged" : "changed");
               if (isSame) {

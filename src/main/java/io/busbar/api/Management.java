@@ -3,11 +3,14 @@ package io.busbar.api;
 import io.busbar.bus.Bus;
 import io.busbar.config.ConfigException;
 import io.busbar.config.Limit;
+import io.busbar.config.ResourceForm;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.Topics;
 import io.busbar.policy.Explanation;
 import io.busbar.policy.PermissionBinding.Permission;
+import io.busbar.policy.Policy;
 import io.busbar.policy.Resource.Kind;
+import io.busbar.session.Rates;
 import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
@@ -41,6 +44,7 @@ import org.slf4j.LoggerFactory;
  * <pre>
  *   GET /explain?client=NAME&publish=TOPIC     why a client may do that, or why not
  *   GET /explain?client=NAME&subscribe=FILTER
+ *   POST the same with {"changes": […]}        what would be after these changes of a batch
  *   ANY /subscriptions/…, /namespaces/…        resources, see {@link ResourcePath}
  *   POST /topics/…                             events, see {@link Events}
  *   POST /mqtt/messages                        MQTT messages, see {@link HttpPublish}
@@ -62,6 +66,10 @@ public final class Management {
 
   private static final int MAX_TOPIC = 65_535;
   private static final int MAX_LEVELS = 128;
+
+  /** Callers that are told apart. */
+  private static final int MOST_CALLERS = 10_000;
+
   private static final String EXPLAIN = "/explain";
   private static final String DESCRIPTION = "/openapi.json";
   private static final String BEARER = "bearer ";
@@ -81,8 +89,8 @@ public final class Management {
 
   private final LimitedLog denials = new LimitedLog(AUDIT);
   private final JsonObject description = description();
-  private final Throttle callers;
-  private final Throttle strangers;
+  private final Rates callers;
+  private final Rates strangers;
   private final int mostRequests;
 
   /** An answer without an error. */
@@ -111,8 +119,8 @@ public final class Management {
             new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
     this.batch = new Batch(resources);
     this.mostRequests = settings.limits().intValue(Limit.API_REQUESTS);
-    this.callers = new Throttle(mostRequests);
-    this.strangers = new Throttle(mostRequests);
+    this.callers = new Rates(mostRequests, mostRequests, MOST_CALLERS);
+    this.strangers = new Rates(mostRequests, mostRequests, MOST_CALLERS);
     this.sessions = new Sessions(bus, resources);
     this.retained = new RetainedMessages(bus, resources);
   }
@@ -242,8 +250,7 @@ public final class Management {
       return;
     }
     long now = System.nanoTime() / 1_000_000;
-    boolean isFew =
-        caller == null ? strangers.admits(remote, now) : callers.admits(caller.name(), now);
+    boolean isFew = caller == null ? strangers.take(remote, now) : callers.take(caller.name(), now);
     if (!isFew) {
       throw new ApiError(
           429,
@@ -293,10 +300,13 @@ public final class Management {
   private Future<Answer> answer(HttpServerRequest request, Role role, byte[] body) {
     MultiMap query = request.params();
     if (request.path().equals(EXPLAIN)) {
-      if (!request.method().equals(HttpMethod.GET)) {
-        throw notAllowed(request, "GET");
+      if (request.method().equals(HttpMethod.GET)) {
+        return explain(query, List.of());
       }
-      return explain(query);
+      if (!request.method().equals(HttpMethod.POST)) {
+        throw notAllowed(request, "GET, POST");
+      }
+      return explainDraft(query, body);
     }
     if (request.path().equals(DESCRIPTION)) {
       if (!request.method().equals(HttpMethod.GET)) {
@@ -381,7 +391,38 @@ public final class Management {
 
   // --- why ---
 
-  private Future<Answer> explain(MultiMap query) {
+  /** What would be if changes were made, and what is now. */
+  private Future<Answer> explainDraft(MultiMap query, byte[] body) {
+    return resources
+        .find(Kind.NAMESPACE, "")
+        .compose(
+            namespace -> {
+              if (namespace == null) {
+                throw ApiError.notFound("the namespace");
+              }
+              String name =
+                  ResourceForm.decode(Kind.NAMESPACE, namespace.value()).resource().name();
+              List<Policy.Change> changes =
+                  Batch.draft(ResourcePath.of("/namespaces/" + name), body);
+              return explain(query, changes)
+                  .compose(
+                      then ->
+                          explain(query, List.of())
+                              .map(
+                                  now -> {
+                                    then.body().put("now", brief(now.body()));
+                                    return then;
+                                  }));
+            });
+  }
+
+  private static JsonObject brief(JsonObject explained) {
+    return new JsonObject()
+        .put("allowed", explained.getValue("allowed"))
+        .put("reason", explained.getValue("reason"));
+  }
+
+  private Future<Answer> explain(MultiMap query, List<Policy.Change> changes) {
     String client = query.get("client");
     String topic = query.get("publish");
     String filter = query.get("subscribe");
@@ -403,7 +444,9 @@ public final class Management {
     }
     Permission right = topic == null ? Permission.SUBSCRIBER : Permission.PUBLISHER;
     return bus.<Bus.Local>request(
-            Bus.AUTHORIZATION, new Bus.Explain(client, right, wanted), Bus.local(Resources.TIMEOUT))
+            Bus.AUTHORIZATION,
+            new Bus.Explain(client, right, wanted, changes),
+            Bus.local(Resources.TIMEOUT))
         .map(reply -> new Answer(200, json(((Bus.Explained) reply.body()).explanation())));
   }
 

@@ -112,8 +112,7 @@ final class Authentication {
   }
 
   private void ask(Bus.Local request) {
-    loop.bus
-        .<Bus.Local>request(Bus.AUTHORIZATION, request, Bus.local(TIMEOUT))
+    loop.<Bus.Local>request(Bus.AUTHORIZATION, request, Bus.local(TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(

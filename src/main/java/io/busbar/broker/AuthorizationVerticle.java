@@ -11,7 +11,9 @@ import io.busbar.policy.AuthenticationWebhook;
 import io.busbar.policy.Client;
 import io.busbar.policy.Network;
 import io.busbar.policy.Permit;
+import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
+import io.busbar.policy.Revocations;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
@@ -82,7 +84,38 @@ public final class AuthorizationVerticle extends VerticleBase {
     vertx.setPeriodic(1_000, t -> limitedLog.sweep());
     webhooks = new WebhookAuthentication(vertx, broker.settings.webhook(), broker.telemetry);
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "authorization");
-    return vertx.eventBus().<Bus.Local>localConsumer(Bus.AUTHORIZATION, this::onLocal).completion();
+    return lookUpRevoked()
+        .compose(
+            v ->
+                vertx
+                    .eventBus()
+                    .<Bus.Local>localConsumer(Bus.AUTHORIZATION, this::onLocal)
+                    .completion());
+  }
+
+  /** Certificates are looked up in lists, if there are any. */
+  private Future<?> lookUpRevoked() {
+    if (broker.settings.revocation().lists().isEmpty()) {
+      return Future.succeededFuture();
+    }
+    Revocations revocations = new Revocations(broker.settings.revocation().isRequired());
+    registry.policy().revocations(revocations);
+    return new RevocationLists(
+            vertx,
+            broker,
+            lists -> {
+              revocations.are(lists);
+              affected(Affected.EVERYONE);
+            })
+        .start();
+  }
+
+  /** Whoever is connected is judged again, soon. */
+  private void affected(Affected by) {
+    if (affected.isEmpty()) {
+      vertx.setTimer(GATHER, t -> rejudge());
+    }
+    affected.add(by);
   }
 
   private void onLocal(Message<Bus.Local> message) {
@@ -118,9 +151,12 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.MayPublish may) {
       message.reply(mayPublish(may), Bus.local());
     } else if (message.body() instanceof Bus.Explain why) {
+      Policy judges = registry.policy();
+      if (!why.changes().isEmpty()) {
+        judges = judges.draft(why.authenticationName(), why.changes());
+      }
       message.reply(
-          new Bus.Explained(
-              registry.policy().explain(why.authenticationName(), why.right(), why.wanted())),
+          new Bus.Explained(judges.explain(why.authenticationName(), why.right(), why.wanted())),
           Bus.local());
     } else if (message.body() instanceof Bus.Find find) {
       message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
@@ -151,14 +187,13 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   /** The store has told of changes: they are in force from here on, for whoever asks. */
   private void changed(Bus.Changed changed) {
-    boolean isFirst = affected.isEmpty();
     boolean isOfEvents = false;
     for (Effect.Changed one : changed.changes()) {
       StoredResource before = registry.stored(one);
       Optional<Affected> change = registry.apply(one);
       isOfEvents |= one.kind() >= Resource.Kind.NAMESPACE.code();
       boolean isJudged = !broker.settings.accessForAll();
-      change.filter(of -> isJudged && !of.isNobody()).ifPresent(affected::add);
+      change.filter(of -> isJudged && !of.isNobody()).ifPresent(this::affected);
       if (isLoaded && change.isPresent() && one.kind() == Resource.Kind.CLIENT.code()) {
         tell(before, one);
       }
@@ -176,9 +211,6 @@ public final class AuthorizationVerticle extends VerticleBase {
       broker.lifeCycle = registry.lifeCycle();
       network(registry.policy().settings().network());
       vertx.eventBus().send(Bus.DELIVERY, registry.subscriptions(), Bus.local());
-    }
-    if (isFirst && !affected.isEmpty()) {
-      vertx.setTimer(GATHER, t -> rejudge());
     }
   }
 

@@ -3,22 +3,39 @@ package io.busbar.broker;
 import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
 import io.busbar.config.Durability;
+import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Settings;
 import io.busbar.match.SubscriptionIndex;
 import io.busbar.policy.EventMatcher;
 import io.busbar.policy.Network;
+import io.busbar.session.Rate;
+import io.busbar.session.Rates;
+import io.busbar.shard.Sending;
+import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
+import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 
 /**
  * What the MQTT verticles of one node share: views that each may read without asking, and the
  * node's budgets. Nothing here is decided; the state belongs to the verticles.
  */
 public final class Broker {
+  /** Over so many seconds connects of a session are counted: one that comes back at once may. */
+  private static final int PATIENCE = 10;
+
+  /** How many sessions are told apart that have connected in that time. */
+  private static final int MOST_SESSIONS = 200_000;
+
   final Settings settings;
   final Limits limits;
   final Telemetry telemetry;
@@ -40,8 +57,33 @@ public final class Broker {
   /** From where clients may come; written by the authorization verticle. */
   volatile Network network = Network.OPEN;
 
+  /** Whether devices may be served now ({@link Store#serves}); set by the session verticle. */
+  volatile BooleanSupplier serves = () -> true;
+
+  /** What all nodes understand ({@link Store#forms}); set by the session verticle. */
+  volatile IntSupplier forms = () -> 0;
+
+  /** Which QoS 2 messages of other nodes have come. */
+  final Sendings sendings;
+
+  /** What the QoS 2 messages of each event loop begin with ({@link Sending#stream}). */
+  private final long[] streams;
+
   /** Bytes that wait in sockets and queues. */
   final Budget outbound;
+
+  /** How much all clients together may publish in a second, or null. */
+  final Throttle publishing;
+
+  /** How often they may connect, or null; and each for one session. */
+  final Rate connects;
+
+  final Rates sessionConnects;
+
+  /** How often they may subscribe, or null. */
+  final Rate subscribes;
+
+  private final Set<Safeguard> without;
 
   final AtomicInteger connections = new AtomicInteger();
   final AtomicLong localSubscriptions = new AtomicLong();
@@ -56,8 +98,16 @@ public final class Broker {
    * @param nodeId unique in the cluster and over restarts
    * @param loops how many connection verticles there are
    * @param outbound bytes that wait in sockets and queues
+   * @param without empty but in tests
    */
-  public Broker(Settings settings, Telemetry telemetry, String nodeId, int loops, Budget outbound) {
+  public Broker(
+      Settings settings,
+      Telemetry telemetry,
+      String nodeId,
+      int loops,
+      Budget outbound,
+      Set<Safeguard> without) {
+    this.without = without;
     this.settings = settings;
     this.limits = settings.limits();
     this.telemetry = telemetry;
@@ -65,11 +115,40 @@ public final class Broker {
     this.loops = loops;
     this.isStoreShared =
         settings.cluster().enabled() && settings.storage().durability() == Durability.FSYNC;
+    this.streams = new SplittableRandom().longs(loops).toArray();
+    this.sendings = new Sendings(LongStream.of(streams).boxed().collect(Collectors.toSet()));
     this.outbound = outbound;
+    long now = System.nanoTime() / 1_000_000;
+    this.publishing =
+        Throttle.of(limits, Limit.NODE_PUBLISH_MESSAGES, Limit.NODE_PUBLISH_BYTES, now);
+    this.connects = Throttle.rate(limits, Limit.CONNECTS, now);
+    long perSession = limits.get(Limit.SESSION_CONNECTS);
+    this.sessionConnects = new Rates(perSession, PATIENCE * perSession, MOST_SESSIONS);
+    this.subscribes = Throttle.rate(limits, Limit.NODE_SUBSCRIBES, now);
     telemetry.gauge(Meter.CONNECTIONS, connections::get);
     telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);
     telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
     telemetry.gauge(Meter.FILTERS, index::filters);
     telemetry.gauge(Meter.SUBSCRIPTIONS, localSubscriptions::get);
+  }
+
+  /** What the QoS 2 messages of an event loop are called by. */
+  long stream(int loop) {
+    return streams[loop];
+  }
+
+  /** Counts what was beyond a limit of a second, and tells why. */
+  String throttled(Limit limit) {
+    telemetry.count(Meter.THROTTLED, limit.key());
+    return "more than %s = %d %s".formatted(limit.key(), limits.get(limit), limit.unit());
+  }
+
+  boolean has(Safeguard safeguard) {
+    return !without.contains(safeguard);
+  }
+
+  /** Whether devices may be served now; from any thread. */
+  public boolean serves() {
+    return serves.getAsBoolean();
   }
 }

@@ -41,7 +41,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     /** Its subscriptions wait for the matching verticle. */
     SUBSCRIBING,
     /** The answers to what it sends pile up, because it does not read them. */
-    CHOKED
+    CHOKED,
+    /** The node may not serve, as far as it knows. */
+    NO_LEASE
   }
 
   private final Loop loop;
@@ -123,6 +125,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
       buffer = partial;
     }
     in.readBytes(buffer, partialLength, arrived);
+    if (!loop.serves()) {
+      pause(Pause.NO_LEASE);
+    }
     keep(buffer, process(buffer, end), end);
     loop.schedule();
   }
@@ -181,7 +186,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
    * be called while parsing.
    */
   void resume(Pause reason) {
-    if (pauses.remove(reason) && pauses.isEmpty() && !closed && !ending) {
+    boolean isRemoved = pauses.remove(reason);
+    if (isRemoved && reason == Pause.NO_LEASE) {
+      lastRead = loop.now;
+    }
+    if (isRemoved && pauses.isEmpty() && !closed && !ending) {
       keep(partial, process(partial, partialLength), partialLength);
       if (pauses.isEmpty() && !ending) {
         ctx.channel().config().setAutoRead(true);
@@ -258,6 +267,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     if (ending) {
       return;
     }
+    if (!loop.serves()) {
+      // no acknowledgement may leave
+      abort();
+      return;
+    }
     ending = true;
     closeBy = loop.now + FAREWELL;
     ctx.channel().config().setAutoRead(true);
@@ -297,7 +311,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
         abort();
       }
     } else if (!ending) {
-      protocol.sweep(now, lastRead);
+      // what is not read because this node may not serve is not the device's silence
+      protocol.sweep(now, pauses.contains(Pause.NO_LEASE) ? now : lastRead);
       outgoing.sweep();
     }
   }

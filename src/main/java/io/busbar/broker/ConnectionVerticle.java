@@ -67,7 +67,7 @@ public final class ConnectionVerticle extends VerticleBase {
 
   @Override
   public Future<?> start() {
-    loop = new Loop(id, broker, vertx.eventBus(), ((ContextInternal) context).nettyEventLoop());
+    loop = new Loop(id, broker, vertx.eventBus(), (ContextInternal) context);
     sweep = vertx.setPeriodic(1_000 / Loop.SWEEPS, t -> loop.sweep());
     MessageConsumer<Bus.Local> local = vertx.eventBus().localConsumer(Bus.loop(id), this::onLocal);
     Future<Void> registered = local.completion();
@@ -139,8 +139,7 @@ public final class ConnectionVerticle extends VerticleBase {
       return;
     }
     Bus.MayPublish may = new Bus.MayPublish(will.owner(), loop.dispatcher.topic(will.packet()));
-    loop.bus
-        .<Bus.Local>request(Bus.AUTHORIZATION, may, Bus.local(AUTHORIZATION))
+    loop.<Bus.Local>request(Bus.AUTHORIZATION, may, Bus.local(AUTHORIZATION))
         .onComplete(
             reply ->
                 loop.execute(
@@ -163,6 +162,13 @@ public final class ConnectionVerticle extends VerticleBase {
       broker.telemetry.count(Meter.DENIALS, "network");
       message.reply(
           new Bus.Refused(ReasonCode.NOT_AUTHORIZED, "clients may not come from this address"),
+          Bus.local());
+      return;
+    }
+    if (!loop.serves()) {
+      message.reply(
+          new Bus.Refused(
+              ReasonCode.SERVER_UNAVAILABLE, "this node has lost touch with the others"),
           Bus.local());
       return;
     }

@@ -2,6 +2,7 @@ package io.busbar.broker;
 
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
+import io.busbar.config.Limit;
 import io.busbar.match.SubscriptionIndex;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.MqttException;
@@ -13,6 +14,7 @@ import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
+import io.busbar.shard.Sending;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBuf;
@@ -23,6 +25,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
 
 /**
  * Gives the messages of one event loop to all who get them: subscribers of this loop, a member of
@@ -33,6 +37,9 @@ final class Dispatcher {
   private static final int GROUP = 0;
 
   private static final List<Command.Pick> NO_PICKS = List.of();
+
+  /** When another member is looked for, in ms: until then it is known who is gone. */
+  private static final long AGAIN = 100;
 
   /** Where comes from what the server tells of itself. */
   private static final Origin SERVER = Origin.of(new Bus.Publisher("", "", 0), 0);
@@ -46,6 +53,9 @@ final class Dispatcher {
   private final Route.Builder builder;
   private final Link[] loopLinks;
   private final Map<String, Link> nodeLinks = new HashMap<>();
+
+  /** Bytes of messages for which another member is about to be looked for. */
+  private long handingOn;
 
   Dispatcher(Loop loop) {
     this.loop = loop;
@@ -87,28 +97,91 @@ final class Dispatcher {
    * @param ack what waits until all who promise it have the message, or null
    */
   void dispatch(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
-    deliver(message, topic, route, origin.connection());
+    hand(message, topic, route, origin.connection(), ack, 0);
+    keep(message, topic, route, origin, ack);
+  }
+
+  /** What the store has to do about a message, and those who get their messages elsewhere. */
+  private void keep(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     List<Command.Pick> picks =
         route.shares.length == 0 ? NO_PICKS : share(message, topic, route, origin, ack);
     boolean isQueued = message.qos() > 0 && (route.stored || !picks.isEmpty());
     if (isQueued || message.retain()) {
       store(message, origin, true, picks, ack);
     }
-    for (Link link : route.loops) {
-      link.append(message, origin.connection(), null);
-    }
-    for (Link link : route.nodes) {
-      link.append(message, origin.connection(), ack);
-    }
-    if (message.qos() == 0) {
-      for (Link link : route.nodesOfQos0) {
-        link.append(message, origin.connection(), null);
-      }
-    }
     EventRoute events = broker.eventRoute;
     // what the server tells of itself is none of its messages
     if (events != null && topic.name[0] != '$') {
       enqueue(message, origin, events, ack);
+    }
+    loop.schedule();
+  }
+
+  /**
+   * Gives a message to those who get it without the store: here, and at other nodes.
+   *
+   * @param number what other nodes know it by ({@link Sending#number}), or 0
+   */
+  private void hand(
+      Publish message, Topic topic, Route route, Connection publisher, Acks.Ack ack, long number) {
+    deliver(message, topic, route, publisher);
+    for (Link link : route.loops) {
+      link.append(message, publisher, null, 0);
+    }
+    for (Link link : route.nodes) {
+      link.append(message, publisher, ack, number);
+    }
+    if (message.qos() == 0) {
+      for (Link link : route.nodesOfQos0) {
+        link.append(message, publisher, null, 0);
+      }
+    }
+    loop.schedule();
+  }
+
+  /**
+   * Sends a message on its way whose identifier other nodes are to know first: only then is it
+   * given to those who get it without the store. Before, its publisher might send it again at a
+   * node that takes it for another one.
+   *
+   * @return to be called when they know it, with what they know the message by; at once or later
+   */
+  LongConsumer dispatchOnceKnown(
+      Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
+    byte[] packet = copy(message, message.retain());
+    keep(message, topic, route, origin, ack);
+    return number -> {
+      try {
+        Topic its = parse(packet, 0, packet.length);
+        hand(handedOver, its, route(its), origin.connection(), ack, number);
+      } catch (MqttException e) {
+        refused(e);
+      }
+    };
+  }
+
+  /**
+   * Sends a QoS 2 message once more to all who may lack it: its publisher, interrupted, sent it
+   * again, and the store has what it was to keep. What a member of a share was to have is not given
+   * to one again: another might get it.
+   *
+   * @param ack what waits until all other nodes have the message
+   */
+  void again(
+      Publish message,
+      Topic topic,
+      Route route,
+      Connection publisher,
+      Acks.Ack ack,
+      Sending sending) {
+    if (broker.sendings.again(sending)) {
+      deliver(message, topic, route, publisher);
+      for (Link link : route.loops) {
+        link.append(message, publisher, null, 0);
+      }
+    }
+    for (Link link : route.nodes) {
+      link.again(message, publisher, ack, sending);
     }
     loop.schedule();
   }
@@ -148,7 +221,7 @@ final class Dispatcher {
       Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     List<Command.Pick> picks = NO_PICKS;
     for (Share share : route.shares) {
-      Destination member = share.pick(loop.id, false);
+      Destination member = pick(share, message);
       Command.Pick pick = give(message, topic, share, member, origin.connection(), ack);
       if (pick != null) {
         picks = picks.isEmpty() ? new ArrayList<>(1) : picks;
@@ -156,6 +229,17 @@ final class Dispatcher {
       }
     }
     return picks;
+  }
+
+  /**
+   * Whose turn it is. Where the nodes have one store, and it keeps what the share is to have, it
+   * chooses for other nodes, too: in one entry with what else it does about the message, so that
+   * the message is not lost with another node, nor there twice when it is sent again.
+   */
+  private Destination pick(Share share, Publish message) {
+    Destination chosen = share.pick(loop.id, false);
+    boolean isOfStore = broker.isStoreShared && share.isStored() && message.qos() > 0;
+    return isOfStore && chosen instanceof Destination.RemoteMembers ? null : chosen;
   }
 
   /**
@@ -217,6 +301,31 @@ final class Dispatcher {
     }
   }
 
+  /**
+   * Finds another member for messages that a node was to have, and has not: it is gone.
+   *
+   * @return false if as many bytes wait for that already as may be on their way to a node
+   */
+  boolean handOn(List<Bus.Directed> messages) {
+    long bytes = messages.stream().mapToLong(one -> one.packet().length).sum();
+    if (handingOn + bytes > broker.limits.get(Limit.FORWARD_BYTES)) {
+      return false;
+    }
+    handingOn += bytes;
+    loop.eventLoop.schedule(
+        () ->
+            loop.execute(
+                () -> {
+                  handingOn -= bytes;
+                  for (Bus.Directed one : messages) {
+                    repick(new Share.Key(one.share(), one.filter()), one.packet(), 0);
+                  }
+                }),
+        AGAIN,
+        TimeUnit.MILLISECONDS);
+    return true;
+  }
+
   /** Finds another member for a message of one that is gone, if it has not expired meanwhile. */
   void handOn(HandedOn.Message message) {
     if (message.expiresAt() <= loop.now) {
@@ -246,7 +355,7 @@ final class Dispatcher {
   private void repick(Share.Key key, byte[] packet, long effect) {
     Acks.Ack ack = null;
     if (effect != 0) {
-      // if it goes back to the store, in one entry with that: both are lost, or neither
+      // told again after a crash, what the store has of it by then has no effect a second time
       Command confirm = new Command.Confirm(new long[] {effect});
       ack = new Acks.Ack(outcome -> loop.outbox.addUntilTaken(confirm));
       ack.await();
@@ -270,10 +379,10 @@ final class Dispatcher {
       loop.counters.lost(Loss.SESSION_ENDED, 1);
       return;
     }
-    Destination chosen = share.pick(loop.id, false);
+    Destination chosen = pick(share, handedOver);
     Command.Pick pick = give(handedOver, topic, share, chosen, null, ack);
     if (pick != null) {
-      store(handedOver, Origin.of(null, effect), false, List.of(pick), null);
+      store(handedOver, Origin.of(null, effect), false, List.of(pick), ack);
     }
   }
 
@@ -326,7 +435,7 @@ final class Dispatcher {
     }
     if (origin != null && origin.effect() != 0) {
       // told again after a crash, it has effect once: so it may be given until it is taken
-      loop.outbox.addUntilTaken(
+      loop.outbox.addInTurn(
           new Command.Once(GROUP, origin.effect(), publish),
           packet.length,
           outcome -> stored(outcome, publisher, ack));
@@ -435,7 +544,7 @@ final class Dispatcher {
 
   /** Messages from another loop. */
   void handedOver(Bus.Handover handover) {
-    handedOver(handover.packets(), 0, handover.packets().length, false, null);
+    handedOver(handover.packets(), 0, handover.packets().length, null);
     for (Bus.Directed directed : handover.directed()) {
       try {
         directed(directed);
@@ -451,7 +560,13 @@ final class Dispatcher {
    * @param ack what waits until the store has those that it is to keep
    */
   void handedOver(Wire.Forward forward, Acks.Ack ack) {
-    handedOver(forward.bytes(), forward.start(), forward.end(), true, ack);
+    handedOver(
+        forward.bytes(), forward.start(), forward.end(), new FromNode(ack, forward.numbers()));
+    for (Wire.Again one : forward.again()) {
+      if (broker.sendings.again(one.sending())) {
+        handedOver(one.packet(), 0, one.packet().length, new FromNode(ack, null));
+      }
+    }
     for (Wire.Shared one : forward.shared()) {
       try {
         shared(one, ack);
@@ -465,32 +580,66 @@ final class Dispatcher {
    * Messages from another loop or node.
    *
    * @param packets a run of MQTT 5 PUBLISH packets, a part of them
-   * @param fromNode whether they come from another node and so concern the other loops too
-   * @param ack what waits until the store has those that it is to keep, or null
+   * @param from what came with them from another node: then they concern the other loops, too; null
+   *     if they come from a loop of this one
    */
-  private void handedOver(byte[] packets, int start, int limit, boolean fromNode, Acks.Ack ack) {
+  private void handedOver(byte[] packets, int start, int limit, FromNode from) {
     try {
       int at = start;
       while (at < limit) {
         int end = at + Decoder.packetLength(packets, at, limit);
         Topic topic = parse(packets, at, end);
         Route route = route(topic);
-        deliver(handedOver, topic, route, null);
-        if (fromNode) {
+        at = end;
+        if (from == null) {
+          deliver(handedOver, topic, route, null);
+        } else {
           loop.counters.forwardsReceived++;
-          if (handedOver.qos() > 0 && route.stored && !broker.isStoreShared) {
-            store(handedOver, null, true, NO_PICKS, ack);
-          }
-          for (Link link : route.loops) {
-            link.append(handedOver, null, null);
+          if (handedOver.qos() < 2 || from.isNew()) {
+            fromNode(topic, route, from.ack);
           }
         }
-        at = end;
       }
     } catch (MqttException e) {
       refused(e);
     }
     loop.schedule();
+  }
+
+  private void fromNode(Topic topic, Route route, Acks.Ack ack) {
+    deliver(handedOver, topic, route, null);
+    if (handedOver.qos() > 0 && route.stored && !broker.isStoreShared) {
+      store(handedOver, null, true, NO_PICKS, ack);
+    }
+    for (Link link : route.loops) {
+      link.append(handedOver, null, null, 0);
+    }
+  }
+
+  /** What came from another node with a run of messages. */
+  private final class FromNode {
+    /** Waits until the store has those that it is to keep, or null. */
+    final Acks.Ack ack;
+
+    private final long[] numbers;
+    private final Sendings.Stream stream;
+    private int next;
+
+    FromNode(Acks.Ack ack, Wire.Numbers called) {
+      this.ack = ack;
+      this.numbers = called == null ? new long[0] : called.numbers();
+      this.stream = called == null ? null : broker.sendings.of(called.stream());
+      if (called != null) {
+        long first = Arrays.stream(numbers).filter(number -> number > 0).findFirst().orElse(0);
+        stream.follows(called.before(), first);
+      }
+    }
+
+    /** Whether the run's next QoS 2 message did not come before. */
+    boolean isNew() {
+      long number = next < numbers.length ? numbers[next++] : 0;
+      return number == 0 || stream.first(number);
+    }
   }
 
   private Topic parse(byte[] packets, int at, int end) throws MqttException {

@@ -3,9 +3,14 @@ package io.busbar.broker;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.Publish;
+import io.busbar.shard.Sending;
 import io.busbar.telemetry.LimitedLog;
 import io.netty.channel.EventLoop;
+import io.vertx.core.Future;
+import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.Message;
+import io.vertx.core.internal.ContextInternal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -29,9 +34,15 @@ final class Loop {
   /** A sweep looks at one in so many connections, so that none holds the loop for long. */
   static final int SWEEPS = 8;
 
+  private static final long NEVER = -1;
+
+  /** How long devices are kept waiting by a node that may not serve, in milliseconds. */
+  private static final long MOST_PAUSE = 9_000;
+
   final int id;
   final Broker broker;
-  final EventBus bus;
+  private final EventBus bus;
+  private final ContextInternal context;
   final EventLoop eventLoop;
   final Counters counters;
   final LimitedLog limitedLog;
@@ -58,16 +69,27 @@ final class Loop {
   private int shareTurn;
 
   private final List<Outgoing> dirty = new ArrayList<>();
+
+  /** Since when this node may not serve, or {@link #NEVER}. */
+  private long pausedSince = NEVER;
+
   private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private long serial;
+  private long sendings;
   private boolean scheduled;
   private int turn;
 
-  Loop(int id, Broker broker, EventBus bus, EventLoop eventLoop) {
+  /**
+   * A loop.
+   *
+   * @param context of its verticle, on whose event loop it is
+   */
+  Loop(int id, Broker broker, EventBus bus, ContextInternal context) {
     this.id = id;
     this.broker = broker;
     this.bus = bus;
-    this.eventLoop = eventLoop;
+    this.context = context;
+    this.eventLoop = context.nettyEventLoop();
     this.counters = new Counters(broker.telemetry, broker.pendingDeliveries);
     this.limitedLog = new LimitedLog(LoggerFactory.getLogger(Connection.class));
     this.dispatcher = new Dispatcher(this);
@@ -81,6 +103,11 @@ final class Loop {
       connections.add(new HashMap<>());
     }
     tick();
+  }
+
+  /** What the next QoS 2 message that other nodes are to have is called. */
+  Sending nextSending() {
+    return new Sending(broker.stream(id), ++sendings);
   }
 
   void tick() {
@@ -98,6 +125,31 @@ final class Loop {
           task.run();
           schedule();
         });
+  }
+
+  // --- the bus ---
+
+  /**
+   * Asks over the bus. Whoever is here comes from Netty and has no context: Vert.x would take any,
+   * and have the answer go by another thread.
+   */
+  <T> Future<Message<T>> request(String address, Object body, DeliveryOptions options) {
+    ContextInternal before = context.beginDispatch();
+    try {
+      return bus.request(address, body, options);
+    } finally {
+      context.endDispatch(before);
+    }
+  }
+
+  /** Tells over the bus. */
+  void send(String address, Object body, DeliveryOptions options) {
+    ContextInternal before = context.beginDispatch();
+    try {
+      bus.send(address, body, options);
+    } finally {
+      context.endDispatch(before);
+    }
   }
 
   // --- connections ---
@@ -163,14 +215,37 @@ final class Loop {
     }
   }
 
+  /**
+   * Whether devices may be served now. While they may not, because the other nodes have not been
+   * heard of for as long as they wait for this one, nothing of them is read, and nothing leaves.
+   */
+  boolean serves() {
+    if (broker.serves()) {
+      return pausedSince == NEVER;
+    }
+    if (pausedSince == NEVER) {
+      pausedSince = now;
+      limitedLog.warn("devices are not served: nothing is heard of most nodes of the store");
+    }
+    return false;
+  }
+
+  private void goOn() {
+    pausedSince = NEVER;
+    limitedLog.warn("devices are served again");
+    connections().forEach(connection -> connection.resume(Connection.Pause.NO_LEASE));
+  }
+
   private void endTurn() {
     scheduled = false;
     dispatcher.emit();
-    // a flush may make room and so dirty another connection: no iterator
-    for (int i = 0; i < dirty.size(); i++) {
-      dirty.get(i).flush();
+    if (dirty.isEmpty() || serves()) {
+      // a flush may make room and so dirty another connection: no iterator
+      for (int i = 0; i < dirty.size(); i++) {
+        dirty.get(i).flush();
+      }
+      dirty.clear();
     }
-    dirty.clear();
     for (int i = 0; i < settled.size(); i++) {
       settled.get(i).settle();
     }
@@ -182,7 +257,7 @@ final class Loop {
     }
     reading.clear();
     for (int i = 0; i < dirtyLinks.size(); i++) {
-      dirtyLinks.get(i).send();
+      dirtyLinks.get(i).turned();
     }
     dirtyLinks.clear();
     counters.flush();
@@ -191,6 +266,11 @@ final class Loop {
   /** Time-outs: each connection's once a second, if this is called {@link #SWEEPS} times in it. */
   void sweep() {
     tick();
+    if (pausedSince != NEVER && broker.serves()) {
+      goOn();
+    } else if (pausedSince != NEVER && now - pausedSince > MOST_PAUSE) {
+      connections().forEach(Connection::disowned);
+    }
     turn = (turn + 1) % SWEEPS;
     for (Connection connection : List.copyOf(connections.get(turn).values())) {
       connection.sweep(now);

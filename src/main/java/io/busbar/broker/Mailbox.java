@@ -106,8 +106,7 @@ final class Mailbox {
   void read() {
     final long before = answers;
     int most = Math.min(PAGE, outgoing.room());
-    loop.bus
-        .<Bus.Local>request(
+    loop.<Bus.Local>request(
             Bus.SESSION, new Bus.ReadInbox(session, epoch, next, most), Bus.local(TIMEOUT))
         .onComplete(
             reply ->

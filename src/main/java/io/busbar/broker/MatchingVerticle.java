@@ -108,7 +108,7 @@ public final class MatchingVerticle extends VerticleBase {
       peers.values().forEach(Peer::send);
       message.reply(new Bus.Done(), Bus.local());
     } else if (body instanceof Bus.Members now) {
-      members(now.nodes());
+      members(now);
     }
   }
 
@@ -131,7 +131,8 @@ public final class MatchingVerticle extends VerticleBase {
   }
 
   private void reply(Message<Bus.Local> message) {
-    if (peers.isEmpty()) {
+    if (peers.isEmpty() || !broker.has(Safeguard.AWAITED_INTEREST)) {
+      peers.values().forEach(Peer::send);
       message.reply(new Bus.Done(), Bus.local());
       return;
     }
@@ -179,23 +180,22 @@ public final class MatchingVerticle extends VerticleBase {
 
   // --- other nodes ---
 
-  private void members(List<String> nodes) {
-    for (String node : nodes) {
+  private void members(Bus.Members now) {
+    for (String node : now.nodes()) {
       if (!node.equals(broker.nodeId) && members.add(node)) {
         greet(node);
       }
     }
-    Set<String> left = new HashSet<>(members);
-    nodes.forEach(left::remove);
-    for (String node : left) {
-      members.remove(node);
-      Peer peer = peers.remove(node);
-      if (peer != null) {
-        peer.left();
+    members.retainAll(now.nodes());
+    // nothing goes to one that is not there; but it may take messages of others while it serves
+    for (String node : Set.copyOf(authors.keySet())) {
+      if (!members.contains(node)) {
+        authors.remove(node).forget();
       }
-      Author author = authors.remove(node);
-      if (author != null) {
-        author.forget();
+    }
+    for (String node : Set.copyOf(peers.keySet())) {
+      if (!members.contains(node) && !now.unsettled().contains(node)) {
+        peers.remove(node).left();
       }
     }
     checkComplete();

@@ -48,6 +48,7 @@ final class Opening {
   private Offer offer;
   private Will will;
   private List<Destination.Subscription> resumed = List.of();
+  private Bus.Authenticated known;
   private boolean pending;
   private boolean closed;
   private long epoch = -1;
@@ -104,6 +105,9 @@ final class Opening {
       boolean another = broker.settings.announced().serverReference().isPresent();
       reason = another ? ReasonCode.USE_ANOTHER_SERVER : ReasonCode.SERVER_BUSY;
       error = "the node has as many connections as it may";
+    } else if (broker.connects != null && !broker.connects.take(1, loop.now)) {
+      reason = ReasonCode.CONNECTION_RATE_EXCEEDED;
+      error = broker.throttled(Limit.CONNECTS);
     }
     if (reason != null) {
       refuse(reason, error);
@@ -179,7 +183,14 @@ final class Opening {
     authentication.begin(clientId, connect.properties().authenticationData());
   }
 
-  private void open(Bus.Authenticated known) {
+  private void open(Bus.Authenticated as) {
+    known = as;
+    // of clients that are known alone: others could keep one away
+    String session = known.permit().authenticationName() + '\0' + clientId;
+    if (!broker.sessionConnects.take(session, loop.now)) {
+      refuse(ReasonCode.CONNECTION_RATE_EXCEEDED, broker.throttled(Limit.SESSION_CONNECTS));
+      return;
+    }
     if (will != null) {
       Optional<String> why = whyNoWill(known.permit(), connect.will().topic());
       if (why.isPresent()) {
@@ -199,8 +210,7 @@ final class Opening {
             will,
             window(),
             known.mostSessions());
-    loop.bus
-        .<Bus.Local>request(Bus.SESSION, request, Bus.local(SESSION_TIMEOUT))
+    loop.<Bus.Local>request(Bus.SESSION, request, Bus.local(SESSION_TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(
@@ -212,10 +222,10 @@ final class Opening {
                         }
                       } else if (reply.result().body() instanceof Bus.Refused refused) {
                         if (!isOver()) {
-                          refuse(refused.reason(), refused.text());
+                          end(refused.reason(), refused.text());
                         }
                       } else {
-                        opened(known, (Bus.Opened) reply.result().body());
+                        opened((Bus.Opened) reply.result().body());
                       }
                     }));
   }
@@ -232,7 +242,7 @@ final class Opening {
     return (int) Math.min(asked, broker.limits.get(Limit.INFLIGHT));
   }
 
-  private void opened(Bus.Authenticated known, Bus.Opened opened) {
+  private void opened(Bus.Opened opened) {
     epoch = opened.epoch();
     Outcome.Opened stored =
         opened.session().epoch() == 0 ? null : covered(known.permit(), opened.session());
@@ -246,12 +256,11 @@ final class Opening {
     List<Destination.Subscription> direct =
         stored == null ? List.of() : Subscriptions.of(stored, loop, connection, clientId);
     if (direct.isEmpty()) {
-      accept(known, stored);
+      accept(stored);
       return;
     }
     // what the session's inbox does not hold, QoS 0, comes from the index of this node
-    loop.bus
-        .<Bus.Local>request(Bus.MATCHING, new Bus.Subscribe(direct), Bus.local(SESSION_TIMEOUT))
+    loop.<Bus.Local>request(Bus.MATCHING, new Bus.Subscribe(direct), Bus.local(SESSION_TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(
@@ -259,10 +268,10 @@ final class Opening {
                       loop.counters.busMessages++;
                       if (!isOver() && reply.succeeded()) {
                         resumed = direct;
-                        accept(known, stored);
+                        accept(stored);
                         return;
                       }
-                      loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
+                      loop.send(Bus.MATCHING, new Bus.Unsubscribe(direct), Bus.local());
                       giveBack(stored);
                       if (!isOver()) {
                         refuse(ReasonCode.SERVER_UNAVAILABLE, "the subscriptions are not known");
@@ -311,13 +320,8 @@ final class Opening {
     return resumed;
   }
 
-  private void accept(Bus.Authenticated known, Outcome.Opened stored) {
+  private void accept(Outcome.Opened stored) {
     settled();
-    PropertyWriter properties = new PropertyWriter();
-    if (connect.version() == MqttVersion.V5) {
-      offer.describe(properties, known.permit().authenticationName());
-      authentication.describe(properties, known.data());
-    }
     var asked = connect.properties();
     long aliases =
         Math.min(
@@ -330,11 +334,20 @@ final class Opening {
             (int) aliases,
             stored != null));
     boolean present = stored != null && stored.present();
-    Encoder.connack(connection.out(), connect.version(), present, ReasonCode.SUCCESS, properties);
+    acknowledge(present);
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
     protocol.opened(known, publisher, offer.keepAlive(), stored, epoch);
     connection.resume(Connection.Pause.OPENING);
+  }
+
+  private void acknowledge(boolean isPresent) {
+    PropertyWriter properties = new PropertyWriter();
+    if (connect.version() == MqttVersion.V5) {
+      offer.describe(properties, known.permit().authenticationName());
+      authentication.describe(properties, known.data());
+    }
+    Encoder.connack(connection.out(), connect.version(), isPresent, ReasonCode.SUCCESS, properties);
   }
 
   /** Answers a CONNECT, or what followed it, with an error. */
@@ -359,13 +372,26 @@ final class Opening {
    * CONNACK, with the next best reason where that packet cannot carry this one.
    */
   void end(ReasonCode reason, String why) {
-    if (reason == ReasonCode.SESSION_TAKEN_OVER) {
-      refuse(ReasonCode.SERVER_BUSY, Protocol.OVERTAKEN);
+    if (reason == ReasonCode.SESSION_TAKEN_OVER && connect.version() == MqttVersion.V5) {
+      overtaken();
+    } else if (reason == ReasonCode.SESSION_TAKEN_OVER) {
+      refuse(ReasonCode.SERVER_UNAVAILABLE, Protocol.OVERTAKEN);
     } else if (reason.isFor(Packet.CONNACK)) {
       refuse(reason, why);
     } else {
       refuse(ReasonCode.SERVER_UNAVAILABLE, why);
     }
+  }
+
+  /**
+   * Another connection has the session: this one is told so as if it had been let in for a moment,
+   * since no CONNACK can say it. There is a session, the other connection's, so a client that goes
+   * on with one keeps what it knows of it.
+   */
+  private void overtaken() {
+    settled();
+    acknowledge(!connect.cleanStart());
+    protocol.overtaken();
   }
 
   /** The session did not open in time. Whoever does not answer a challenge is told nothing. */
@@ -385,7 +411,7 @@ final class Opening {
   }
 
   private void release() {
-    loop.bus.send(Bus.SESSION, new Bus.Closed(clientId, epoch), Bus.local());
+    loop.send(Bus.SESSION, new Bus.Closed(clientId, epoch), Bus.local());
   }
 
   private void settled() {

@@ -8,7 +8,9 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
 import io.vertx.core.eventbus.Message;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -30,6 +32,25 @@ final class Outbox {
 
   /** What must be taken one day, and was not yet. */
   private List<Runnable> again = new ArrayList<>();
+
+  /** Publishes of pending effects that were not taken yet, in their order. */
+  private final Set<InTurn> inTurn = new LinkedHashSet<>();
+
+  /** Whether some of them are on their way. */
+  private boolean isInTurn;
+
+  /** One of them; each is another, whatever it holds. */
+  private static final class InTurn {
+    final Command.Once command;
+    final int size;
+    final Consumer<Outcome> then;
+
+    InTurn(Command.Once command, int size, Consumer<Outcome> then) {
+      this.command = command;
+      this.size = size;
+      this.then = then;
+    }
+  }
 
   /** Who waits for what becomes of a command; told once, on its loop. */
   interface Waiter {
@@ -90,39 +111,89 @@ final class Outbox {
     add(command, 0, null, Waiter.orEnd(connection, then));
   }
 
-  /** Adds a command that nobody waits for, {@link #addUntilTaken(Command, int, Consumer)}. */
-  void addUntilTaken(Command command) {
-    addUntilTaken(command, 0, outcome -> {});
-  }
-
   /**
-   * Adds a command that is tried again, each second, until it is taken; taken twice it does no
-   * harm.
-   *
-   * @param size bytes of its message
-   * @param then gets the outcome
+   * Adds a command that nobody waits for: it is tried again, each second, until it is taken; taken
+   * twice it does no harm.
    */
-  void addUntilTaken(Command command, int size, Consumer<Outcome> then) {
+  void addUntilTaken(Command command) {
     add(
         command,
-        size,
+        0,
         null,
         new Waiter() {
           @Override
           public void applied(Outcome outcome) {
-            then.accept(outcome);
+            // that is all
           }
 
           @Override
           public void refused(Refusal why) {
-            again.add(() -> addUntilTaken(command, size, then));
+            unknown();
           }
 
           @Override
           public void unknown() {
-            again.add(() -> addUntilTaken(command, size, then));
+            again.add(() -> addUntilTaken(command));
           }
         });
+  }
+
+  /**
+   * Adds the publish of a pending effect: it is tried again until it is taken, and not taken before
+   * those that came earlier, so that one client's wills keep their order. The store may refuse what
+   * has waited for long and take what came later: so the next ones wait until those before are.
+   *
+   * @param size bytes of its message
+   * @param then gets the outcome
+   */
+  void addInTurn(Command.Once command, int size, Consumer<Outcome> then) {
+    inTurn.add(new InTurn(command, size, then));
+    addNextInTurn();
+  }
+
+  private void addNextInTurn() {
+    if (isInTurn) {
+      return;
+    }
+    isInTurn = !inTurn.isEmpty();
+    // one batch, so that all of them are taken or none is
+    List<InTurn> all = new ArrayList<>(inTurn);
+    for (InTurn one : all) {
+      add(
+          one.command,
+          one.size,
+          null,
+          new Waiter() {
+            @Override
+            public void applied(Outcome outcome) {
+              inTurn.remove(one);
+              one.then.accept(outcome);
+              told();
+            }
+
+            @Override
+            public void refused(Refusal why) {
+              unknown();
+            }
+
+            @Override
+            public void unknown() {
+              told();
+            }
+
+            private void told() {
+              if (one != all.get(all.size() - 1)) {
+                return;
+              }
+              isInTurn = false;
+              if (all.stream().noneMatch(inTurn::contains)) {
+                addNextInTurn();
+              } else {
+                again.add(Outbox.this::addNextInTurn);
+              }
+            }
+          });
+    }
   }
 
   /**
@@ -167,8 +238,7 @@ final class Outbox {
     commands = new ArrayList<>();
     waiting = new ArrayList<>();
     bytes = 0;
-    loop.bus
-        .<Bus.Local>request(Bus.SESSION, batch, Bus.local(TIMEOUT))
+    loop.<Bus.Local>request(Bus.SESSION, batch, Bus.local(TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(

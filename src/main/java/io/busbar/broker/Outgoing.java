@@ -11,6 +11,7 @@ import io.busbar.session.Inflight;
 import io.busbar.session.SendQueue;
 import io.busbar.shard.Delivery;
 import io.busbar.telemetry.Loss;
+import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
@@ -48,6 +49,9 @@ final class Outgoing {
 
   private final HandedOn handed;
 
+  /** How much it gets in a second, or null. */
+  private final Throttle throttle;
+
   /** Topics of messages since a page of retained messages was asked for, or null. */
   private Set<ByteBuffer> live;
 
@@ -74,6 +78,8 @@ final class Outgoing {
     this.outboundLimit = broker.limits.get(Limit.OUTBOUND_BYTES);
     this.queueLimit = broker.limits.get(Limit.QUEUE_BYTES);
     this.handed = new HandedOn(loop);
+    this.throttle =
+        Throttle.of(broker.limits, Limit.DELIVER_MESSAGES, Limit.DELIVER_BYTES, loop.now);
     this.queue = new SendQueue(broker.limits.intValue(Limit.QUEUE_MESSAGES));
   }
 
@@ -174,11 +180,9 @@ final class Outgoing {
         && message.writtenLength(version, qos, ids) > largestToSend) {
       counters.lost(Loss.TOO_LARGE, 1);
     } else if (qos == 0) {
-      if (isCongested()) {
-        counters.lost(Loss.SLOW_RECEIVER, 1);
-      } else {
+      if (!isDropped()) {
         write(message, topic, 0, retain, ids);
-        counters.sent[0]++;
+        sent(message, 0, ids);
       }
     } else {
       counters.pending++;
@@ -187,7 +191,7 @@ final class Outgoing {
         int packetIdAt = write(message, topic, qos, retain, ids);
         int packetId = inflight.acquire(qos);
         out.setShort(packetIdAt, packetId);
-        counters.sent[qos]++;
+        sent(message, qos, ids);
         handed.sent(packetId, qos, original);
       } else {
         ByteBuf copy = Unpooled.buffer(message.writtenLength(version, qos, ids));
@@ -230,7 +234,8 @@ final class Outgoing {
       live.add(ByteBuffer.wrap(block.topic.name));
     }
     boolean whole =
-        block.largest <= largestToSend
+        throttle == null
+            && block.largest <= largestToSend
             && (block.acknowledged == 0
                 || (queue.size() == 0 && inflight.room() >= block.acknowledged))
             && !isCongested();
@@ -281,11 +286,9 @@ final class Outgoing {
     if (length > largestToSend) {
       counters.lost(Loss.TOO_LARGE, 1);
     } else if (!acknowledged) {
-      if (isCongested()) {
-        counters.lost(Loss.SLOW_RECEIVER, 1);
-      } else {
+      if (!isDropped()) {
         buffer().writeBytes(block.bytes, start, length);
-        counters.sent[0]++;
+        sent(0, length);
       }
     } else {
       counters.pending++;
@@ -295,13 +298,38 @@ final class Outgoing {
         int base = to.writerIndex();
         to.writeBytes(block.bytes, start, length);
         to.setShort(base + packetIdAt, inflight.acquire(block.qosOf[i]));
-        counters.sent[block.qosOf[i]]++;
+        sent(block.qosOf[i], length);
       } else {
         byte[] packet = new byte[length];
         block.bytes.getBytes(start, packet);
         int expiryAt = block.expiryAt[i] < 0 ? -1 : block.expiryAt[i] - start;
         enqueue(new SendQueue.Message(packet, packetIdAt, expiryAt, block.expiresAt[i], null));
       }
+    }
+  }
+
+  /** Whether a QoS 0 message is not sent, and entered in the ledger. */
+  private boolean isDropped() {
+    Limit reached = throttle == null ? null : throttle.reached(loop.now);
+    if (reached != null) {
+      broker.telemetry.count(Meter.THROTTLED, reached.key());
+      loop.counters.lost(Loss.RECEIVER_THROTTLED, 1);
+    } else if (isCongested()) {
+      loop.counters.lost(Loss.SLOW_RECEIVER, 1);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  private void sent(Publish message, int qos, int[] ids) {
+    sent(qos, throttle == null ? 0 : message.writtenLength(version, qos, ids));
+  }
+
+  private void sent(int qos, int length) {
+    loop.counters.sent[qos]++;
+    if (throttle != null) {
+      throttle.passed(length);
     }
   }
 
@@ -396,7 +424,7 @@ final class Outgoing {
       to.setByte(at, to.getByte(at) | 0x08);
     }
     to.setShort(packetIdAt, delivery.packetId());
-    loop.counters.sent[delivery.qos()]++;
+    sent(delivery.qos(), to.writerIndex() - at);
     return true;
   }
 
@@ -432,7 +460,7 @@ final class Outgoing {
       int qos = message.qos();
       int packetId = inflight.acquire(qos);
       to.setShort(base + message.packetIdAt(), packetId);
-      loop.counters.sent[qos]++;
+      sent(qos, message.packet().length);
       handed.sent(packetId, qos, (HandedOn.Message) message.tag());
     }
     if (!ended && queue.size() == 0 && !isCongested()) {
@@ -440,8 +468,11 @@ final class Outgoing {
     }
   }
 
-  /** Whether so many bytes wait for the device that it gets no more for now. */
+  /** Whether it gets no more for now: so many bytes wait for it, or it had so many messages. */
   private boolean isCongested() {
+    if (throttle != null && throttle.reached(loop.now) != null) {
+      return true;
+    }
     int buffered = out == null ? 0 : out.readableBytes();
     if (buffered < outboundLimit / SQUEEZE && ctx.channel().isWritable()) {
       return false;

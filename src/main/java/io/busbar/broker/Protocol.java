@@ -563,6 +563,16 @@ final class Protocol {
     connection.end();
   }
 
+  /** Another connection took the session before this one was let in. */
+  void overtaken() {
+    long largest =
+        opening.connect().properties().number(Property.MAXIMUM_PACKET_SIZE, Long.MAX_VALUE);
+    PropertyWriter properties = new PropertyWriter();
+    addReason(properties, OVERTAKEN, 1, largest);
+    Encoder.disconnect(connection.out(), version, ReasonCode.SESSION_TAKEN_OVER, properties);
+    refused(ReasonCode.SESSION_TAKEN_OVER, OVERTAKEN);
+  }
+
   /** The CONNECT was refused, with an answer. */
   void refused(ReasonCode reason, String why) {
     endReason = tag(reason);

@@ -1,5 +1,6 @@
 package io.busbar.broker;
 
+import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttException;
@@ -15,9 +16,13 @@ import io.busbar.session.TopicAliases;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
+import io.busbar.shard.Sending;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
 /**
  * What a device publishes: PUBLISH is judged and dispatched here and now, and answered when all who
@@ -39,8 +44,18 @@ final class Publishing {
   private final Mailbox mailbox;
 
   private final int receiveMaximum;
+
+  /** How much the client may publish in a second, or null. */
+  private final Throttle throttle;
+
   private final TopicAliases aliases;
   private final Received received = new Received();
+
+  /**
+   * What QoS 2 messages are called that were sent to other nodes before the session was resumed.
+   */
+  private final Map<Integer, Sending> sentBefore = new HashMap<>(0);
+
   private final Acks acks = new Acks();
   private Topic lastTopic;
   private Topic[] permitted;
@@ -55,12 +70,19 @@ final class Publishing {
     this.origin = origin;
     this.mailbox = mailbox;
     this.receiveMaximum = broker.limits.intValue(Limit.RECEIVE_MAXIMUM);
+    this.throttle =
+        Throttle.of(broker.limits, Limit.PUBLISH_MESSAGES, Limit.PUBLISH_BYTES, loop.now);
     this.aliases = new TopicAliases(broker.limits.intValue(Limit.TOPIC_ALIASES));
   }
 
   /** The session is resumed: packet identifiers of QoS 2 messages that are in use. */
   void resumed(Outcome.Opened session) {
-    session.receiving().forEach(received::add);
+    for (Outcome.Receiving one : session.receiving()) {
+      received.add(one.packetId());
+      if (one.sending() != null) {
+        sentBefore.put(one.packetId(), one.sending());
+      }
+    }
   }
 
   /** The client's rights are others from now on. */
@@ -93,7 +115,7 @@ final class Publishing {
     }
     int packetId = publish.packetId();
     if (qos == 2 && received.has(packetId)) {
-      again(packetId);
+      again(publish, topic);
       return;
     }
     loop.counters.received[qos]++;
@@ -102,6 +124,11 @@ final class Publishing {
           ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
           "%d messages are not settled (allowed: %d)"
               .formatted(acks.acknowledgements() + received.count() + 1, receiveMaximum));
+    }
+    Limit reached = reached(end - start);
+    if (reached != null) {
+      throttled(publish, reached);
+      return;
     }
     if (!isPermitted(topic)) {
       denied(publish, topic);
@@ -122,9 +149,13 @@ final class Publishing {
     boolean waits = qos == 2 || route.waits || isEvent || publish.retain() || !acks.isEmpty();
     Acks.Ack ack = waits ? acks.owe(qos, packetId, reason) : null;
     if (qos == 2) {
-      receive(packetId, ack);
+      received.add(packetId);
     }
-    loop.dispatcher.dispatch(publish, topic, route, origin, ack);
+    if (qos == 2 && mailbox != null) {
+      receive(publish, topic, route, ack);
+    } else {
+      loop.dispatcher.dispatch(publish, topic, route, origin, ack);
+    }
     if (ack == null) {
       Encoder.ack(connection.out(), version, Packet.PUBACK, packetId, reason);
     } else {
@@ -134,44 +165,83 @@ final class Publishing {
 
   // --- QoS 2 ---
 
-  /** The same message again: it is not delivered again [MQTT-4.3.3-10]. */
-  private void again(int packetId) {
-    if (!acks.owesReceived(packetId)) {
-      acks.owe(2, packetId, ReasonCode.SUCCESS);
-      sendAcks();
+  /**
+   * The same message again: nobody gets it twice [MQTT-4.3.3-10]. Who was to have it from the node
+   * that the client was connected to before gets it now, if it did not come from there.
+   */
+  private void again(Publish publish, Topic topic) {
+    int packetId = publish.packetId();
+    if (acks.owesReceived(packetId)) {
+      return;
     }
+    Acks.Ack ack = acks.owe(2, packetId, ReasonCode.SUCCESS);
+    Sending sending = sentBefore.get(packetId);
+    if (sending != null && isPermitted(topic)) {
+      Route route = loop.dispatcher.route(topic);
+      loop.dispatcher.again(publish, topic, route, connection, ack, sending);
+    }
+    sendAcks();
   }
 
-  /** The identifier is in use: known to the store before PUBREC if the session is stored. */
-  private void receive(int packetId, Acks.Ack ack) {
-    received.add(packetId);
-    if (mailbox != null) {
-      ack.await();
-      loop.outbox.add(
-          new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, true),
-          0,
-          null,
-          new Outbox.Waiter() {
-            @Override
-            public void applied(Outcome outcome) {
-              if (outcome instanceof Outcome.Stale) {
-                connection.end(ReasonCode.SESSION_TAKEN_OVER, Unstored.STALE);
-              } else {
-                arrived(ack);
-              }
-            }
+  /**
+   * A message of a stored session: its identifier is known to the store before PUBREC. Where other
+   * nodes have that store, nobody gets the message before: its publisher might send it again at one
+   * that does not know it.
+   */
+  private void receive(Publish publish, Topic topic, Route route, Acks.Ack ack) {
+    boolean areToKnow =
+        broker.isStoreShared
+            && broker.forms.getAsInt() >= Wire.Introduction.WITH_SENDINGS
+            && broker.has(Safeguard.SENDINGS);
+    Sending sending = areToKnow ? loop.nextSending() : null;
+    int packetId = publish.packetId();
+    LongConsumer known = number -> {};
+    ack.await();
+    if (areToKnow) {
+      known = loop.dispatcher.dispatchOnceKnown(publish, topic, route, origin, ack);
+    } else {
+      loop.dispatcher.dispatch(publish, topic, route, origin, ack);
+    }
+    loop.outbox.add(
+        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, true, sending),
+        areToKnow ? publish.packetLength() : 0,
+        connection,
+        new Known(sending == null ? 0 : sending.number(), known, ack));
+  }
 
-            @Override
-            public void refused(Refusal why) {
-              ack.failed(Unstored.refuses(why), Unstored.text(why));
-              arrived(ack);
-            }
+  /** What follows when the store knows an identifier. */
+  private final class Known implements Outbox.Waiter {
+    private final long number;
+    private final LongConsumer then;
+    private final Acks.Ack ack;
 
-            @Override
-            public void unknown() {
-              connection.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
-            }
-          });
+    Known(long number, LongConsumer then, Acks.Ack ack) {
+      this.number = number;
+      this.then = then;
+      this.ack = ack;
+    }
+
+    @Override
+    public void applied(Outcome outcome) {
+      if (outcome instanceof Outcome.Stale) {
+        connection.end(ReasonCode.SESSION_TAKEN_OVER, Unstored.STALE);
+      } else {
+        then.accept(number);
+        arrived(ack);
+      }
+    }
+
+    @Override
+    public void refused(Refusal why) {
+      ack.failed(Unstored.refuses(why), Unstored.text(why));
+      arrived(ack);
+    }
+
+    @Override
+    public void unknown() {
+      // if it is known after all, then also that others were to have the message from here
+      then.accept(number);
+      connection.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
     }
   }
 
@@ -184,13 +254,14 @@ final class Publishing {
   /** The identifier is free: known to the store too before {@code then}. */
   private void forget(int packetId, Runnable then) {
     loop.outbox.add(
-        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, false),
+        new Command.Receive(mailbox.session(), mailbox.epoch(), packetId, false, null),
         connection,
         outcome -> then.run());
   }
 
   /** PUBREL: the identifier is free again. */
   void released(int packetId) {
+    sentBefore.remove(packetId);
     if (!received.remove(packetId)) {
       protocol.refusedAck();
       complete(packetId, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND);
@@ -274,17 +345,46 @@ final class Publishing {
       // no packet can say so: QoS 0 has no answer, 3.1.1 no negative one
       throw new MqttException(ReasonCode.NOT_AUTHORIZED, why);
     }
-    if (acks.isEmpty()) {
-      PropertyWriter properties = new PropertyWriter();
-      protocol.explain(properties, why, 3);
-      Encoder.ack(
-          connection.out(),
-          publish.qos() == 1 ? Packet.PUBACK : Packet.PUBREC,
-          publish.packetId(),
-          ReasonCode.NOT_AUTHORIZED,
-          properties);
-    } else {
-      acks.owe(publish.qos(), publish.packetId(), ReasonCode.NOT_AUTHORIZED);
+    refuse(publish, ReasonCode.NOT_AUTHORIZED, why);
+  }
+
+  private void refuse(Publish publish, ReasonCode reason, String why) {
+    Acks.Ack ack = acks.owe(publish.qos(), publish.packetId(), reason);
+    ack.failed(reason, why);
+    sendAcks();
+  }
+
+  // --- rates ---
+
+  /** Which limit of a second a packet is beyond, or null: then it is counted. */
+  private Limit reached(int length) {
+    Throttle all = broker.publishing;
+    Limit reached = throttle == null ? null : throttle.reached(loop.now);
+    if (reached == null && all != null) {
+      reached = all.reached(loop.now);
+    }
+    if (reached == null && throttle != null) {
+      throttle.passed(length);
+    }
+    if (reached == null && all != null) {
+      all.passed(length);
+    }
+    return reached;
+  }
+
+  private void throttled(Publish publish, Limit limit) throws MqttException {
+    String why = broker.throttled(limit);
+    loop.counters.lost(Loss.PUBLISHER_THROTTLED, 1);
+    loop.limitedLog.warn(
+        "publish throttled: client={} session={} reason={}",
+        origin.publisher().authenticationName(),
+        origin.publisher().clientId(),
+        why);
+    if (publish.qos() > 0 && version != MqttVersion.V5) {
+      throw new MqttException(ReasonCode.MESSAGE_RATE_TOO_HIGH, why);
+    }
+    if (publish.qos() > 0) {
+      refuse(publish, ReasonCode.QUOTA_EXCEEDED, why);
     }
   }
 }

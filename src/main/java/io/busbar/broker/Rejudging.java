@@ -66,8 +66,7 @@ final class Rejudging {
       return;
     }
     isAsking = true;
-    loop.bus
-        .<Bus.Local>request(Bus.AUTHORIZATION, new Bus.Again(grants), Bus.local(TIMEOUT))
+    loop.<Bus.Local>request(Bus.AUTHORIZATION, new Bus.Again(grants), Bus.local(TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(

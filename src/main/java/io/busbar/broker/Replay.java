@@ -78,11 +78,7 @@ final class Replay {
     Reading reading = readings.peek();
     Set<ByteBuffer> live = new HashSet<>();
     connection.outgoing().watch(live);
-    loop.bus
-        .<Bus.Local>request(
-            Bus.SESSION,
-            new Bus.ReadRetained(reading.subscription.filter(), reading.after),
-            Bus.local(TIMEOUT))
+    loop.<Bus.Local>request(Bus.SESSION, question(reading), Bus.local(TIMEOUT))
         .onComplete(
             reply ->
                 loop.execute(
@@ -100,6 +96,15 @@ final class Replay {
                         page(reading, ((Bus.RetainedPage) reply.result().body()).page(), live);
                       }
                     }));
+  }
+
+  /** What the inbox is to have is for the store to choose: it knows what came by itself. */
+  private Bus.ReadRetained question(Reading reading) {
+    StoredSubscription subscription = reading.subscription;
+    return mailbox != null && subscription.qos() > 0
+        ? new Bus.ReadRetained(
+            subscription.filter(), reading.after, mailbox.session(), subscription.name())
+        : new Bus.ReadRetained(subscription.filter(), reading.after);
   }
 
   private void page(Reading reading, Retained.Page page, Set<ByteBuffer> live) {

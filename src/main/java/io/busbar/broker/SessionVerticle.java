@@ -4,10 +4,12 @@ import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.shard.Command;
+import io.busbar.shard.Effect;
 import io.busbar.shard.Location;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owners;
 import io.busbar.shard.Refusal;
+import io.busbar.shard.Retained;
 import io.busbar.store.Appended;
 import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
@@ -101,6 +103,8 @@ public final class SessionVerticle extends VerticleBase {
   @Override
   public Future<?> start() {
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "session");
+    broker.serves = store::serves;
+    broker.forms = store::forms;
     effects = new Effects(vertx.eventBus(), broker);
     times = new StoreTimes(broker.telemetry);
     ContextInternal home = (ContextInternal) context;
@@ -153,7 +157,7 @@ public final class SessionVerticle extends VerticleBase {
         .<Bus.Local>localConsumer(Bus.SESSION, this::onLocal)
         .completion()
         .compose(v -> share())
-        .compose(v -> store.start(vertx, effect -> hop.execute(() -> effects.accept(effect))))
+        .compose(v -> store.start(vertx, effect -> hop.execute(() -> told(effect))))
         .onComplete(started);
     // connections come when the index knows what is stored
     return started
@@ -164,12 +168,32 @@ public final class SessionVerticle extends VerticleBase {
         .recover(e -> store.close().transform(closed -> Future.failedFuture(e)));
   }
 
+  private void told(Effect effect) {
+    boolean isOfOther =
+        effect instanceof Effect.Left left && !new Command.Gone(left.node()).isOf(store.node());
+    if (!isOfOther) {
+      effects.accept(effect);
+    } else if (sharing != null) {
+      sharing.gone(((Effect.Left) effect).node());
+    }
+  }
+
   /** Before a shared store starts, which needs the other nodes for it. */
   private Future<?> share() {
     if (!store.isShared()) {
       return Future.succeededFuture();
     }
-    sharing = new StoreNodes(vertx, store, others, hop);
+    sharing =
+        new StoreNodes(
+            vertx,
+            store,
+            others,
+            hop,
+            () -> {
+              List<String> there = sharing.absence().there();
+              others.are(there, sharing.absence().unsettled());
+              tellMembers(there);
+            });
     return Future.all(
         sharing.start(broker.nodeId),
         vertx
@@ -211,6 +235,8 @@ public final class SessionVerticle extends VerticleBase {
     vertx.cancelTimer(ticks);
     if (sharing != null) {
       sharing.stop();
+      // its connections have ended
+      vertx.eventBus().publish(Bus.ENDED, broker.nodeId);
     }
     return store.close();
   }
@@ -293,10 +319,11 @@ public final class SessionVerticle extends VerticleBase {
     busMessages.increment();
     Bus.Local body = message.body();
     if (body instanceof Bus.Members now) {
-      others.are(now.nodes());
+      others.are(now.nodes(), unsettled(now.nodes()));
       if (sharing != null) {
-        sharing.changed();
+        sharing.ask();
       }
+      tellMembers(now.nodes());
     } else if (body instanceof Bus.OrderStore it) {
       order(it.order(), message);
     } else if (!isServing) {
@@ -316,10 +343,13 @@ public final class SessionVerticle extends VerticleBase {
           read.events(),
           bodies -> hop.execute(() -> message.reply(new Bus.EventBodies(bodies), Bus.local())));
     } else if (body instanceof Bus.ReadRetained read) {
-      store.retained(
-          read.filter(),
-          read.after(),
-          page -> hop.execute(() -> message.reply(new Bus.RetainedPage(page), Bus.local())));
+      Consumer<Retained.Page> then =
+          page -> hop.execute(() -> message.reply(new Bus.RetainedPage(page), Bus.local()));
+      if (read.session() == null) {
+        store.retained(read.filter(), read.after(), then);
+      } else {
+        store.retained(read.session(), read.name(), read.after(), then);
+      }
     } else if (body instanceof Bus.Open open) {
       open(open).onComplete(reply -> message.reply(reply.result(), Bus.local()));
     } else if (body instanceof Bus.Closed closed) {
@@ -342,6 +372,21 @@ public final class SessionVerticle extends VerticleBase {
           .leave()
           .onSuccess(left -> hop.execute(() -> message.reply(new Bus.Done(), Bus.local())));
     }
+  }
+
+  private Set<String> unsettled(List<String> now) {
+    if (sharing == null) {
+      return Set.of();
+    }
+    sharing.are(now);
+    return sharing.absence().unsettled();
+  }
+
+  /** Whoever waits for other nodes waits for those that may serve still, too. */
+  private void tellMembers(List<String> nodes) {
+    List<String> unsettled =
+        sharing == null ? List.of() : List.copyOf(sharing.absence().unsettled());
+    vertx.eventBus().send(Bus.MATCHING, new Bus.Members(nodes, unsettled), Bus.local());
   }
 
   private static void listed(Future<Bus.SessionsListed> listed, Message<Bus.Local> message) {
@@ -446,7 +491,7 @@ public final class SessionVerticle extends VerticleBase {
               forget(open.clientId(), holder);
               return Future.succeededFuture(
                   outcome.succeeded()
-                      ? new Bus.Refused(ReasonCode.SERVER_BUSY, Protocol.OVERTAKEN)
+                      ? new Bus.Refused(ReasonCode.SESSION_TAKEN_OVER, Protocol.OVERTAKEN)
                       : new Bus.Refused(
                           ReasonCode.SERVER_UNAVAILABLE,
                           "the connection that has the session name could not be closed"));

@@ -12,13 +12,16 @@ import io.vertx.core.eventbus.Message;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Has the nodes of a shared store meet: each asks each other one over the bus who it is in the
- * store, again and again while that one has no part of it. For one thread.
+ * store, again and again while that one has no part of it. And tells which of those that are not
+ * there any more may serve still ({@link Absence}). For one thread.
  */
 final class StoreNodes {
   private static final Logger LOG = LoggerFactory.getLogger(SessionVerticle.class);
@@ -33,19 +36,37 @@ final class StoreNodes {
   private final OtherNodes others;
   private final Hop hop;
   private final Map<String, Wire.Introduction> met = new HashMap<>();
+
+  private final Absence absence = new Absence();
+  private final Runnable settled;
   private long timer;
 
-  StoreNodes(Vertx vertx, Store store, OtherNodes others, Hop hop) {
+  /**
+   * The nodes of a store.
+   *
+   * @param settled hears that others may serve still than before, between calls of {@link #are}
+   */
+  StoreNodes(Vertx vertx, Store store, OtherNodes others, Hop hop, Runnable settled) {
     this.hop = hop;
+    this.settled = settled;
     this.vertx = vertx;
     this.store = store;
     this.others = others;
+    // who is met before the members are told is one of those at the start
+    absence.are(others.ids(), System.nanoTime());
   }
 
   /** Answers questions, and asks; what {@code nodeId} is asked. */
   Future<Void> start(String nodeId) {
     timer = vertx.setPeriodic(ASK, t -> ask());
-    return vertx.eventBus().<Buffer>consumer(Bus.nodeStore(nodeId), this::onQuestion).completion();
+    return Future.all(
+            vertx
+                .eventBus()
+                .<String>consumer(
+                    Bus.ENDED, message -> settling(() -> absence.ended(message.body())))
+                .completion(),
+            vertx.eventBus().<Buffer>consumer(Bus.nodeStore(nodeId), this::onQuestion).completion())
+        .mapEmpty();
   }
 
   void stop() {
@@ -164,15 +185,43 @@ final class StoreNodes {
 
   // --- who is there ---
 
-  /** The members of the cluster have changed. */
-  void changed() {
-    if (met.keySet().retainAll(others.ids())) {
-      tell();
-    }
-    ask();
+  /** Who is there, and who is not and may serve still. */
+  Absence absence() {
+    return absence;
   }
 
-  private void ask() {
+  /** The members of the cluster are these now. */
+  void are(List<String> members) {
+    Set<String> before = absence.unsettled();
+    List<String> overdue = absence.are(members, System.nanoTime());
+    if (!overdue.isEmpty()) {
+      LOG.warn("nobody has said that nodes serve no more, they are not waited for: {}", overdue);
+    }
+    if (!before.equals(absence.unsettled())) {
+      LOG.info("nodes that are not there and may serve still: {}", absence.unsettled());
+    }
+    met.keySet().retainAll(members);
+  }
+
+  /**
+   * The store says that a node serves no more.
+   *
+   * @param node as in {@link Command.Gone#node}
+   */
+  void gone(String node) {
+    settling(() -> absence.gone(node));
+  }
+
+  private void settling(Runnable news) {
+    Set<String> before = absence.unsettled();
+    news.run();
+    if (!before.equals(absence.unsettled())) {
+      settled.run();
+    }
+  }
+
+  /** Asks those who have not said it yet. */
+  void ask() {
     for (String node : others.ids()) {
       Wire.Introduction known = met.get(node);
       if (known == null || known.cluster().isEmpty()) {
@@ -188,13 +237,17 @@ final class StoreNodes {
 
   private void introduced(String node, Buffer form) {
     if (others.ids().contains(node)) {
-      met.put(node, Wire.Introduction.decode(form));
+      Wire.Introduction introduction = Wire.Introduction.decode(form);
+      met.put(node, introduction);
       tell();
+      settling(() -> absence.introduced(node, introduction));
     }
   }
 
   private void tell() {
     List<String> ids = others.ids();
-    store.met(List.copyOf(met.values()), met.keySet().containsAll(ids));
+    store.met(
+        ids.stream().map(met::get).filter(Objects::nonNull).toList(),
+        met.keySet().containsAll(ids));
   }
 }

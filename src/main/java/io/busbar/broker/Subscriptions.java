@@ -12,6 +12,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.mqtt.Topics;
 import io.busbar.mqtt.Utf8;
 import io.busbar.policy.Permit;
+import io.busbar.session.Rate;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Refusal;
@@ -45,6 +46,10 @@ final class Subscriptions {
 
   private final Replay replay;
   private final Map<String, Destination.Subscription> byName = new HashMap<>(4);
+
+  /** How often the client may subscribe, or null. */
+  private final Rate rate;
+
   private int requests;
 
   Subscriptions(Protocol protocol, Permit permit, Mailbox mailbox, Replay replay) {
@@ -53,6 +58,7 @@ final class Subscriptions {
     this.permit = permit;
     this.mailbox = mailbox;
     this.replay = replay;
+    this.rate = Throttle.rate(loop.broker.limits, Limit.SUBSCRIBES, loop.now);
   }
 
   // --- stored sessions ---
@@ -122,12 +128,15 @@ final class Subscriptions {
           "SUBSCRIBE with a subscription identifier, which is not available");
     }
     Asked asked = new Asked();
+    String tooOften = throttled();
     for (Packet.Filter filter : packet.filters()) {
       requireUtf8(filter.filter());
       String name = new String(filter.filter(), StandardCharsets.UTF_8);
       StoredSubscription subscription = parse(filter, name, id);
       ReasonCode code = ReasonCode.QUOTA_EXCEEDED;
-      if (packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE)) {
+      if (tooOften != null) {
+        asked.why = tooOften;
+      } else if (packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE)) {
         asked.why = limitText(Limit.FILTERS_PER_SUBSCRIBE);
       } else {
         code = judge(subscription, asked);
@@ -170,6 +179,21 @@ final class Subscriptions {
         filter.retainAsPublished(),
         filter.retainHandling(),
         id);
+  }
+
+  /** Why a request is refused that came too soon after others, or null. */
+  private String throttled() {
+    Rate all = loop.broker.subscribes;
+    if (rate != null && !rate.isLeft(loop.now)) {
+      return loop.broker.throttled(Limit.SUBSCRIBES);
+    }
+    if (all != null && !all.take(1, loop.now)) {
+      return loop.broker.throttled(Limit.NODE_SUBSCRIBES);
+    }
+    if (rate != null) {
+      rate.use(1);
+    }
+    return null;
   }
 
   private ReasonCode judge(StoredSubscription asked, Asked all) {
@@ -320,13 +344,17 @@ final class Subscriptions {
     List<ReasonCode> codes = new ArrayList<>();
     List<Destination.Subscription> gone = new ArrayList<>();
     List<String> names = new ArrayList<>();
-    boolean tooMany = packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE);
-    if (tooMany && protocol.version() != MqttVersion.V5) {
-      throw new MqttException(ReasonCode.QUOTA_EXCEEDED, limitText(Limit.FILTERS_PER_SUBSCRIBE));
+    String why = throttled();
+    if (packet.filters().size() > limit(Limit.FILTERS_PER_SUBSCRIBE)) {
+      why = limitText(Limit.FILTERS_PER_SUBSCRIBE);
+    }
+    boolean isRefused = why != null;
+    if (isRefused && protocol.version() != MqttVersion.V5) {
+      throw new MqttException(ReasonCode.QUOTA_EXCEEDED, why);
     }
     for (byte[] filter : packet.filters()) {
       requireUtf8(filter);
-      if (tooMany) {
+      if (isRefused) {
         // UNSUBACK has no code for a quota
         codes.add(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR);
         continue;
@@ -341,13 +369,15 @@ final class Subscriptions {
       }
     }
     if (gone.isEmpty()) {
-      unsuback(packet.packetId(), codes);
+      unsuback(packet.packetId(), codes, why);
       return;
     }
     Runnable remove =
         () ->
             request(
-                Bus.MATCHING, new Bus.Unsubscribe(gone), () -> unsuback(packet.packetId(), codes));
+                Bus.MATCHING,
+                new Bus.Unsubscribe(gone),
+                () -> unsuback(packet.packetId(), codes, null));
     if (mailbox == null) {
       remove.run();
       return;
@@ -386,8 +416,7 @@ final class Subscriptions {
   /** Asks a verticle, then answers the device. */
   private void request(String address, Bus.Local change, Runnable answer) {
     wait(1);
-    loop.bus
-        .request(address, change, Bus.local(TIMEOUT))
+    loop.request(address, change, Bus.local(TIMEOUT))
         .onComplete(reply -> loop.execute(() -> changed(reply.failed(), answer)));
   }
 
@@ -417,9 +446,10 @@ final class Subscriptions {
     }
   }
 
-  private void unsuback(int packetId, List<ReasonCode> codes) {
-    Encoder.unsuback(
-        protocol.connection.out(), protocol.version(), packetId, codes, new PropertyWriter());
+  private void unsuback(int packetId, List<ReasonCode> codes, String why) {
+    PropertyWriter properties = new PropertyWriter();
+    protocol.explain(properties, why, 2 + codes.size());
+    Encoder.unsuback(protocol.connection.out(), protocol.version(), packetId, codes, properties);
   }
 
   void closed() {
@@ -429,7 +459,7 @@ final class Subscriptions {
 
   private void remove(List<Destination.Subscription> old) {
     if (!old.isEmpty()) {
-      loop.bus.send(Bus.MATCHING, new Bus.Unsubscribe(old), Bus.local());
+      loop.send(Bus.MATCHING, new Bus.Unsubscribe(old), Bus.local());
     }
   }
 

@@ -11,6 +11,7 @@ import io.busbar.policy.Explanation;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Permit;
+import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
@@ -106,6 +107,9 @@ public final class Bus {
 
   /** All nodes: a node, by its id, serves no more and is about to leave. */
   public static final String LEAVING = "leaving";
+
+  /** All nodes: a node, by its id, serves no devices any more and ends. */
+  public static final String ENDED = "ended";
 
   /** Local: the node as a whole. */
   public static final String NODE = "node";
@@ -248,7 +252,8 @@ public final class Bus {
   public record MayPublish(String authenticationName, String topic) implements Local {}
 
   /** Why may a client do something, or why not? */
-  public record Explain(String authenticationName, Permission right, String wanted)
+  public record Explain(
+      String authenticationName, Permission right, String wanted, List<Policy.Change> changes)
       implements Local {}
 
   /** Asks for a resource of the namespace. */
@@ -367,8 +372,16 @@ public final class Bus {
    * Asks for retained messages.
    *
    * @param after where the page before ended, or null
+   * @param session the stored session that is to have them, or null
+   * @param name of its subscription
    */
-  public record ReadRetained(byte[] filter, byte[] after) implements Local {}
+  public record ReadRetained(byte[] filter, byte[] after, String session, String name)
+      implements Local {
+    /** For nobody's stored session. */
+    public ReadRetained(byte[] filter, byte[] after) {
+      this(filter, after, null, null);
+    }
+  }
 
   /** Some of them. */
   public record RetainedPage(Retained.Page page) implements Local {}
@@ -461,8 +474,17 @@ public final class Bus {
    */
   public record SessionShown(String name, String client, String node, SessionView stored) {}
 
-  /** The nodes of the cluster as this one sees them, itself included. */
-  public record Members(List<String> nodes) implements Local {}
+  /**
+   * The nodes of the cluster as this one sees them, itself included.
+   *
+   * @param unsettled nodes that are not there any more, and may serve devices still
+   */
+  public record Members(List<String> nodes, List<String> unsettled) implements Local {
+    /** Where nobody waits for a node that is not there. */
+    public Members(List<String> nodes) {
+      this(nodes, List.of());
+    }
+  }
 
   // --- connections ---
 

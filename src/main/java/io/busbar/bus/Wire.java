@@ -1,6 +1,11 @@
 package io.busbar.bus;
 
+import io.busbar.shard.Command;
+import io.busbar.shard.Sending;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.internal.buffer.BufferInternal;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +18,10 @@ import java.util.List;
  *   forward    u8 version=1, run of MQTT 5 PUBLISH packets with packet id 0
  *   forward    u8 version=2, u32 length, such a run, then to the end: (string share,
  *              u16 length, filter, u32 length, one such packet)
+ *   forward    u8 version=3, u32 length, such a run, i64 stream, i64 number of the last one sent
+ *              before, u32 count, count times i64 number (of each QoS 2 message of the run, 0 if it
+ *              has none), u32 count, count times (i64 stream, i64 number, u32 length, one such
+ *              packet that is sent again), then what version 2 has after its run
  *   interest   u8 version=1, u8 kind, string author, u16 loops, i64 number, u32 count,
  *              count times (u8 flags (1 added, 2 only at QoS 0, 4 share), u16 length, filter,
  *              [string share, u16 weight])
@@ -20,7 +29,7 @@ import java.util.List;
  *              [string whose other names are asked for]
  *   verdict    u8 version=1, u8 yes
  *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
- *   introduce  u8 version=1, string node, string cluster, string host, u16 port
+ *   introduce  u8 version=1, string node, string cluster, string host, u16 port, [u8 forms]
  *   position   u8 version=1, i64 position
  *   order      u8 version=1, u8 kind (1 view, 2 give up, 3 leave), string node
  *   view       u8 version=1, string refused, string cluster, string leader, u8 voters wanted,
@@ -40,6 +49,7 @@ public final class Wire {
   public static final int NOT_KEPT = 2;
 
   private static final byte FORWARD_VERSION = 2;
+  private static final byte NUMBERED_VERSION = 3;
 
   private Wire() {}
 
@@ -47,23 +57,60 @@ public final class Wire {
   public record Shared(String share, byte[] filter, byte[] packet) {}
 
   /**
+   * What the QoS 2 messages of a run are called.
+   *
+   * @param stream that of the event loop that sends them
+   * @param before the number of the one that it sent to the node before these
+   * @param numbers of each QoS 2 message, in their order; 0 of one that is not sent again
+   */
+  public record Numbers(long stream, long before, long[] numbers) {
+    private static final Numbers NONE = new Numbers(0, 0, new long[0]);
+  }
+
+  /** A QoS 2 message, one packet, that its publisher sent again. */
+  public record Again(Sending sending, byte[] packet) {}
+
+  /**
    * Messages for another node.
    *
-   * @param bytes the run is a part of them
+   * @param bytes the run is a part of them; with a byte before it they are the form, and are not
+   *     copied: they are not to be used again then
    * @param start of the run: MQTT 5 PUBLISH packets for all that match; and
    * @param end of it
    * @param shared those for members of shares
+   * @param numbers of the run's QoS 2 messages, or null
+   * @param again messages that are sent again
    */
-  public record Forward(byte[] bytes, int start, int end, List<Shared> shared) {
+  public record Forward(
+      byte[] bytes, int start, int end, List<Shared> shared, Numbers numbers, List<Again> again) {
+
+    /** Messages that nobody sends again. */
+    public Forward(byte[] bytes, int start, int end, List<Shared> shared) {
+      this(bytes, start, end, shared, null, List.of());
+    }
 
     /** The form on the wire. */
     public Buffer encode() {
       int length = end - start;
-      if (shared.isEmpty()) {
+      boolean isNumbered = numbers != null || !again.isEmpty();
+      if (!isNumbered && shared.isEmpty() && start > 0) {
+        bytes[start - 1] = VERSION;
+        return BufferInternal.buffer(Unpooled.wrappedBuffer(bytes, start - 1, length + 1));
+      }
+      if (!isNumbered && shared.isEmpty()) {
         return Buffer.buffer(length + 1).appendByte(VERSION).appendBytes(bytes, start, length);
       }
-      Buffer out = Buffer.buffer(length + 128).appendByte(FORWARD_VERSION);
+      Buffer out = Buffer.buffer(length + 128);
+      out.appendByte(isNumbered ? NUMBERED_VERSION : FORWARD_VERSION);
       out.appendUnsignedInt(length).appendBytes(bytes, start, length);
+      if (isNumbered) {
+        numbers(out, numbers == null ? Numbers.NONE : numbers);
+        out.appendInt(again.size());
+        for (Again one : again) {
+          out.appendLong(one.sending.stream()).appendLong(one.sending.number());
+          out.appendInt(one.packet.length).appendBytes(one.packet);
+        }
+      }
       for (Shared one : shared) {
         string(out, one.share);
         out.appendUnsignedShort(one.filter.length).appendBytes(one.filter);
@@ -72,21 +119,51 @@ public final class Wire {
       return out;
     }
 
+    private static void numbers(Buffer out, Numbers numbers) {
+      out.appendLong(numbers.stream).appendLong(numbers.before).appendInt(numbers.numbers.length);
+      for (long number : numbers.numbers) {
+        out.appendLong(number);
+      }
+    }
+
+    private static Numbers numbers(Cursor cursor) {
+      long stream = cursor.i64();
+      long before = cursor.i64();
+      long[] numbers = new long[cursor.i32()];
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] = cursor.i64();
+      }
+      return numbers.length == 0 ? null : new Numbers(stream, before, numbers);
+    }
+
     /** Reads the form on the wire; the packets themselves are not looked at. */
     public static Forward decode(Buffer in) {
-      byte[] bytes = in.getBytes();
-      if (bytes[0] == VERSION) {
-        return new Forward(bytes, 1, bytes.length, List.of());
+      ByteBuf form = ((BufferInternal) in).getByteBuf();
+      byte version = form.getByte(form.readerIndex());
+      if (version == VERSION) {
+        int at = form.arrayOffset() + form.readerIndex();
+        return new Forward(form.array(), at + 1, at + form.readableBytes(), List.of());
       }
-      Cursor cursor = new Cursor(in, FORWARD_VERSION);
+      byte[] bytes = in.getBytes();
+      Cursor cursor =
+          new Cursor(in, version == NUMBERED_VERSION ? NUMBERED_VERSION : FORWARD_VERSION);
       int length = cursor.i32();
       int start = cursor.at;
       cursor.at += length;
+      Numbers numbers = null;
+      List<Again> again = new ArrayList<>(0);
+      if (version == NUMBERED_VERSION) {
+        numbers = numbers(cursor);
+        for (int left = cursor.i32(); left > 0; left--) {
+          Sending sending = new Sending(cursor.i64(), cursor.i64());
+          again.add(new Again(sending, cursor.bytes(cursor.i32())));
+        }
+      }
       List<Shared> shared = new ArrayList<>();
       while (cursor.at < bytes.length) {
         shared.add(new Shared(cursor.string(), cursor.bytes(), cursor.bytes(cursor.i32())));
       }
-      return new Forward(bytes, start, start + length, shared);
+      return new Forward(bytes, start, start + length, shared, numbers, again);
     }
   }
 
@@ -334,8 +411,30 @@ public final class Wire {
    * @param cluster the id of the store that it has a part of, empty while it has none
    * @param host where it listens for what the groups tell each other; and
    * @param port 0 while it has no part
+   * @param forms what it understands: {@link #FORMS} of its version
    */
-  public record Introduction(String node, String cluster, String host, int port) {
+  public record Introduction(String node, String cluster, String host, int port, int forms) {
+    /** The {@link #forms} of this version. */
+    public static final int FORMS = 3;
+
+    /** From which on a node asks for grants, and gives them when it leads. */
+    public static final int WITH_GRANTS = 2;
+
+    /** From which on a node reads why another one is gone; earlier ones know no such entry. */
+    public static final int WITH_CAUSES = 2;
+
+    /** From which on a node knows what QoS 2 messages are called, in forwards and in entries. */
+    public static final int WITH_SENDINGS = 3;
+
+    /** From which on a node reads in the log what all understand. */
+    public static final int WITH_UNDERSTOOD = 3;
+
+    private static final int FIRST_FORMS = 1;
+
+    /** The node's name, or nothing. */
+    public String name() {
+      return node.substring(0, Math.max(0, node.indexOf(Command.Gone.OF_NAME)));
+    }
 
     /** The form on the wire. */
     public Buffer encode() {
@@ -343,13 +442,18 @@ public final class Wire {
       string(out, node);
       string(out, cluster);
       string(out, host);
-      return out.appendUnsignedShort(port);
+      return out.appendUnsignedShort(port).appendUnsignedByte((short) forms);
     }
 
     /** Reads the form on the wire. */
     public static Introduction decode(Buffer in) {
       Cursor cursor = new Cursor(in);
-      return new Introduction(cursor.string(), cursor.string(), cursor.string(), cursor.u16());
+      return new Introduction(
+          cursor.string(),
+          cursor.string(),
+          cursor.string(),
+          cursor.u16(),
+          cursor.hasMore() ? cursor.u8() : FIRST_FORMS);
     }
   }
 

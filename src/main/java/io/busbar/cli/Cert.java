@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  busbar cert server broker.example.org 10.0.0.7",
       "  busbar cert client press-7 press-8",
+      "  busbar cert revoke press-7",
       "  busbar cert node '*.busbar-nodes.default.svc'"
     })
 final class Cert implements Runnable {
@@ -47,7 +48,7 @@ final class Cert implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "no certificate named (allowed: ca, server, client, node)");
+        spec.commandLine(), "no certificate named (allowed: ca, server, client, node, revoke)");
   }
 
   @Command(description = "The authority: ca.pem, ca-key.pem.", mixinStandardHelpOptions = true)
@@ -69,7 +70,7 @@ final class Cert implements Runnable {
   }
 
   @Command(
-      description = "A node's towards other nodes: node.pem, node-key.pem.",
+      description = "A node's towards other nodes: node.pem, node-key.pem; node-ca.pem signs them.",
       mixinStandardHelpOptions = true)
   int node(
       @Parameters(
@@ -78,7 +79,9 @@ final class Cert implements Runnable {
               description = "names and addresses it is reached at; without any, this machine's")
           List<String> hosts)
       throws IOException {
-    say(certificates().node(hosts == null ? thisMachine() : hosts));
+    Certificates certificates = certificates();
+    say(certificates.ofNodes().authority());
+    say(certificates.node(hosts == null ? thisMachine() : hosts));
     return 0;
   }
 
@@ -96,6 +99,23 @@ final class Cert implements Runnable {
     for (String name : names) {
       say(certificates.client(name));
     }
+    return 0;
+  }
+
+  @Command(
+      description = {
+        "Puts devices' certificates on the authority's list, revoked.pem, and makes it valid for a",
+        "year from now. Nodes look there that have it under revocation.lists."
+      },
+      mixinStandardHelpOptions = true)
+  int revoke(
+      @Parameters(
+              arity = "0..*",
+              paramLabel = "NAME",
+              description = "authentication names; without any, the list is made anew")
+          List<String> names)
+      throws IOException {
+    say(certificates().revoke(names == null ? List.of() : names));
     return 0;
   }
 

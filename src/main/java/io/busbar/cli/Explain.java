@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -21,13 +23,15 @@ import picocli.CommandLine.Spec;
     description = {
       "Says why a client may publish to a topic or subscribe to a filter, or why not: its groups,"
           + " and what each template of each binding comes to for it.",
-      "Ends with 0 if it may, with 1 if not."
+      "Ends with 0 if it may, with 1 if not.",
+      "With --policy it tells what would be if that was applied; nothing is changed."
     },
     footer = {
       "",
       "Examples:",
       "  busbar explain --client vehicle01 --publish vehicles/vehicle01/position",
-      "  busbar explain --client map-app --subscribe 'vehicles/#'"
+      "  busbar explain --client map-app --subscribe 'vehicles/#'",
+      "  busbar explain --client map-app --subscribe 'vehicles/#' --policy draft.yaml"
     })
 final class Explain implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -40,8 +44,18 @@ final class Explain implements Callable<Integer> {
       description = "the client's authentication name")
   private String client;
 
+  @Option(
+      names = "--policy",
+      paramLabel = "PLACE",
+      description =
+          "what 'busbar apply' would take: a namespace file, a directory of them, or an ARM template")
+  private Path policy;
+
+  @Option(names = "--prune", description = "with --policy: what that does not have is gone")
+  private boolean prune;
+
   @ArgGroup(multiplicity = "1")
-  private Wanted wanted;
+  private Right right;
 
   @Option(
       names = {"-o", "--output"},
@@ -49,7 +63,7 @@ final class Explain implements Callable<Integer> {
       description = "json: the answer as it is")
   private String output;
 
-  private static final class Wanted {
+  private static final class Right {
     @Option(names = "--publish", paramLabel = "TOPIC", description = "may it publish to this?")
     private String topic;
 
@@ -59,12 +73,12 @@ final class Explain implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    boolean isPublish = wanted.topic != null;
-    String what = isPublish ? wanted.topic : wanted.filter;
+    boolean isPublish = right.topic != null;
+    String what = isPublish ? right.topic : right.filter;
     String path =
         "/explain?client=%s&%s=%s"
             .formatted(encoded(client), isPublish ? "publish" : "subscribe", encoded(what));
-    JsonObject answer = api.ask("GET", path, null).body();
+    JsonObject answer = policy == null ? api.ask("GET", path, null).body() : draft(path);
     PrintWriter out = spec.commandLine().getOut();
     if ("json".equals(output)) {
       out.println(answer.encodePrettily());
@@ -73,6 +87,12 @@ final class Explain implements Callable<Integer> {
     }
     out.flush();
     return answer.getBoolean("allowed") ? 0 : 1;
+  }
+
+  private JsonObject draft(String path) throws IOException, InterruptedException {
+    Wanted wanted = Wanted.read(policy, Map.of());
+    JsonObject changes = new JsonObject().put("changes", new Plan(api, wanted, prune).changes());
+    return api.ask("POST", path, changes).body();
   }
 
   private static String encoded(String text) {
@@ -85,6 +105,12 @@ final class Explain implements Callable<Integer> {
         "%s  %s may %s%s '%s'%n",
         allowed ? "allowed" : "denied ", client, allowed ? "" : "not ", verb, what);
     out.printf("         %s%n", answer.getString("reason"));
+    JsonObject now = answer.getJsonObject("now");
+    if (now != null) {
+      out.printf(
+          "now      %s: %s%n",
+          now.getBoolean("allowed") ? "allowed" : "denied", now.getString("reason"));
+    }
     if (answer.getString("client") == null) {
       return;
     }

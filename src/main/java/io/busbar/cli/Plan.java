@@ -229,6 +229,20 @@ final class Plan {
     }
   }
 
+  /**
+   * The changes as a batch has them, but for the namespace itself.
+   *
+   * @throws ConfigException if they are more than one request takes
+   */
+  JsonArray changes() {
+    List<JsonObject> parts = parts();
+    if (parts.size() > 1) {
+      throw new ConfigException(
+          "there are more than %d changes (allowed: that many)".formatted(MOST));
+    }
+    return parts.isEmpty() ? new JsonArray() : parts.get(0).getJsonArray("changes");
+  }
+
   /** Does it: each part is done whole or not at all. */
   void carryOut(PrintWriter out) throws IOException, InterruptedException {
     List<JsonObject> parts = parts();

@@ -178,7 +178,8 @@ final class Quickstart implements Callable<Integer> {
         read.storage(),
         read.api().map(api -> apiPort == null ? api : api.at(apiPort)),
         read.webhook(),
-        read.eventDelivery());
+        read.eventDelivery(),
+        read.revocation());
   }
 
   /** The built-in webhook listens where an event subscription leads. */

@@ -25,6 +25,7 @@ import java.util.Optional;
  *     accessForAll} has it beside health and metrics instead
  * @param webhook how the webhook is called that says who clients are, where the namespace has one
  * @param eventDelivery how events are brought to those who get them pushed
+ * @param revocation where certificates of clients are looked up that are not trusted any more
  */
 public record Settings(
     String nodeName,
@@ -40,7 +41,8 @@ public record Settings(
     Storage storage,
     Optional<Api> api,
     Webhook webhook,
-    EventDelivery eventDelivery) {
+    EventDelivery eventDelivery,
+    Revocation revocation) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
@@ -74,7 +76,8 @@ public record Settings(
         storage,
         Optional.empty(),
         Webhook.PLAIN,
-        EventDelivery.PLAIN);
+        EventDelivery.PLAIN,
+        Revocation.NONE);
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -147,63 +150,31 @@ public record Settings(
 
   /** The same with other storage. */
   public Settings with(Storage other) {
-    return new Settings(
-        nodeName,
-        profile,
-        listeners,
-        http,
-        cluster,
-        namespaceFile,
-        accessForAll,
-        loops,
-        limits,
-        announced,
-        other,
-        api,
-        webhook,
-        eventDelivery);
+    return with(other, api, webhook, eventDelivery, revocation);
   }
 
   /** The same with an API. */
   public Settings with(Api other) {
-    return new Settings(
-        nodeName,
-        profile,
-        listeners,
-        http,
-        cluster,
-        namespaceFile,
-        accessForAll,
-        loops,
-        limits,
-        announced,
-        storage,
-        Optional.of(other),
-        webhook,
-        eventDelivery);
+    return with(storage, Optional.of(other), webhook, eventDelivery, revocation);
   }
 
   /** The same with another way to call the webhook of the namespace. */
   public Settings with(Webhook other) {
-    return new Settings(
-        nodeName,
-        profile,
-        listeners,
-        http,
-        cluster,
-        namespaceFile,
-        accessForAll,
-        loops,
-        limits,
-        announced,
-        storage,
-        api,
-        other,
-        eventDelivery);
+    return with(storage, api, other, eventDelivery, revocation);
   }
 
   /** The same with another way to bring events to others. */
   public Settings with(EventDelivery other) {
+    return with(storage, api, webhook, other, revocation);
+  }
+
+  /** The same with other lists of revoked certificates. */
+  public Settings with(Revocation other) {
+    return with(storage, api, webhook, eventDelivery, other);
+  }
+
+  private Settings with(
+      Storage kept, Optional<Api> at, Webhook asked, EventDelivery brought, Revocation revoked) {
     return new Settings(
         nodeName,
         profile,
@@ -215,10 +186,11 @@ public record Settings(
         loops,
         limits,
         announced,
-        storage,
-        api,
-        webhook,
-        other);
+        kept,
+        at,
+        asked,
+        brought,
+        revoked);
   }
 
   /**
@@ -241,6 +213,22 @@ public record Settings(
     /** The same at another port. */
     public Api at(int port) {
       return new Api(new Address(address.host(), port), certificate, key, keys, clientAuthority);
+    }
+  }
+
+  /**
+   * Where certificates of clients are looked up that are not trusted any more.
+   *
+   * @param lists X.509 CRLs, PEM or DER: files, or URLs (http, https) that are fetched
+   * @param isRequired whether a client is refused of whose authority no current list is known
+   */
+  public record Revocation(List<URI> lists, boolean isRequired) {
+    /** None is looked up, as in Event Grid. */
+    public static final Revocation NONE = new Revocation(List.of(), false);
+
+    /** Copies the list, so that settings do not change. */
+    public Revocation {
+      lists = List.copyOf(lists);
     }
   }
 

@@ -9,6 +9,7 @@ import io.busbar.policy.EventDelivery;
 import io.busbar.shard.Bounds.Overflow;
 import java.net.InetAddress;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -89,7 +90,8 @@ public final class SettingsFile {
                     keys(home)))
             : Optional.empty(),
         Settings.Webhook.PLAIN,
-        Settings.EventDelivery.PLAIN);
+        Settings.EventDelivery.PLAIN,
+        Settings.Revocation.NONE);
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -129,7 +131,8 @@ public final class SettingsFile {
                 "store",
                 "api",
                 "webhookAuthentication",
-                "eventDelivery");
+                "eventDelivery",
+                "revocation");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -157,7 +160,44 @@ public final class SettingsFile {
         root.section("webhookAuthentication")
             .map(webhook -> webhook(webhook.only("authority", "tokenFile"), file))
             .orElse(Settings.Webhook.PLAIN),
-        eventDelivery(root, file));
+        eventDelivery(root, file),
+        root.section("revocation")
+            .map(section -> revocation(section.only("lists", "missing"), file))
+            .orElse(Settings.Revocation.NONE));
+  }
+
+  /** What happens where no list is known. */
+  private enum Missing {
+    REFUSE,
+    ADMIT
+  }
+
+  private static Settings.Revocation revocation(Section section, Path file) {
+    List<String> places = section.texts("lists").orElse(List.of());
+    List<URI> lists = new ArrayList<>();
+    for (int i = 0; i < places.size(); i++) {
+      try {
+        String place = places.get(i);
+        if (!place.contains("://")) {
+          lists.add(file.resolveSibling(place).toUri());
+          continue;
+        }
+        URI url = new URI(place);
+        if (url.getHost() == null || !place.matches("https?://.*")) {
+          throw new URISyntaxException(place, "no host, or another scheme");
+        }
+        lists.add(url);
+      } catch (URISyntaxException | InvalidPathException e) {
+        throw section.error(
+            "lists[" + i + "]",
+            Yaml.quote(places.get(i)) + " (allowed: a file, or a URL with http or https)");
+      }
+    }
+    if (lists.isEmpty()) {
+      throw section.error("lists", "none (allowed: one or more files and URLs)");
+    }
+    Missing missing = section.choice("missing", Choices.of(Missing.class), Missing.REFUSE);
+    return new Settings.Revocation(lists, missing == Missing.REFUSE);
   }
 
   /** A node with an API needs no namespace file: then nobody may do anything until that is told. */

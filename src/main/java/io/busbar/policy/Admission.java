@@ -4,6 +4,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.PermissionBinding.Permission;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 
 /** The answer to a client that connects, or that is judged again. */
@@ -23,8 +24,15 @@ public sealed interface Admission {
      * Its certificate; the client is one of the registry's.
      *
      * @param issuer the registered certificate that vouches for it, or null where none has to
+     * @param path what lists of revoked certificates name those of its path by; empty where none
+     *     are asked
      */
-    record Certificate(CaCertificate issuer) implements Credential {}
+    record Certificate(CaCertificate issuer, List<Revocations.Issued> path) implements Credential {
+      /** Copies the path, so that a credential does not change. */
+      public Certificate {
+        path = List.copyOf(path);
+      }
+    }
 
     /**
      * A token, which says all that is known of the client.

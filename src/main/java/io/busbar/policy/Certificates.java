@@ -46,10 +46,11 @@ final class Certificates {
    * @param whyNot why it does not prove to be the client's, or null if it does
    * @param issuer the registered certificate that vouches for it, or null where none has to
    * @param until when the first certificate of the path expires
+   * @param path from the client's certificate to the issuer's, or empty where none has to vouch
    */
-  record Proof(String whyNot, CaCertificate issuer, Instant until) {
+  record Proof(String whyNot, CaCertificate issuer, Instant until, List<X509Certificate> path) {
     private static Proof none(String whyNot) {
-      return new Proof(whyNot, null, null);
+      return new Proof(whyNot, null, null, List.of());
     }
   }
 
@@ -71,7 +72,7 @@ final class Certificates {
       case THUMBPRINT_MATCH ->
           whyNotThumbprint(client, leaf)
               .map(Proof::none)
-              .orElseGet(() -> new Proof(null, null, leaf.getNotAfter().toInstant()));
+              .orElseGet(() -> new Proof(null, null, leaf.getNotAfter().toInstant(), List.of()));
       case SUBJECT_MATCHES_AUTHENTICATION_NAME ->
           issued(NameSource.CLIENT_CERTIFICATE_SUBJECT, client, chain, now);
       case DNS_MATCHES_AUTHENTICATION_NAME ->
@@ -140,7 +141,7 @@ final class Certificates {
     }
   }
 
-  /** RFC 5280 section 6, from the registered certificates; revocation is not judged. */
+  /** RFC 5280 section 6, from the registered certificates; {@link Revocations} judges the rest. */
   private Proof path(List<X509Certificate> chain, Instant now) {
     Set<TrustAnchor> anchors = new HashSet<>();
     for (CaCertificate authority : authorities) {
@@ -164,13 +165,16 @@ final class Certificates {
           (PKIXCertPathBuilderResult) CertPathBuilder.getInstance("PKIX").build(parameters);
       X509Certificate anchor = found.getTrustAnchor().getTrustedCert();
       Instant until = anchor.getNotAfter().toInstant();
+      List<X509Certificate> path = new ArrayList<>();
       for (Certificate one : found.getCertPath().getCertificates()) {
+        path.add((X509Certificate) one);
         Instant end = ((X509Certificate) one).getNotAfter().toInstant();
         until = end.isBefore(until) ? end : until;
       }
       for (CaCertificate authority : authorities) {
         if (authority.certificate().equals(anchor)) {
-          return new Proof(null, authority, until);
+          path.add(authority.certificate());
+          return new Proof(null, authority, until, path);
         }
       }
       throw new IllegalStateException("an anchor that is not registered");

@@ -38,6 +38,9 @@ public final class Policy {
   private final Map<String, CaCertificate> authorities = new LinkedHashMap<>();
   private NamespaceSettings settings = new NamespaceSettings("busbar", List.of());
 
+  /** Whose certificates are not trusted any more, or null where nobody is asked. */
+  private Revocations revocations;
+
   /** What is made of groups, spaces and bindings; null until it is asked for again. */
   private List<Group> compiled;
 
@@ -247,17 +250,27 @@ public final class Policy {
     }
     Certificates.Proof proof =
         new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
-    return proof.whyNot() == null
+    List<Revocations.Issued> path =
+        revocations == null ? List.of() : revocations.issued(proof.path());
+    String whyNot =
+        proof.whyNot() != null || revocations == null
+            ? proof.whyNot()
+            : revocations.whyNot(path, now).orElse(null);
+    return whyNot == null
         ? new Admission.Granted(
-            client, permit(client), new Credential.Certificate(proof.issuer()), proof.until())
-        : refused(
-            "client %s: %s".formatted(Text.quote(client.authenticationName()), proof.whyNot()));
+            client, permit(client), new Credential.Certificate(proof.issuer(), path), proof.until())
+        : refused("client %s: %s".formatted(Text.quote(client.authenticationName()), whyNot));
+  }
+
+  /** From now on certificates are looked up there, too. */
+  public void revocations(Revocations asked) {
+    revocations = asked;
   }
 
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
     if (before.credential() instanceof Credential.Certificate certificate) {
-      return again(before, certificate.issuer());
+      return again(before, certificate);
     }
     Client client = before.client();
     String who = "client " + Text.quote(client.authenticationName()) + " ";
@@ -278,7 +291,8 @@ public final class Policy {
     return identified(client, before.credential(), before.until());
   }
 
-  private Admission again(Admission.Granted before, CaCertificate issuer) {
+  private Admission again(Admission.Granted before, Credential.Certificate certificate) {
+    CaCertificate issuer = certificate.issuer();
     String name = before.client().authenticationName();
     Client client = clients.get(Text.fold(name));
     String who = "client " + Text.quote(name) + " ";
@@ -299,6 +313,11 @@ public final class Policy {
           who
               + "has a certificate of CA '%s', which is not registered any more"
                   .formatted(issuer.name()));
+    }
+    Optional<String> revoked =
+        revocations == null ? Optional.empty() : revocations.whyRevoked(certificate.path());
+    if (revoked.isPresent()) {
+      return refused("client %s: %s".formatted(Text.quote(name), revoked.get()));
     }
     return new Admission.Granted(client, permit(client), before.credential(), before.until());
   }
@@ -376,6 +395,36 @@ public final class Policy {
   }
 
   // --- why ---
+
+  /**
+   * A change that may be made.
+   *
+   * @param id of the resource ({@link Resource#id})
+   * @param resource what it is to be, or null if it is to go
+   */
+  public record Change(Resource.Kind kind, String id, Resource resource) {}
+
+  /**
+   * What this policy would be, for one client, after changes; this one stays as it is.
+   *
+   * @param authenticationName of the client, whom the changes may make, change or remove
+   */
+  public Policy draft(String authenticationName, List<Change> changes) {
+    Policy draft = new Policy();
+    draft.settings = settings;
+    draft.groups.putAll(groups);
+    draft.spaces.putAll(spaces);
+    draft.bindings.putAll(bindings);
+    client(authenticationName).ifPresent(draft::put);
+    for (Change change : changes) {
+      if (change.resource == null) {
+        draft.remove(change.kind, change.id);
+      } else {
+        draft.put(change.resource);
+      }
+    }
+    return draft;
+  }
 
   /**
    * Why a client may publish to a topic, or subscribe to a filter, or may not.

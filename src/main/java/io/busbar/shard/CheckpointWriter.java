@@ -34,13 +34,16 @@ import java.util.zip.CRC32C;
  *                deliveries, flag locked, number until, number first, number last, number result,
  *                dead letter
  *   11 end       number of items before it
+ *   16 forms     number of what all understand
+ *   15 sending   of the session before it: number packet id that it is receiving, i64 stream,
+ *                number number
  *   body       number 0 and bytes, or the number of an earlier body, counted from 1
  *   time       number of milliseconds + 1, or 0 for never
  * </pre>
  *
- * <p>Header, streams, effects and onces come first; sessions, shares, retained messages, resources
- * and queues follow in whatever order; the end is last. Of a state that did not change meanwhile
- * there is one form only.
+ * <p>Header, streams, effects, onces and forms come first; sessions, shares, retained messages,
+ * resources and queues follow in whatever order; the end is last. Of a state that did not change
+ * meanwhile there is one form only.
  */
 final class CheckpointWriter {
   static final int VERSION = 1;
@@ -58,6 +61,8 @@ final class CheckpointWriter {
   static final int RESOURCE = 12;
   static final int QUEUE = 13;
   static final int EVENT = 14;
+  static final int SENDING = 15;
+  static final int FORMS = 16;
 
   /** A block is written when it has so many bytes. */
   private static final int BLOCK = 32 * 1024;
@@ -127,6 +132,12 @@ final class CheckpointWriter {
   /** Writes an effect that came; true, as all of it is written. */
   boolean once(Group.Once once) {
     item(ONCE).number(once.group()).number(once.id());
+    return true;
+  }
+
+  /** Writes what all understand; true, as all of it is written. */
+  boolean understood(int forms) {
+    item(FORMS).number(forms);
     return true;
   }
 

@@ -149,8 +149,13 @@ public sealed interface Command {
     }
   }
 
-  /** A QoS 2 packet identifier of the client is in use from now on, or ({@code !taken}) free. */
-  record Receive(String session, long epoch, int packetId, boolean taken) implements Command {
+  /**
+   * A QoS 2 packet identifier of the client is in use from now on, or ({@code !taken}) free.
+   *
+   * @param sending what its message is called where it is sent to other nodes, or null if it is not
+   */
+  record Receive(String session, long epoch, int packetId, boolean taken, Sending sending)
+      implements Command {
     @Override
     public boolean needsRoom() {
       return taken;
@@ -186,8 +191,24 @@ public sealed interface Command {
    *
    * @param node as in {@link Location#node}; one that ends in {@link #OF_NAME} stands for all nodes
    *     that begin so
+   * @param cause how that is known
    */
-  record Gone(String node) implements Command {
+  record Gone(String node, Cause cause) implements Command {
+    /** How it is known that a node is gone. */
+    public enum Cause {
+      /** It is not said: by a node that begins, of its former lives, or by an earlier version. */
+      UNSAID,
+      /** The others have not let it serve for longer than it may by itself. */
+      LEASE,
+      /** Nobody listens at its address any more. */
+      ADDRESS
+    }
+
+    /** A node that is gone for a cause that is not said. */
+    public Gone(String node) {
+      this(node, Cause.UNSAID);
+    }
+
     /** Stands between a node's name, and what tells nodes of that name apart. */
     public static final char OF_NAME = '@';
 
@@ -246,6 +267,19 @@ public sealed interface Command {
     @Override
     public boolean needsRoom() {
       return commands.stream().anyMatch(Command::needsRoom);
+    }
+  }
+
+  /**
+   * From now on all who read the log understand these forms: none of them is of an earlier version,
+   * and none will be. A node that begins knows it from there, whoever else is there.
+   *
+   * @param forms as in {@code Wire.Introduction#forms}
+   */
+  record Understood(int forms) implements Command {
+    @Override
+    public boolean needsRoom() {
+      return false;
     }
   }
 

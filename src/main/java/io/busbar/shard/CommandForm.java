@@ -35,6 +35,9 @@ import java.util.List;
  *  23 return       string queue, u8 kind, number delay, number result,
  *                  list of (number queue, number sequence, number deliveries)
  *  24 together     list of command, none of which is a together
+ *  25 gone         string node, u8 cause
+ *  26 receive      string session, number epoch, number packet id, i64 stream, number number: taken
+ *  27 understood   number forms
  * </pre>
  */
 final class CommandForm {
@@ -52,6 +55,16 @@ final class CommandForm {
   private static final int CONFIRM = 12;
   private static final int CONFIGURE = 13;
   private static final int GONE = 14;
+
+  /** With its cause: nodes of {@code Wire.Introduction.WITH_CAUSES} know it. */
+  private static final int GONE_BECAUSE = 25;
+
+  /** With what its message is called: nodes of {@code Wire.Introduction.WITH_SENDINGS} know it. */
+  private static final int RECEIVE_SENDING = 26;
+
+  private static final int UNDERSTOOD = 27;
+
+  private static final List<Command.Gone.Cause> CAUSES = List.of(Command.Gone.Cause.values());
   private static final int REVOKE = 15;
   private static final int PUT = 16;
   private static final int DELETE = 17;
@@ -78,8 +91,14 @@ final class CommandForm {
       ValueForm.write(out, it.done());
       ValueForm.write(out, it.released());
     } else if (command instanceof Command.Receive it) {
-      out.u8(RECEIVE).string(it.session()).number(it.epoch());
-      out.number(it.packetId()).flag(it.taken());
+      boolean isSent = it.taken() && it.sending() != null;
+      out.u8(isSent ? RECEIVE_SENDING : RECEIVE).string(it.session()).number(it.epoch());
+      out.number(it.packetId());
+      if (isSent) {
+        it.sending().write(out);
+      } else {
+        out.flag(it.taken());
+      }
     } else if (command instanceof Command.Open it) {
       out.u8(it.quota() == null ? OPEN : OPEN_OF_QUOTA);
       out.string(it.session()).string(it.owner());
@@ -111,6 +130,8 @@ final class CommandForm {
       out.u8(END).string(it.session());
     } else if (command instanceof Command.Tick) {
       out.u8(TICK);
+    } else if (command instanceof Command.Understood it) {
+      out.u8(UNDERSTOOD).number(it.forms());
     } else if (command instanceof Command.Once it) {
       write(out.u8(ONCE).number(it.group()).number(it.id()), it.publish());
     } else if (command instanceof Command.Confirm it) {
@@ -118,7 +139,11 @@ final class CommandForm {
     } else if (command instanceof Command.Configure it) {
       ValueForm.write(out.u8(CONFIGURE), it.bounds());
     } else if (command instanceof Command.Gone it) {
-      out.u8(GONE).string(it.node());
+      boolean isSaid = it.cause() != Command.Gone.Cause.UNSAID;
+      out.u8(isSaid ? GONE_BECAUSE : GONE).string(it.node());
+      if (isSaid) {
+        out.u8(CAUSES.indexOf(it.cause()));
+      }
     } else if (command instanceof Command.Revoke it) {
       out.u8(REVOKE).string(it.session()).number(it.filters().size());
       it.filters().forEach(out::string);
@@ -191,13 +216,17 @@ final class CommandForm {
       case SETTLE ->
           new Command.Settle(
               in.string(), in.number(), ValueForm.numbers(in), ValueForm.numbers(in));
-      case RECEIVE -> new Command.Receive(in.string(), in.number(), in.u31(), in.flag());
+      case RECEIVE -> new Command.Receive(in.string(), in.number(), in.u31(), in.flag(), null);
+      case RECEIVE_SENDING ->
+          new Command.Receive(in.string(), in.number(), in.u31(), true, Sending.read(in));
       case END -> new Command.End(in.string());
       case TICK -> new Command.Tick();
+      case UNDERSTOOD -> new Command.Understood(in.u31());
       case ONCE -> new Command.Once(in.u31(), in.number(), publish(in));
       case CONFIRM -> new Command.Confirm(ValueForm.numbers(in));
       case CONFIGURE -> new Command.Configure(ValueForm.bounds(in));
       case GONE -> new Command.Gone(in.string());
+      case GONE_BECAUSE -> gone(in);
       case REVOKE -> new Command.Revoke(in.string(), in.list(FormReader::string));
       case PUT ->
           new Command.PutResource(
@@ -214,6 +243,15 @@ final class CommandForm {
       case TOGETHER -> together(in);
       default -> throw in.wrong("a command of kind " + kind);
     };
+  }
+
+  private static Command gone(FormReader in) {
+    String node = in.string();
+    int cause = in.u8();
+    if (cause == 0 || cause >= CAUSES.size()) {
+      throw in.wrong("a node that is gone for cause " + cause);
+    }
+    return new Command.Gone(node, CAUSES.get(cause));
   }
 
   private static Command together(FormReader in) {

@@ -51,10 +51,15 @@ public sealed interface Effect {
   record Changed(int kind, String name, StoredResource resource) implements Effect {}
 
   /**
-   * A node is taken for gone ({@link Command.Gone#node}): if it is not, its connections have lost
-   * their sessions.
+   * A node is taken for gone ({@link Command.Gone}): if it is not, its connections have lost their
+   * sessions.
    */
-  record Left(String node) implements Effect {}
+  record Left(String node, Command.Gone.Cause cause) implements Effect {
+    /** For a cause that is not said. */
+    public Left(String node) {
+      this(node, Command.Gone.Cause.UNSAID);
+    }
+  }
 
   /** A queue that had nothing to give out has something now. */
   record Ready(String queue) implements Effect {}

@@ -21,7 +21,7 @@ final class FrozenSession implements Freezer.Frozen {
   private final long scheduled;
   private final long nextSequence;
   private final List<StoredSubscription> subscriptions;
-  private final List<Integer> receiving;
+  private final Map<Integer, Sending> receiving;
   private final Map<String, byte[]> replays;
   private final Inbox.Entry[] flight;
   private final Inbox.Entry[] waiting;
@@ -41,7 +41,7 @@ final class FrozenSession implements Freezer.Frozen {
     scheduledAt = session.scheduledAt;
     scheduled = session.scheduled;
     subscriptions = copy(session.subscriptions.values());
-    receiving = copy(session.receiving);
+    receiving = session.receiving.isEmpty() ? Map.of() : new LinkedHashMap<>(session.receiving);
     replays = session.replays.isEmpty() ? Map.of() : new LinkedHashMap<>(session.replays);
     nextSequence = session.inbox.next();
     flight = session.inbox.inFlight();
@@ -60,6 +60,12 @@ final class FrozenSession implements Freezer.Frozen {
   public boolean write(CheckpointWriter out) {
     if (written < 0) {
       record(out.item(CheckpointWriter.SESSION));
+      receiving.forEach(
+          (packetId, sending) -> {
+            if (sending != null) {
+              sending.write(out.item(CheckpointWriter.SENDING).number(packetId));
+            }
+          });
       written = 0;
     }
     int all = flight.length + waiting.length;
@@ -82,7 +88,7 @@ final class FrozenSession implements Freezer.Frozen {
     form.number(scheduled).number(nextSequence).number(subscriptions.size());
     subscriptions.forEach(one -> ValueForm.write(form, one));
     form.number(receiving.size());
-    receiving.forEach(form::number);
+    receiving.keySet().forEach(form::number);
     form.number(replays.size());
     replays.forEach(
         (filter, after) -> {

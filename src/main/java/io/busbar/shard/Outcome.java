@@ -18,9 +18,16 @@ public sealed interface Outcome {
       boolean present,
       long epoch,
       List<StoredSubscription> subscriptions,
-      List<Integer> receiving,
+      List<Receiving> receiving,
       List<PendingReplay> replays)
       implements Outcome {}
+
+  /**
+   * A QoS 2 packet identifier that is in use.
+   *
+   * @param sending what its message is called where it was sent to other nodes, or null
+   */
+  record Receiving(int packetId, Sending sending) {}
 
   /** A reading of retained messages that is not at its end; {@code after} null at its start. */
   record PendingReplay(StoredSubscription subscription, byte[] after) {}

@@ -1,6 +1,7 @@
 package io.busbar.shard;
 
 import java.util.List;
+import java.util.function.Function;
 
 /**
  * The form of the {@link Outcome}s of an entry: u8 version = 1, list of outcome. An outcome is u8
@@ -22,6 +23,8 @@ import java.util.List;
  *  12 given         number queue, list of (number sequence, number deliveries, optional letter)
  *  13 returned      list of u8
  *  14 together      list of outcome, none of which is a together
+ *  15 opened        what an opened (1) has, but a list of (number packet id, flag and, if set, i64
+ *                   stream, number number) receiving
  * </pre>
  */
 public final class OutcomeForm {
@@ -40,6 +43,7 @@ public final class OutcomeForm {
   private static final int GIVEN = 12;
   private static final int RETURNED = 13;
   private static final int TOGETHER = 14;
+  private static final int OPENED_SENDING = 15;
   private static final List<Outcome.Settled> SETTLED = List.of(Outcome.Settled.values());
 
   private OutcomeForm() {}
@@ -80,11 +84,17 @@ public final class OutcomeForm {
     } else if (outcome instanceof Outcome.Done) {
       out.u8(DONE);
     } else if (outcome instanceof Outcome.Opened it) {
-      out.u8(OPENED).flag(it.present()).number(it.epoch());
+      boolean areSent = it.receiving().stream().anyMatch(one -> one.sending() != null);
+      out.u8(areSent ? OPENED_SENDING : OPENED).flag(it.present()).number(it.epoch());
       out.number(it.subscriptions().size());
       it.subscriptions().forEach(one -> ValueForm.write(out, one));
       out.number(it.receiving().size());
-      it.receiving().forEach(out::number);
+      for (Outcome.Receiving one : it.receiving()) {
+        out.number(one.packetId());
+        if (areSent) {
+          write(out, one.sending());
+        }
+      }
       out.number(it.replays().size());
       for (Outcome.PendingReplay replay : it.replays()) {
         ValueForm.write(out, replay.subscription());
@@ -126,16 +136,29 @@ public final class OutcomeForm {
     }
   }
 
+  private static void write(FormWriter out, Sending sending) {
+    out.flag(sending != null);
+    if (sending != null) {
+      sending.write(out);
+    }
+  }
+
+  private static Outcome opened(FormReader in, Function<FormReader, Outcome.Receiving> receiving) {
+    return new Outcome.Opened(
+        in.flag(),
+        in.number(),
+        in.list(ValueForm::subscription),
+        in.list(receiving),
+        in.list(OutcomeForm::replay));
+  }
+
   private static Outcome read(FormReader in) {
     int kind = in.u8();
     return switch (kind) {
-      case OPENED ->
-          new Outcome.Opened(
-              in.flag(),
-              in.number(),
-              in.list(ValueForm::subscription),
-              in.list(FormReader::u31),
-              in.list(OutcomeForm::replay));
+      case OPENED -> opened(in, one -> new Outcome.Receiving(one.u31(), null));
+      case OPENED_SENDING ->
+          opened(
+              in, one -> new Outcome.Receiving(one.u31(), one.flag() ? Sending.read(one) : null));
       case DONE -> new Outcome.Done();
       case SUBSCRIBED -> new Outcome.Subscribed(in.list(FormReader::flag));
       case UNSUBSCRIBED ->

@@ -95,7 +95,9 @@ final class Restore {
             || kind == CheckpointWriter.POOLED
             || kind == CheckpointWriter.EVENT;
     boolean isWhole = flight + waiting + pooled + events == 0;
-    if (isAtEnd || isPart == isWhole || (header == null) != (kind == CheckpointWriter.HEADER)) {
+    boolean isOfSession = kind == CheckpointWriter.SENDING && session != null && sequence == 0;
+    boolean isInPlace = isOfSession || isPart != isWhole;
+    if (isAtEnd || !isInPlace || (header == null) != (kind == CheckpointWriter.HEADER)) {
       throw in.wrong("an item of kind " + kind + " where none may be");
     }
     switch (kind) {
@@ -153,6 +155,8 @@ final class Restore {
                 DeadLetter.read(in)));
         events--;
       }
+      case CheckpointWriter.FORMS -> group.understood(in.u31());
+      case CheckpointWriter.SENDING -> session.receiving.put(in.u31(), Sending.read(in));
       case CheckpointWriter.END -> {
         if (in.number() != items) {
           throw in.wrong("the checkpoint lacks items");
@@ -179,7 +183,7 @@ final class Restore {
     for (StoredSubscription one : in.list(ValueForm::subscription)) {
       session.subscriptions.put(one.name(), one);
     }
-    session.receiving.addAll(in.list(FormReader::u31));
+    in.list(FormReader::u31).forEach(packetId -> session.receiving.put(packetId, null));
     for (int i = in.count(); i > 0; i--) {
       session.replays.put(in.string(), ValueForm.bytes(in));
     }

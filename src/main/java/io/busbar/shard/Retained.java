@@ -35,6 +35,7 @@ public final class Retained {
   private final TreeSet<Item> due = new TreeSet<>(BY_EXPIRY);
   private final Freezer freezer;
   private long bytes;
+  private long changes;
 
   /** The last one that a checkpoint wrote, null before the first; and whether it wrote all. */
   private Item written;
@@ -51,6 +52,9 @@ public final class Retained {
 
     /** The last checkpoint that began before it came. */
     int checkpoint;
+
+    /** Which change it was, in this replica's life; 0 if it was there before. */
+    long change;
 
     Item(byte[] packet, int topicAt, int topicLength, int expiryAt, long expiresAt) {
       this.packet = packet;
@@ -135,12 +139,18 @@ public final class Retained {
       remove(old);
     }
     item.checkpoint = freezer.checkpoint;
+    item.change = ++changes;
     items.put(item, item);
     bytes = after;
     if (expiresAt != Long.MAX_VALUE) {
       due.add(item);
     }
     return true;
+  }
+
+  /** How many messages were kept in this replica's life: not the same on all of them. */
+  long changes() {
+    return changes;
   }
 
   /** Adds a message of a checkpoint, bounds or not. */
@@ -234,6 +244,11 @@ public final class Retained {
    * @param maxBytes after the first, no more than so many bytes
    */
   public Page read(byte[] filter, byte[] after, int maxItems, long maxBytes, long now) {
+    return read(filter, after, maxItems, maxBytes, now, Long.MAX_VALUE);
+  }
+
+  /** The same, but for those messages that came after one of the {@link #changes}. */
+  Page read(byte[] filter, byte[] after, int maxItems, long maxBytes, long now, long upTo) {
     List<byte[]> packets = new ArrayList<>();
     long size = 0;
     Seek seek = new Seek(filter);
@@ -244,7 +259,7 @@ public final class Retained {
         return new Page(packets, Arrays.copyOfRange(at.packet, from, from + at.topicLength));
       }
       if (seek.matches(at)) {
-        if (at.expiresAt > now) {
+        if (at.expiresAt > now && at.change <= upTo) {
           packets.add(Packets.countedDown(at.packet, at.expiryAt, at.expiresAt, now));
           size += at.packet.length;
         }

@@ -4,7 +4,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /** The record of a stored session. */
 final class StoredSession {
@@ -22,11 +23,20 @@ final class StoredSession {
 
   final Inbox inbox = new Inbox();
 
-  /** QoS 2 packet identifiers of the client that are in use. */
-  final TreeSet<Integer> receiving = new TreeSet<>();
+  /**
+   * QoS 2 packet identifiers of the client that are in use, and what their messages are called
+   * where they were sent to other nodes, or null.
+   */
+  final SortedMap<Integer, Sending> receiving = new TreeMap<>();
 
   /** Retained messages that are still to come, by the name of their subscription. */
   final Map<String, byte[]> replays = new LinkedHashMap<>(0);
+
+  /**
+   * How many messages had been retained when each of them began: what came later came by itself. Of
+   * this replica's life, and part of no checkpoint.
+   */
+  final Map<String, Long> replaysUpTo = new HashMap<>(0);
 
   long epoch;
   long expirySeconds;

@@ -2,6 +2,7 @@ package io.busbar.store;
 
 import io.busbar.config.Settings;
 import io.netty.util.NetUtil;
+import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.core.http.ClientAuth;
 import io.vertx.core.net.NetClientOptions;
 import io.vertx.core.net.NetServerOptions;
@@ -26,16 +27,29 @@ import java.util.stream.Stream;
 import javax.net.ssl.SSLPeerUnverifiedException;
 
 /**
- * TLS of the channel. The handshake proves that the peer has the key of a certificate of our
- * authority that is valid now; {@link #refusal} judges whether that certificate is a node's. It is
- * ours and not the handshake's business because the accepting side knows only from the hello which
- * host the peer claims to be.
+ * TLS of the channel, and of the event bus. The handshake proves that the peer has the key of a
+ * certificate of our authority that is valid now; {@link #refusal} judges whether that certificate
+ * is a node's. It is ours and not the handshake's business because the accepting side knows only
+ * from the hello which host the peer claims to be.
  */
-final class ChannelTls {
+public final class ChannelTls {
+  /** How long a handshake may take on the event bus, in ms. */
+  private static final int BUS_HANDSHAKE = 5_000;
+
   private static final int DNS_NAME = 2;
   private static final int IP_ADDRESS = 7;
 
   private ChannelTls() {}
+
+  /**
+   * The event bus under the same keys. It cannot look at the names of a certificate: whoever has
+   * one of the authority may speak on it, so that nobody but nodes is to have one.
+   */
+  public static void secure(EventBusOptions options, Settings.PeerTls tls) {
+    configure(options, tls, BUS_HANDSHAKE);
+    // it would trust anybody
+    options.setTrustAll(false).setClientAuth(ClientAuth.REQUIRED);
+  }
 
   static NetServerOptions server(ChannelSettings settings) {
     NetServerOptions options =
@@ -44,7 +58,7 @@ final class ChannelTls {
         .tls()
         .ifPresent(
             tls -> {
-              configure(options, tls, settings);
+              configure(options, tls, settings.silenceMillis());
               options.setClientAuth(ClientAuth.REQUIRED);
             });
     return options;
@@ -57,15 +71,14 @@ final class ChannelTls {
         .tls()
         .ifPresent(
             tls -> {
-              configure(options, tls, settings);
+              configure(options, tls, settings.silenceMillis());
               // judged by us, against a pattern or the host
               options.setTrustAll(false).setHostnameVerificationAlgorithm("");
             });
     return options;
   }
 
-  private static void configure(
-      TCPSSLOptions options, Settings.PeerTls tls, ChannelSettings settings) {
+  private static void configure(TCPSSLOptions options, Settings.PeerTls tls, int handshakeMillis) {
     options
         .setSsl(true)
         .setKeyCertOptions(
@@ -74,7 +87,7 @@ final class ChannelTls {
                 .setKeyPath(tls.key().toString()))
         .setTrustOptions(new PemTrustOptions().addCertPath(tls.authority().toString()))
         .setEnabledSecureTransportProtocols(Set.of("TLSv1.3"))
-        .setSslHandshakeTimeout(settings.silenceMillis())
+        .setSslHandshakeTimeout(handshakeMillis)
         .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);
     if (OpenSSLEngineOptions.isAvailable()) {
       options.setSslEngineOptions(new OpenSSLEngineOptions());

@@ -119,7 +119,16 @@ public final class DurableStore implements Store {
   private volatile List<String> voters = List.of();
   private long membersAt = -1;
   private long cutOffSince = NEVER;
+
+  /** Until when it serves, if it is one of several; {@link #hasLease} says whether that is set. */
+  private volatile long servesUntil;
+
+  private volatile boolean hasLease;
   private volatile boolean isLeader;
+
+  /** What all nodes that are there, and all that have a copy, understand. */
+  private volatile int forms;
+
   private volatile int sessions;
   private volatile int retained;
   private volatile int queuedEvents;
@@ -214,8 +223,28 @@ public final class DurableStore implements Store {
     others.met(nodes, areAll);
     Turn now = turn;
     if (now != null) {
-      now.execute(this::watchMajority);
+      now.execute(
+          () -> {
+            watchMajority();
+            understand();
+          });
     }
+  }
+
+  /** What all understand, now or for good: the log says so to those who begin later. */
+  private void understand() {
+    int all = others.forms(ids(members()));
+    int known = group().forms();
+    forms = Math.max(all, known);
+    if (isToBeSaid(all, known) && isServing && isLeader) {
+      // asked again with the next look at who is there, until the log has it
+      replicas.append(GROUP, List.of(new Command.Understood(all)), OVERHEAD, done -> {});
+    }
+  }
+
+  /** Whether the log says less than all understand; earlier nodes know no such entry themselves. */
+  static boolean isToBeSaid(int all, int known) {
+    return all > known && all >= Wire.Introduction.WITH_UNDERSTOOD;
   }
 
   /**
@@ -246,6 +275,31 @@ public final class DurableStore implements Store {
           new CutOffException(
               "cut off from most nodes of the store: there=%s voters=%s".formatted(there, voters)));
     }
+  }
+
+  @Override
+  public boolean serves() {
+    return others == null
+        || (hasLease && servesUntil - System.nanoTime() > 0)
+        || without.contains(Safeguard.LEASE);
+  }
+
+  private void leased(long until) {
+    servesUntil = until;
+    hasLease = true;
+  }
+
+  /** Before all nodes are of a version with grants, a node serves while it knows who leads. */
+  private void serveWithoutGrants() {
+    RaftEndpoint leader = replicas.replica(GROUP).leader();
+    if (leader != null && !others.isOf(Wire.Introduction.WITH_GRANTS, leader.getId().toString())) {
+      leased(System.nanoTime() + Leases.LEASE);
+    }
+  }
+
+  @Override
+  public int forms() {
+    return forms;
   }
 
   @Override
@@ -398,6 +452,21 @@ public final class DurableStore implements Store {
   }
 
   @Override
+  public void retained(String session, String name, byte[] after, Consumer<Retained.Page> then) {
+    turn.execute(
+        () ->
+            then.accept(
+                group()
+                    .retained(
+                        session,
+                        name,
+                        after,
+                        PAGE_MESSAGES,
+                        PAGE_BYTES,
+                        System.currentTimeMillis())));
+  }
+
+  @Override
   public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     turn.execute(() -> then.accept(group().page(session, epoch, from, most)));
   }
@@ -434,19 +503,9 @@ public final class DurableStore implements Store {
           }
           if (others != null) {
             watchMajority();
-            dropGone();
+            serveWithoutGrants();
           }
         });
-  }
-
-  /** The connections of nodes that have been away for long are taken to have ended. */
-  private void dropGone() {
-    Replica replica = replicas.replica(GROUP);
-    List<String> members = ids(replica.raft().getCommittedMembers().getMembers());
-    for (String node : others.gone(members, replica.leads(), System.nanoTime())) {
-      LOG.warn("a node is taken for gone, its connections have ended: node={}", node);
-      replicas.append(GROUP, List.of(new Command.Gone(node)), OVERHEAD, done -> {});
-    }
   }
 
   @Override
@@ -582,7 +641,7 @@ public final class DurableStore implements Store {
     }
     meters.journal(() -> journalBytes, () -> isFull);
     if (others != null) {
-      meters.shared(() -> voters.size(), () -> isLeader);
+      meters.shared(() -> voters.size(), () -> isLeader, this::serves);
     }
     // whoever was connected here is not any more, whatever disk the node had then
     String here = name.isEmpty() ? node() : name + Command.Gone.OF_NAME;
@@ -639,7 +698,10 @@ public final class DurableStore implements Store {
       return;
     }
     Replica replica = replicas.replica(GROUP);
-    boolean isEarly = others != null && (hasFewVoters() || replica.applied() < owed);
+    if (others != null) {
+      serveWithoutGrants();
+    }
+    boolean isEarly = others != null && (hasFewVoters() || replica.applied() < owed || !serves());
     if (isEarly) {
       // fewer copies than were promised, or a change that other nodes count on is not here
       replicas.turn().after(LOOK_AGAIN, () -> begin(appended));
@@ -653,6 +715,9 @@ public final class DurableStore implements Store {
     }
     group().tellAll(effects);
     isServing = true;
+    if (others != null) {
+      understand();
+    }
     if (replica.leads()) {
       tellPending();
     }
@@ -673,6 +738,10 @@ public final class DurableStore implements Store {
                     members.getMembers().contains(one)
                         && !members.getVotingMembers().contains(one));
     return votes < others.founders() && (!isFounded || isComing);
+  }
+
+  private Collection<RaftEndpoint> members() {
+    return replicas.replica(GROUP).raft().getEffectiveMembers().getMembers();
   }
 
   private static List<String> ids(Collection<RaftEndpoint> members) {
@@ -779,10 +848,44 @@ public final class DurableStore implements Store {
     }
 
     @Override
+    public void leased(int group, long until) {
+      DurableStore.this.leased(until);
+    }
+
+    @Override
+    public void tryAddress(NodeEndpoint node, Runnable dead) {
+      others.tryAddress(vertx, node.id(), () -> turn.execute(dead));
+    }
+
+    @Override
+    public boolean areAllOf(int forms, Collection<RaftEndpoint> nodes) {
+      return ids(nodes).stream().allMatch(node -> others.isOf(forms, node));
+    }
+
+    @Override
     public void effect(int group, Effect effect, boolean isLeader) {
-      if (isServing && concerns(effect, isLeader)) {
+      boolean isThisOne = effect instanceof Effect.Left left && left.node().equals(node());
+      if (isServing && isThisOne && !name.isEmpty()) {
+        hasLease = false;
+        fatal.accept(
+            new CutOffException("the other nodes have taken this one for gone: " + node()));
+      } else if (isServing && concerns(effect, isLeader)) {
+        if (effect instanceof Effect.Left left) {
+          LOG.info(
+              "a node is gone, its connections have ended: node={} because={}",
+              left.node(),
+              because(left.cause()));
+        }
         effects.accept(effect);
       }
+    }
+
+    private String because(Command.Gone.Cause cause) {
+      return switch (cause) {
+        case UNSAID -> "it begins anew, or is of an earlier version";
+        case LEASE -> "its lease has run out";
+        case ADDRESS -> "nobody listens at its address";
+      };
     }
 
     /** Each effect is carried out by one node, but for what all indexes must know. */
@@ -794,10 +897,9 @@ public final class DurableStore implements Store {
       } else if (effect instanceof Effect.Interest
           || effect instanceof Effect.ShareInterest
           || effect instanceof Effect.Ready
-          || effect instanceof Effect.Changed) {
+          || effect instanceof Effect.Changed
+          || effect instanceof Effect.Left) {
         return true;
-      } else if (effect instanceof Effect.Left left) {
-        return new Command.Gone(left.node()).isOf(node());
       }
       return isLeader;
     }

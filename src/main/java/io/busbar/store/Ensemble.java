@@ -5,21 +5,23 @@ import io.busbar.config.Settings;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.VertxInternal;
+import io.vertx.core.net.NetClient;
+import io.vertx.core.net.NetClientOptions;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,15 +41,22 @@ final class Ensemble {
   private static final long LOOK_MILLIS = 1_000;
   private static final long TELL = TimeUnit.SECONDS.toNanos(10);
 
-  /** So long a node may be away before its connections are taken to have ended. */
-  private static final long SILENCE = TimeUnit.SECONDS.toNanos(10);
+  private static final int TRY_MILLIS = 1_000;
+
+  /** Addresses of nodes that are remembered. */
+  private static final int MOST_KNOWN = 1_000;
 
   private final Settings.Replication settings;
   private final String name;
   private final int frameBytes;
   private final StoreMeters meters;
-  private final Map<String, Long> silentSince = new HashMap<>();
-  private final Set<String> told = new HashSet<>();
+
+  /** Where nodes listen, or did when they were there last. */
+  private final Map<String, SocketAddress> known = new HashMap<>();
+
+  /** What nodes understand, or did then. */
+  private final Map<String, Integer> forms = new HashMap<>();
+
   private NodeEndpoint self;
   private Channel channel;
   private String cluster = "";
@@ -99,13 +108,20 @@ final class Ensemble {
   synchronized Wire.Introduction introduction() {
     return self == null
         ? null
-        : new Wire.Introduction(self.id(), cluster, settings.address().host(), port);
+        : new Wire.Introduction(
+            self.id(), cluster, settings.address().host(), port, Wire.Introduction.FORMS);
   }
 
   /** The other nodes as they introduced themselves, and whether there are no more. */
   synchronized void met(Collection<Wire.Introduction> others, boolean all) {
     met = List.copyOf(others);
     areAll = all;
+    if (known.size() > MOST_KNOWN) {
+      known.clear();
+      forms.clear();
+    }
+    known.putAll(addresses());
+    met.forEach(one -> forms.put(one.node(), one.forms()));
     notifyAll();
     if (channel != null) {
       channel.peers(addresses());
@@ -155,31 +171,45 @@ final class Ensemble {
     return present;
   }
 
-  /**
-   * Those members that have been away long enough to be taken for gone, each once while this node
-   * leads: another leader told of others, and knows nothing of these.
-   */
-  synchronized List<String> gone(Collection<String> members, boolean leads, long now) {
-    if (!leads) {
-      silentSince.clear();
-      told.clear();
-      return List.of();
+  /** Calls back, on any thread, if nobody listens at the address that a node had. */
+  void tryAddress(Vertx vertx, String node, Runnable dead) {
+    SocketAddress address;
+    synchronized (this) {
+      address = known.get(node);
     }
-    Set<String> there = new HashSet<>();
-    present().forEach(node -> there.add(node.id()));
-    silentSince.keySet().retainAll(members);
-    told.retainAll(members);
-    List<String> gone = new ArrayList<>();
-    for (String member : members) {
-      if (there.contains(member)) {
-        silentSince.remove(member);
-        told.remove(member);
-      } else if (now - silentSince.computeIfAbsent(member, m -> now) > SILENCE
-          && told.add(member)) {
-        gone.add(member);
-      }
+    if (address == null) {
+      return;
     }
-    return gone;
+    NetClient client = vertx.createNetClient(new NetClientOptions().setConnectTimeout(TRY_MILLIS));
+    client
+        .connect(address)
+        .onComplete(
+            reached -> {
+              client.close();
+              if (reached.failed() && isRefused(reached.cause())) {
+                dead.run();
+              }
+            });
+  }
+
+  /** A node that is there, or the machine that it was on, says that it is not any more. */
+  private static boolean isRefused(Throwable cause) {
+    return cause instanceof ConnectException
+        && String.valueOf(cause.getMessage()).contains("refused");
+  }
+
+  /** Whether a node understands some forms, as it said when it was there last. */
+  synchronized boolean isOf(int some, String node) {
+    return node.equals(self.id()) || forms.getOrDefault(node, 1) >= some;
+  }
+
+  /** What these, and all that are there, understand. */
+  synchronized int forms(Collection<String> nodes) {
+    return Stream.concat(nodes.stream(), met.stream().map(Wire.Introduction::node))
+        .mapToInt(
+            node -> node.equals(self.id()) ? Wire.Introduction.FORMS : forms.getOrDefault(node, 1))
+        .min()
+        .orElse(1);
   }
 
   // --- coming in ---

@@ -22,17 +22,29 @@ final class Exchange {
   /** The leader's answer to one who has something of the log and is no member: {@link Out}. */
   static final int OUT = 5;
 
+  /** The leader's answer to a node that it lets serve: {@link Grant}. */
+  static final int GRANT = 6;
+
   private Exchange() {}
 
   /**
-   * A node is there: u8 version = 1, i64 incarnation, u8 whether it wants to leave, i64 last.
+   * A node is there: u8 version = 1, i64 incarnation, u8 whether it wants to leave, i64 last; from
+   * one that asks for a grant, i64 asked and i64 applied follow.
    *
    * @param incarnation larger than that of any earlier start of the same disk
    * @param last index of its log; 0 if it has none of the group yet
+   * @param asked when it asks for a grant, in nanoseconds of a clock of its own
+   * @param applied the index that its machine stands for; negative if it does not ask
    */
-  record Presence(long incarnation, boolean leaves, long last) {
+  record Presence(long incarnation, boolean leaves, long last, long asked, long applied) {
     private static final int VERSION = 1;
     private static final int LENGTH = 2 + 2 * Long.BYTES;
+    private static final int MORE = 2 * Long.BYTES;
+    private static final long NOTHING = -1;
+
+    boolean asks() {
+      return applied >= 0;
+    }
 
     /** What is known of a node after this, if an earlier or a later one may come after it. */
     Presence after(Presence known) {
@@ -41,21 +53,53 @@ final class Exchange {
       }
       return known.incarnation > incarnation
           ? known
-          : new Presence(incarnation, leaves || known.leaves, Math.max(last, known.last));
+          : new Presence(
+              incarnation, leaves || known.leaves, Math.max(last, known.last), asked, applied);
     }
+
+    byte[] encode() {
+      ByteBuffer out =
+          ByteBuffer.allocate(LENGTH + (asks() ? MORE : 0))
+              .put((byte) VERSION)
+              .putLong(incarnation)
+              .put((byte) (leaves ? 1 : 0))
+              .putLong(last);
+      return (asks() ? out.putLong(asked).putLong(applied) : out).array();
+    }
+
+    static Presence decode(ByteBuffer in) {
+      version(in, VERSION, LENGTH);
+      long incarnation = in.getLong();
+      boolean leaves = in.get() != 0;
+      long last = in.getLong();
+      return in.remaining() < MORE
+          ? new Presence(incarnation, leaves, last, NOTHING, NOTHING)
+          : new Presence(incarnation, leaves, last, in.getLong(), in.getLong());
+    }
+  }
+
+  /**
+   * A node may serve for {@link Leases#LEASE} from when it asked: u8 version = 1, i64 incarnation,
+   * i64 asked.
+   *
+   * @param incarnation the asking node's
+   * @param asked as it said
+   */
+  record Grant(long incarnation, long asked) {
+    private static final int VERSION = 1;
+    private static final int LENGTH = 1 + 2 * Long.BYTES;
 
     byte[] encode() {
       return ByteBuffer.allocate(LENGTH)
           .put((byte) VERSION)
           .putLong(incarnation)
-          .put((byte) (leaves ? 1 : 0))
-          .putLong(last)
+          .putLong(asked)
           .array();
     }
 
-    static Presence decode(ByteBuffer in) {
+    static Grant decode(ByteBuffer in) {
       version(in, VERSION, LENGTH);
-      return new Presence(in.getLong(), in.get() != 0, in.getLong());
+      return new Grant(in.getLong(), in.getLong());
     }
   }
 

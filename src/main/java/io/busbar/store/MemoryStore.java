@@ -68,6 +68,11 @@ public final class MemoryStore implements Store {
   }
 
   @Override
+  public void retained(String session, String name, byte[] after, Consumer<Retained.Page> then) {
+    then.accept(group.retained(session, name, after, PAGE_MESSAGES, PAGE_BYTES, clock.getAsLong()));
+  }
+
+  @Override
   public void inbox(String session, long epoch, long from, int most, Consumer<InboxPage> then) {
     then.accept(group.page(session, epoch, from, most));
   }

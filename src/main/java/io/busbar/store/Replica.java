@@ -5,6 +5,7 @@ import io.busbar.shard.Entry;
 import io.busbar.shard.Machine;
 import io.busbar.shard.Result;
 import io.microraft.Ordered;
+import io.microraft.QueryPolicy;
 import io.microraft.RaftConfig;
 import io.microraft.RaftEndpoint;
 import io.microraft.RaftNode;
@@ -42,6 +43,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -84,6 +86,10 @@ final class Replica implements StateMachine, Transport {
   private static final long HANDING_OVER = TimeUnit.SECONDS.toNanos(2);
 
   private static final byte[] NEW_TERM = {};
+
+  /** Is asked of the group to learn who leads it. */
+  private static final String WHO_LEADS = "who leads";
+
   private static final long NOWHERE = -1;
 
   private final int group;
@@ -101,6 +107,9 @@ final class Replica implements StateMachine, Transport {
   private long applied;
 
   private long bytesSinceSnapshot;
+
+  /** How many entries the engine keeps before a snapshot. */
+  private int kept;
 
   /** When it last handed over, or NOWHERE. */
   private long transferredAt = NOWHERE;
@@ -183,6 +192,7 @@ final class Replica implements StateMachine, Transport {
    */
   void start(Collection<NodeEndpoint> voters, int snapshotEntries, Clock clock, Random random)
       throws IOException {
+    kept = RaftLog.getLogCapacity(snapshotEntries, 0) - snapshotEntries;
     var builder =
         RaftNode.newBuilder()
             .setGroupId(group)
@@ -225,9 +235,9 @@ final class Replica implements StateMachine, Transport {
   private RestoredRaftState restore() throws IOException {
     SnapshotChunk from = log.checkpoint();
     if (from == null) {
-      machine = new Machine();
+      machine = guarded(new Machine());
     } else {
-      machine = checkpoints.restore(from.getIndex());
+      machine = guarded(checkpoints.restore(from.getIndex()));
       applied = from.getIndex();
     }
     List<LogEntry> entries = log.takeEntries();
@@ -300,6 +310,12 @@ final class Replica implements StateMachine, Transport {
         .whenComplete((done, failure) -> then.accept(answer(done, failure)));
   }
 
+  /** Asks the group whether this replica leads it; the answer is of a moment since the call. */
+  void confirm(Consumer<Boolean> then) {
+    node.query(WHO_LEADS, QueryPolicy.LINEARIZABLE, Optional.empty(), Optional.empty())
+        .whenComplete((done, failure) -> then.accept(failure == null));
+  }
+
   private static Answer answer(Ordered<Result> done, Throwable failure) {
     if (failure == null) {
       return new Answer.Judged(done.getResult(), done.getCommitIndex());
@@ -333,6 +349,11 @@ final class Replica implements StateMachine, Transport {
   /** Whether this replica leads and everything that was committed before is applied. */
   boolean leads() {
     return applied >= leaderFrom;
+  }
+
+  /** Where in the log this leader's term begins. */
+  long leadsFrom() {
+    return leaderFrom;
   }
 
   /** Who leads, as far as is known here, or null. */
@@ -480,7 +501,7 @@ final class Replica implements StateMachine, Transport {
     }
     try {
       Machine before = machine;
-      machine = checkpoints.restore(index);
+      machine = guarded(checkpoints.restore(index));
       applied = index;
       bytesSinceSnapshot = 0;
       told.replaced(before);
@@ -901,6 +922,13 @@ final class Replica implements StateMachine, Transport {
     return true;
   }
 
+  private Machine guarded(Machine one) {
+    if (!has(Safeguard.EPOCHS)) {
+      one.group().ignoreEpochs();
+    }
+    return one;
+  }
+
   private boolean has(Safeguard safeguard) {
     return !without.contains(safeguard);
   }
@@ -940,6 +968,18 @@ final class Replica implements StateMachine, Transport {
         || (transferredAt != NOWHERE && turn.now() - transferredAt < HANDING_OVER);
   }
 
+  /**
+   * Whether the log has as many entries before its end as the engine keeps when it takes a
+   * snapshot. Where it has not, as it began at a snapshot not long ago, the engine would take
+   * places without an entry for entries that it has, and stumble over them when a follower needs
+   * one.
+   */
+  private boolean reachesBack() {
+    RaftState state = node.state();
+    long first = Math.max(1, state.commitIndex() - kept) + 1;
+    return state.log().containsLogEntry(first);
+  }
+
   private void watch() {
     RaftState state = node.state();
     boolean isStuck =
@@ -954,7 +994,7 @@ final class Replica implements StateMachine, Transport {
       node.leader(null);
       node.runPreVote();
     }
-    if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting()) {
+    if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting() && reachesBack()) {
       node.takeSnapshot();
     }
     if (turn.isFull()) {

@@ -1,5 +1,6 @@
 package io.busbar.store;
 
+import io.busbar.bus.Wire;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.FormException;
@@ -106,6 +107,15 @@ final class Replicas {
     /** A group's state came whole from another node, and took the place of the one before. */
     void replaced(int group, Machine before);
 
+    /** This node may serve until then, by {@link #nanoTime}. */
+    void leased(int group, long until);
+
+    /** Calls back, in the turn, if nobody listens at a node's address. */
+    void tryAddress(NodeEndpoint node, Runnable dead);
+
+    /** Whether all of these understand {@code forms} ({@link Wire.Introduction#forms}). */
+    boolean areAllOf(int forms, Collection<RaftEndpoint> nodes);
+
     /** A sync took so long. */
     void synced(long nanos);
 
@@ -208,6 +218,7 @@ final class Replicas {
       case Exchange.PRESENCE ->
           member.isThere(new NodeEndpoint(from), Exchange.Presence.decode(body));
       case Exchange.OUT -> member.out(Exchange.Out.decode(body));
+      case Exchange.GRANT -> member.granted(Exchange.Grant.decode(body));
       default -> throw new FormException("frame of kind " + kind);
     }
   }
@@ -226,7 +237,7 @@ final class Replicas {
   }
 
   /** One group on this node. */
-  private final class Member implements Replica.Told, Replica.Peers, Appender.Path {
+  private final class Member implements Replica.Told, Replica.Peers, Appender.Path, Leases.Outside {
     final int group;
     final GroupLog log;
     final Replica replica;
@@ -235,6 +246,7 @@ final class Replicas {
     /** Null on a node that has the groups alone. */
     final Placement placement;
 
+    private final Leases leases;
     private boolean isLeaving;
     private boolean isOut;
     private int said;
@@ -259,12 +271,14 @@ final class Replicas {
           site.wanted == null
               ? null
               : new Placement(replica, turn, site.self, site.wanted, world::present);
+      this.leases = new Leases(replica, turn, site.self, this, site.without);
     }
 
     void start() throws IOException {
       replica.start(site.voters, site.snapshotEntries, new EngineClock(), world.random());
       if (placement != null) {
         placement.start();
+        leases.start();
         say();
       }
     }
@@ -284,7 +298,11 @@ final class Replicas {
       }
       Exchange.Presence presence =
           new Exchange.Presence(
-              site.incarnation, isLeaving, replica.state().log().lastLogOrSnapshotIndex());
+              site.incarnation,
+              isLeaving,
+              replica.state().log().lastLogOrSnapshotIndex(),
+              turn.now(),
+              replica.applied());
       RaftEndpoint known = replica.leader();
       boolean isForAll = known == null || said++ % TO_ALL == 0;
       for (NodeEndpoint other : world.present()) {
@@ -292,14 +310,51 @@ final class Replicas {
           world.send(other.id(), Exchange.PRESENCE, group, presence.encode());
         }
       }
+      leases.asked(site.self, presence);
       turn.after(SAY, this::say);
     }
 
     void isThere(NodeEndpoint node, Exchange.Presence presence) {
+      leases.asked(node, presence);
       if (placement != null && placement.isThere(node, presence)) {
         RaftState state = replica.state();
         Exchange.Out out = new Exchange.Out(state.term(), state.commitIndex());
         world.send(node.id(), Exchange.OUT, group, out.encode());
+      }
+    }
+
+    @Override
+    public Collection<NodeEndpoint> present() {
+      return world.present();
+    }
+
+    @Override
+    public void grant(NodeEndpoint node, Exchange.Grant grant) {
+      if (node.equals(site.self)) {
+        granted(grant);
+      } else {
+        world.send(node.id(), Exchange.GRANT, group, grant.encode());
+      }
+    }
+
+    @Override
+    public void tryAddress(NodeEndpoint node, Runnable dead) {
+      world.tryAddress(node, dead);
+    }
+
+    @Override
+    public boolean areAllOf(int forms) {
+      return world.areAllOf(forms, replica.raft().getEffectiveMembers().getMembers());
+    }
+
+    @Override
+    public long wallClock() {
+      return world.wallClock();
+    }
+
+    void granted(Exchange.Grant grant) {
+      if (grant.incarnation() == site.incarnation) {
+        leases.granted(grant, until -> world.leased(group, until));
       }
     }
 

@@ -66,6 +66,15 @@ public interface Store {
   void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then);
 
   /**
+   * A page of what a stored session is to get for a subscription ({@link
+   * io.busbar.shard.Group#retained(String, String, byte[], int, long, long)}), whose SUBSCRIBE was
+   * answered here or whose session was opened here.
+   *
+   * @param then not called if there is nothing to read from: who asks has a time-out
+   */
+  void retained(String session, String name, byte[] after, Consumer<Retained.Page> then);
+
+  /**
    * The deliveries of a session's inbox from a sequence on, at most so many; none for an epoch that
    * is not the session's. Not older than the bells and answers before the call.
    *
@@ -106,9 +115,26 @@ public interface Store {
     return false;
   }
 
+  /**
+   * Whether this node may serve devices now: take what they send, and let them have what is for
+   * them. One that shares a store may not for longer than {@link Leases#LEASE} after the others
+   * have heard of it last, so that they know when it does not. From any thread, at little cost.
+   */
+  default boolean serves() {
+    return true;
+  }
+
   /** Who this node is in a shared store, or null while it does not know; from any thread. */
   default Wire.Introduction introduction() {
     return null;
+  }
+
+  /**
+   * What all nodes of a shared store understand ({@link Wire.Introduction#forms}), for all that is
+   * known; from any thread, at little cost.
+   */
+  default int forms() {
+    return 0;
   }
 
   /**

@@ -19,8 +19,9 @@ public interface StoreMeters {
    *
    * @param voters how many nodes vote in it, asked for as above
    * @param leads whether this node leads, asked for likewise
+   * @param serves {@link Store#serves}
    */
-  default void shared(IntSupplier voters, BooleanSupplier leads) {}
+  default void shared(IntSupplier voters, BooleanSupplier leads, BooleanSupplier serves) {}
 
   /** Something happened on the channel to other nodes, so many times, or so many bytes. */
   default void counted(Channel.Count what, long by) {}

@@ -17,6 +17,10 @@ public enum Loss {
   QUEUE_FULL,
   /** QoS 0 to a receiver whose socket takes no more. */
   SLOW_RECEIVER,
+  /** Beyond what clients may publish in a second; a publisher at QoS 1 or 2 was told so. */
+  PUBLISHER_THROTTLED,
+  /** QoS 0 beyond what a client gets in a second. */
+  RECEIVER_THROTTLED,
   /** Larger than the receiver's Maximum Packet Size. */
   TOO_LARGE,
   /** The connection of a session that is not stored ended with messages queued or in flight. */

@@ -62,6 +62,10 @@ public enum Meter {
       "busbar.store.leads",
       Kind.GAUGE,
       "1 while this node leads the store; only where nodes share one"),
+  STORE_SERVES(
+      "busbar.store.serves",
+      Kind.GAUGE,
+      "1 while this node holds a lease, 0 while it may not serve devices; only where nodes share one"),
   STORE_CHANNEL(
       "busbar.store.channel",
       Kind.COUNTER,
@@ -71,10 +75,17 @@ public enum Meter {
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
   DENIALS("busbar.denials", Kind.COUNTER, "operations denied by the policy", "operation"),
+  THROTTLED(
+      "busbar.throttled", Kind.COUNTER, "what clients wanted beyond a limit for a second", "limit"),
   NAMESPACE_LOADS(
       "busbar.namespace.loads",
       Kind.COUNTER,
       "changed namespace files, taken in or refused as a whole",
+      "result"),
+  REVOCATION_LOADS(
+      "busbar.revocation.loads",
+      Kind.COUNTER,
+      "lists of revoked certificates, taken in or refused",
       "result"),
   WEBHOOK_AUTHENTICATIONS(
       "busbar.webhook.authentications",

@@ -64,8 +64,10 @@ public final class Telemetry {
         key,
         k -> {
           LongAdder adder = new LongAdder();
-          FunctionCounter.Builder<LongAdder> builder =
-              FunctionCounter.builder(meter.id(), adder, LongAdder::doubleValue)
+          // a function counter holds what it asks weakly: given the adder, it would stand still
+          // at a value of the past once nobody else holds the adder
+          FunctionCounter.Builder<MeterRegistry> builder =
+              FunctionCounter.builder(meter.id(), registry, asked -> adder.doubleValue())
                   .description(meter.meaning());
           for (int i = 0; i < tagValues.length; i++) {
             builder.tag(meter.tags().get(i), tagValues[i]);

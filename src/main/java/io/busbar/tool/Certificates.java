@@ -2,6 +2,7 @@ package io.busbar.tool;
 
 import io.busbar.config.CertifiedKey;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.StringWriter;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
@@ -15,12 +16,16 @@ import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.SecureRandom;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -35,8 +40,11 @@ import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.asn1.x509.KeyUsage;
 import org.bouncycastle.cert.X509v3CertificateBuilder;
+import org.bouncycastle.cert.jcajce.JcaX509CRLConverter;
+import org.bouncycastle.cert.jcajce.JcaX509CRLHolder;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509ExtensionUtils;
+import org.bouncycastle.cert.jcajce.JcaX509v2CRLBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.openssl.jcajce.JcaPEMWriter;
 import org.bouncycastle.openssl.jcajce.JcaPKCS8Generator;
@@ -48,8 +56,8 @@ import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
  * it has issued. ECDSA on P-256, PEM, keys as PKCS#8 that only their owner may read.
  *
  * <p>What is there and still valid is kept, so that asking twice changes nothing. An authority is
- * valid for ten years, what it issues for one; a certificate that has less than a week left, or is
- * of another authority, is issued anew.
+ * valid for ten years, what it issues for one; a certificate that has less than a week left, is of
+ * another authority, or was revoked, is issued anew.
  */
 public final class Certificates {
   /** How long before its end a certificate is issued anew. */
@@ -60,12 +68,16 @@ public final class Certificates {
   // A peer whose clock is a little behind must not find a new certificate "not yet valid".
   private static final Duration CLOCK_TOLERANCE = Duration.ofHours(1);
   private static final int SERIAL_BITS = 127;
+  private static final String AUTHORITY = "ca";
+  private static final String NODES = "node-ca";
+  private static final String REVOKED = "revoked.pem";
   private static final String SIGNATURE = "SHA256withECDSA";
   private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*");
 
   private final SecureRandom random = new SecureRandom();
   private final Path directory;
   private final Instant now;
+  private final Path file;
   private final X509Certificate authority;
   private final PrivateKey authorityKey;
 
@@ -77,9 +89,10 @@ public final class Certificates {
    */
   public record Identity(Path certificate, Path key) {}
 
-  private Certificates(Path directory, Instant now, CertifiedKey authority) {
+  private Certificates(Path directory, Instant now, Path file, CertifiedKey authority) {
     this.directory = directory;
     this.now = now;
+    this.file = file;
     this.authority = authority.certificate();
     this.authorityKey = authority.key();
   }
@@ -92,8 +105,13 @@ public final class Certificates {
    *     names the file
    */
   public static Certificates in(Path directory, Instant now) throws IOException {
+    return in(directory, AUTHORITY, "Busbar demo CA ", now);
+  }
+
+  private static Certificates in(Path directory, String file, String called, Instant now)
+      throws IOException {
     Files.createDirectories(directory);
-    Identity files = identity(directory, "ca");
+    Identity files = identity(directory, file);
     boolean certificate = Files.exists(files.certificate);
     if (certificate != Files.exists(files.key)) {
       throw new IOException(
@@ -112,11 +130,11 @@ public final class Certificates {
             "%s: ends on %s (delete it and its key to have a new authority made)"
                 .formatted(files.certificate, found.certificate().getNotAfter().toInstant()));
       }
-      return new Certificates(directory, now, found);
+      return new Certificates(directory, now, files.certificate, found);
     }
     SecureRandom random = new SecureRandom();
     KeyPair keys = keys(random);
-    X500Name name = named("Busbar demo CA " + Long.toString(now.getEpochSecond(), 36));
+    X500Name name = named(called + Long.toString(now.getEpochSecond(), 36));
     try {
       X509v3CertificateBuilder builder =
           builder(name, now, AUTHORITY_VALIDITY, name, keys, random)
@@ -125,7 +143,7 @@ public final class Certificates {
                   Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
       CertifiedKey made = new CertifiedKey(signed(builder, keys.getPrivate()), keys.getPrivate());
       write(made, files);
-      return new Certificates(directory, now, made);
+      return new Certificates(directory, now, files.certificate, made);
     } catch (GeneralSecurityException | OperatorCreationException e) {
       throw platformLacksP256(e);
     }
@@ -133,7 +151,15 @@ public final class Certificates {
 
   /** The authority's certificate: what a client or a server is told to trust. */
   public Path authority() {
-    return identity(directory, "ca").certificate;
+    return file;
+  }
+
+  /**
+   * The authority that signs for nodes alone, {@code node-ca.pem}: whoever has a certificate of it
+   * may speak where nodes do, which devices may not.
+   */
+  public Certificates ofNodes() throws IOException {
+    return in(directory, NODES, "Busbar demo node CA ", now);
   }
 
   /**
@@ -146,12 +172,14 @@ public final class Certificates {
   }
 
   /**
-   * A node's certificate towards other nodes, {@code node.pem}: a server's and a client's.
+   * A node's certificate towards other nodes, {@code node.pem}: a server's and a client's, {@link
+   * #ofNodes signed} for nodes alone.
    *
    * @param names host names and IP literals that it is valid for; at least one
    */
   public Identity node(List<String> names) throws IOException {
-    return host("node", names, KeyPurposeId.id_kp_serverAuth, KeyPurposeId.id_kp_clientAuth);
+    return ofNodes()
+        .host("node", names, KeyPurposeId.id_kp_serverAuth, KeyPurposeId.id_kp_clientAuth);
   }
 
   private Identity host(String file, List<String> names, KeyPurposeId... purposes)
@@ -173,8 +201,87 @@ public final class Certificates {
   public Identity client(String name) throws IOException {
     Path clients = directory.resolve("clients");
     Files.createDirectories(clients);
-    return issued(
-        identity(clients, fileName(name)), name, Optional.empty(), KeyPurposeId.id_kp_clientAuth);
+    Identity files = identity(clients, fileName(name));
+    Optional<X509CRL> revoked = revoked();
+    if (revoked.isPresent()
+        && Files.exists(files.certificate)
+        && revoked.get().isRevoked(certificate(files.certificate))) {
+      Files.delete(files.certificate);
+    }
+    return issued(files, name, Optional.empty(), KeyPurposeId.id_kp_clientAuth);
+  }
+
+  /**
+   * Adds clients' certificates, {@code clients/NAME.pem}, to the list of those that the authority
+   * has revoked, {@code revoked.pem}, which is valid for a year from now. Those that it had stay.
+   *
+   * @throws IOException if there is no such certificate of this authority
+   */
+  public Path revoke(List<String> names) throws IOException {
+    try {
+      JcaX509v2CRLBuilder builder = new JcaX509v2CRLBuilder(authority, Date.from(now));
+      builder.setNextUpdate(Date.from(now.plus(VALIDITY)));
+      Optional<X509CRL> former = revoked();
+      if (former.isPresent()) {
+        builder.addCRL(new JcaX509CRLHolder(former.get()));
+      }
+      for (String name : new LinkedHashSet<>(names)) {
+        Path of = identity(directory.resolve("clients"), fileName(name)).certificate;
+        if (!Files.exists(of)) {
+          throw new IOException(of + ": missing (allowed: names of certificates that are there)");
+        }
+        X509Certificate certificate = certificate(of);
+        if (!isIssuer(certificate)) {
+          throw new IOException(of + ": is not of the authority " + file);
+        }
+        if (former.isEmpty() || !former.get().isRevoked(certificate)) {
+          builder.addCRLEntry(certificate.getSerialNumber(), Date.from(now), 0);
+        }
+      }
+      Path list = directory.resolve(REVOKED);
+      write(
+          list,
+          new JcaX509CRLConverter()
+              .getCRL(builder.build(new JcaContentSignerBuilder(SIGNATURE).build(authorityKey))),
+          false);
+      return list;
+    } catch (GeneralSecurityException | OperatorCreationException e) {
+      throw platformLacksP256(e);
+    }
+  }
+
+  private static X509Certificate certificate(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
+    } catch (CertificateException e) {
+      throw new IOException(file + ": is no certificate", e);
+    }
+  }
+
+  private boolean isIssuer(X509Certificate certificate) {
+    try {
+      certificate.verify(authority.getPublicKey());
+      return true;
+    } catch (GeneralSecurityException e) {
+      return false;
+    }
+  }
+
+  /** What was revoked before, if anything. */
+  private Optional<X509CRL> revoked() throws IOException {
+    Path list = directory.resolve(REVOKED);
+    if (!Files.exists(list)) {
+      return Optional.empty();
+    }
+    try (InputStream in = Files.newInputStream(list)) {
+      X509CRL found = (X509CRL) CertificateFactory.getInstance("X.509").generateCRL(in);
+      found.verify(authority.getPublicKey());
+      return Optional.of(found);
+    } catch (GeneralSecurityException e) {
+      throw new IOException(
+          list + ": is no list of the authority " + file + " (delete it to have a new one made)",
+          e);
+    }
   }
 
   private Identity issued(
@@ -211,9 +318,7 @@ public final class Certificates {
   /** Whether a certificate found on disk can be kept. */
   private boolean serves(CertifiedKey found, String name, Optional<GeneralNames> alternatives)
       throws IOException {
-    try {
-      found.certificate().verify(authority.getPublicKey());
-    } catch (GeneralSecurityException e) {
+    if (!isIssuer(found.certificate())) {
       return false; // Of another authority: issued anew.
     }
     return !found.certificate().getNotAfter().toInstant().isBefore(now.plus(RENEWAL))

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.busbar.shard.Sending;
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -74,9 +75,10 @@ class WireTest {
             2),
         new Form(
             "introduce",
-            new Wire.Introduction("n@d", "c", "::1", 7_110).encode(),
-            "01 0003 6e4064 0001 63 0003 3a3a31 1bc6",
-            Wire.Introduction::decode),
+            new Wire.Introduction("n@d", "c", "::1", 7_110, 2).encode(),
+            "01 0003 6e4064 0001 63 0003 3a3a31 1bc6 02",
+            Wire.Introduction::decode,
+            16),
         new Form(
             "order",
             new Wire.StoreOrder(Wire.Wish.LEAVE, "n-1").encode(),
@@ -138,6 +140,30 @@ class WireTest {
         .containsExactly(one, one);
     assertThatThrownBy(() -> Wire.Forward.decode(forward.getBuffer(0, forward.length() - 1)))
         .isInstanceOf(RuntimeException.class);
+  }
+
+  @Test
+  void goldenForwardOfWhatMayBeSentAgain() {
+    byte[] run = {0x30, 0x02, 0x00, 0x00};
+    Wire.Shared shared = new Wire.Shared("g", new byte[] {'a'}, new byte[] {0x30, 0});
+    Wire.Numbers numbers = new Wire.Numbers(-2, 258, new long[] {0, 259});
+    Wire.Again again = new Wire.Again(new Sending(3, 7), new byte[] {0x34, 0});
+    Buffer forward = new Wire.Forward(run, 0, 4, List.of(shared), numbers, List.of(again)).encode();
+    assertThat(HexFormat.of().formatHex(forward.getBytes()))
+        .isEqualTo(
+            ("03 00000004 30020000 fffffffffffffffe 0000000000000102 00000002 0000000000000000"
+                    + " 0000000000000103 00000001 0000000000000003 0000000000000007 00000002 3400"
+                    + "0001 67 0001 61 00000002 3000")
+                .replace(" ", ""));
+    Wire.Forward read = Wire.Forward.decode(forward);
+    assertThat(Arrays.copyOfRange(read.bytes(), read.start(), read.end())).isEqualTo(run);
+    assertThat(read.numbers()).usingRecursiveComparison().isEqualTo(numbers);
+    assertThat(read.again()).usingRecursiveFieldByFieldElementComparator().containsExactly(again);
+    assertThat(read.shared()).usingRecursiveFieldByFieldElementComparator().containsExactly(shared);
+    Wire.Forward only =
+        Wire.Forward.decode(new Wire.Forward(run, 0, 4, List.of(), null, List.of(again)).encode());
+    assertThat(only.numbers()).isNull();
+    assertThat(only.again()).hasSize(1);
   }
 
   @ParameterizedTest

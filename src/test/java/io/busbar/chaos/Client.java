@@ -39,6 +39,7 @@ abstract class Client {
   private long pingedAt;
   private int connection;
   private int sessionsLost;
+  private long patience = SILENCE_NANOS;
   private ByteBuf in = Unpooled.buffer();
   private ByteBuf out = Unpooled.buffer();
 
@@ -54,6 +55,14 @@ abstract class Client {
 
   /** A packet other than CONNACK; the buffer stands after the fixed header and ends with it. */
   abstract void packet(int first, ByteBuf body);
+
+  /** Writes CONNECT: with the session that it has, or a new one. */
+  void connect(ByteBuf to) {
+    Wire.connect(to, id, false, EXPIRY_SECONDS, RECEIVE_MAXIMUM);
+  }
+
+  /** A connection that was open has ended, if politely with DISCONNECT. */
+  void disconnected(boolean politely) {}
 
   /** Does what there is to do. */
   void act(long now) {}
@@ -77,7 +86,12 @@ abstract class Client {
       Wire.disconnect(out);
       flush();
     }
-    drop();
+    drop(politely);
+  }
+
+  /** How long a node may be silent before the client goes to another one. */
+  final void patience(int seconds) {
+    patience = TimeUnit.SECONDS.toNanos(seconds);
   }
 
   final boolean isOpen() {
@@ -115,7 +129,10 @@ abstract class Client {
     }
   }
 
-  private void drop() {
+  private void drop(boolean politely) {
+    if (open) {
+      disconnected(politely);
+    }
     open = false;
     if (key != null) {
       try {
@@ -131,7 +148,7 @@ abstract class Client {
 
   /** To the next node: this one may be gone for a while. */
   private void broken() {
-    drop();
+    drop(false);
     node = (node + 1) % nodes.size();
     if (wanted) {
       loop.after(RETRY_MILLIS, this::open);
@@ -148,7 +165,7 @@ abstract class Client {
         channel.finishConnect();
         channel.socket().setTcpNoDelay(true);
         key.interestOps(SelectionKey.OP_READ);
-        Wire.connect(out, id, false, EXPIRY_SECONDS, RECEIVE_MAXIMUM);
+        connect(out);
       } else if (key.isReadable()) {
         read();
       }
@@ -207,7 +224,7 @@ abstract class Client {
     if (key == null) {
       return;
     }
-    if (open ? now - heardAt > SILENCE_NANOS : now - openedAt > CONNECT_NANOS) {
+    if (open ? now - heardAt > patience : now - openedAt > CONNECT_NANOS) {
       broken();
       return;
     }

@@ -112,7 +112,7 @@ class ClientsIT {
     void publish(String topic, int qos, boolean dup, int packetId, Message message)
         throws IOException {
       ByteBuf out = Unpooled.buffer();
-      Wire.publish(out, topic, qos, dup, packetId, message.payload());
+      Wire.publish(out, topic, qos, dup, false, packetId, message.payload());
       send(out);
     }
 
@@ -237,7 +237,8 @@ class ClientsIT {
   @Test
   void aSubscriberTakesAQos2MessageOnceUntilItIsReleased() throws IOException {
     sent.add(new Sent("kill/0/0", 2));
-    Subscriber subscriber = new Subscriber(loop, Subscriber.Habit.ONLINE, nodes(), 0, RUN, sent, 1);
+    Subscriber subscriber =
+        new Subscriber(loop, Subscriber.Habit.ONLINE, Subscriber.FILTER, nodes(), 0, RUN, sent, 1);
     start(subscriber);
     Message message = new Message(RUN, 0, 5);
     try (Peer peer = accept(false)) {
@@ -264,7 +265,8 @@ class ClientsIT {
   @Test
   void aSubscriberNotesEachQos1ArrivalWithItsConnectionAndDup() throws IOException {
     sent.add(new Sent("kill/0/0", 1));
-    Subscriber subscriber = new Subscriber(loop, Subscriber.Habit.ONLINE, nodes(), 0, RUN, sent, 1);
+    Subscriber subscriber =
+        new Subscriber(loop, Subscriber.Habit.ONLINE, Subscriber.FILTER, nodes(), 0, RUN, sent, 1);
     start(subscriber);
     Message message = new Message(RUN, 0, 5);
     try (Peer peer = accept(false)) {

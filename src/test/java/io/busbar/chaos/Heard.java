@@ -28,6 +28,13 @@ final class Heard {
     sequences.set(sequence);
   }
 
+  /** Those of another one, whose connections are told apart by what is added to them. */
+  void addAll(Heard other, int connections) {
+    for (int i = 0; i < other.count; i++) {
+      add(other.sequence(i), other.connection(i) + connections, other.dup(i));
+    }
+  }
+
   int count() {
     return count;
   }

@@ -49,6 +49,14 @@ final class Kill implements Callable<Integer> {
   @Option(names = "--nodes", paramLabel = "N", defaultValue = "1", description = "processes (1)")
   private int nodes;
 
+  @Option(
+      names = "--upgrade-from",
+      paramLabel = "FILE",
+      description =
+          "holds the class path of another version of the project's tests (its"
+              + " target/tests-classpath.txt and classes), which the nodes are until their first kill")
+  private Path before;
+
   @Option(names = "--kills", paramLabel = "N", defaultValue = "100", description = "in all (100)")
   private int kills;
 
@@ -156,6 +164,7 @@ final class Kill implements Callable<Integer> {
         new Plan(
             name == null ? target : name,
             start(),
+            Optional.ofNullable(before).map(Kill::of),
             atLeast("--nodes", nodes, 1),
             atLeast("--kills", kills, 0),
             atLeast("--drain-every", drainEvery, 1),
@@ -199,7 +208,7 @@ final class Kill implements Callable<Integer> {
     return folder.toRealPath();
   }
 
-  private static void delete(Path folder) throws IOException {
+  static void delete(Path folder) throws IOException {
     List<Path> all;
     try (var files = Files.walk(folder)) {
       all = new ArrayList<>(files.toList());
@@ -238,6 +247,15 @@ final class Kill implements Callable<Integer> {
     };
   }
 
+  private static String of(Path other) {
+    try {
+      return busbar(OpenNode.Promise.FSYNC)
+          .replace(System.getProperty("java.class.path"), Files.readString(other).strip());
+    } catch (IOException e) {
+      throw new KillException("--upgrade-from: " + e.getMessage(), e);
+    }
+  }
+
   /** A node on the class path and options of this very JVM. */
   static String busbar(OpenNode.Promise durability) {
     List<String> command = new ArrayList<>();
@@ -250,7 +268,7 @@ final class Kill implements Callable<Integer> {
     command.add("-Dlogback.configurationFile=logback.xml");
     command.addAll(List.of("-cp", "'" + System.getProperty("java.class.path") + "'"));
     command.addAll(List.of(OpenNode.class.getName(), "{node}", "{port}", "{peer}", "{peers}"));
-    command.addAll(List.of("{data}", durability.name()));
+    command.addAll(List.of("{data}", durability.name(), "{host}", "{http}"));
     return String.join(" ", command);
   }
 

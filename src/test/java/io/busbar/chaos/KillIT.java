@@ -71,15 +71,6 @@ class KillIT {
     assertThat(outcome.figures.get("kills")).isEqualTo(2);
   }
 
-  @Test
-  void whatWasAcknowledgedSurvivesKillsOfOneOfThreeNodes() throws IOException {
-    Outcome outcome =
-        run("busbar", "--nodes", "3", "--kills", "2", "--drain-every", "1", "--rate", "2000");
-    assertThat(outcome.code).as(outcome.out).isZero();
-    assertThat(outcome.figures.get("kills")).isEqualTo(2);
-    assertThat(outcome.figures.get("delivered")).isPositive();
-  }
-
   /** So the loss of power is one: what is acknowledged before it is on the disk is lost. */
   @Test
   void acknowledgementsThatComeEarlyAreFound() throws IOException {

@@ -42,6 +42,11 @@ final class Loop implements AutoCloseable {
     clients.add(client);
   }
 
+  /** Gives a client no more turns; on the loop only. */
+  void remove(Client client) {
+    clients.remove(client);
+  }
+
   /** Begins to connect; on the loop only. */
   SelectionKey connect(Client client, InetSocketAddress address) throws IOException {
     SocketChannel channel = SocketChannel.open();

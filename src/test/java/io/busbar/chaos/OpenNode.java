@@ -1,6 +1,7 @@
 package io.busbar.chaos;
 
 import io.busbar.Node;
+import io.busbar.broker.Safeguard;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;
@@ -8,12 +9,14 @@ import io.busbar.config.Settings;
 import io.busbar.store.EarlyStore;
 import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
-import io.busbar.store.Stores;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
 
@@ -36,25 +39,34 @@ final class OpenNode {
 
   /**
    * Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes, its
-   * data directory, {@link Promise}. The node of the first address is the founder, node-1.
+   * data directory, {@link Promise}, the host of all its addresses, port of HTTP, and names of
+   * safeguards that it is to do without. The node of the first address is the founder, node-1.
    */
   public static void main(String[] args) throws Exception {
     System.setProperty("hazelcast.logging.type", "slf4j"); // as Main does
     List<String> members = List.of(args[3].split(","));
     int peerPort = Integer.parseInt(args[2]);
+    String host = args[6];
+    List<String> without = new ArrayList<>(List.of(args).subList(8, args.length));
+    Set<Safeguard> ofBroker = EnumSet.noneOf(Safeguard.class);
+    for (Safeguard one : Safeguard.values()) {
+      if (without.remove(one.name())) {
+        ofBroker.add(one);
+      }
+    }
     Settings.Cluster cluster =
         members.size() == 1
             ? Settings.Cluster.single()
             : new Settings.Cluster(
                 true,
                 "kill-" + args[3].hashCode(),
-                new Settings.Address("127.0.0.1", peerPort),
+                new Settings.Address(host, peerPort),
                 0,
                 members,
                 Optional.empty(),
                 Optional.of(
                     new Settings.Replication(
-                        new Settings.Address("127.0.0.1", 0),
+                        new Settings.Address(host, 0),
                         "node-1",
                         Math.min(3, members.size()),
                         Optional.empty())));
@@ -65,12 +77,12 @@ final class OpenNode {
             List.of(
                 new Settings.Listener(
                     Settings.Protocol.MQTT,
-                    new Settings.Address("127.0.0.1", Integer.parseInt(args[1])),
+                    new Settings.Address(host, Integer.parseInt(args[1])),
                     Optional.empty(),
                     Optional.empty(),
                     "/mqtt",
                     List.of("mqtt"))),
-            new Settings.Address("127.0.0.1", 0),
+            new Settings.Address(host, Integer.parseInt(args[7])),
             cluster,
             Optional.empty(),
             true,
@@ -83,8 +95,10 @@ final class OpenNode {
       settings = settings.with(Settings.Storage.in(Path.of(args[4])));
     }
     BiFunction<Settings, StoreMeters, Store> stores =
-        promise == Promise.EARLY ? EarlyStore::open : Stores::open;
-    Node.start(settings, List.of(), stores)
+        promise == Promise.EARLY
+            ? EarlyStore::open
+            : (of, meters) -> EarlyStore.without(without, of, meters);
+    Node.start(settings, List.of(), stores, ofBroker)
         .toCompletionStage()
         .toCompletableFuture()
         .get(START_SECONDS, TimeUnit.SECONDS);

@@ -3,8 +3,10 @@ package io.busbar.chaos;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
@@ -30,6 +32,10 @@ final class Oracle {
     EXCESS,
     /** Came for the first time after one that was sent later. */
     REORDERED,
+    /** Acknowledged while somebody without a stored session was subscribed, and never came. */
+    UNHEARD,
+    /** Retained, and not what nodes tell a new subscriber, or not what all of them do. */
+    RETAINED,
     /** Came, and nobody sent it, or not so. */
     FOREIGN,
     /** A stored session, acknowledged by CONNACK, was not there any more. */
@@ -38,7 +44,12 @@ final class Oracle {
 
   /** One subscriber's record. */
   record Listener(
-      String name, List<Heard> heard, long foreign, List<String> foreigners, int sessionsLost) {}
+      String name,
+      boolean isOrdered,
+      List<Heard> heard,
+      long foreign,
+      List<String> foreigners,
+      int sessionsLost) {}
 
   /**
    * What came of the streams of one QoS at one subscriber.
@@ -68,13 +79,21 @@ final class Oracle {
 
   private static final int NAMED = 10;
 
+  /** More than one subscriber has. */
+  private static final int CONNECTIONS = 1_000_000;
+
+  /** How long after its acknowledgement a message may come, in ns. */
+  private static final long UNDER_WAY = TimeUnit.SECONDS.toNanos(10);
+
   private final List<Sent> sent;
   private final List<Row> rows = new ArrayList<>();
   private final Map<Kind, Long> violations = new EnumMap<>(Kind.class);
   private final List<String> first = new ArrayList<>();
+  private final long now;
 
-  private Oracle(List<Sent> sent) {
+  private Oracle(List<Sent> sent, long now) {
     this.sent = sent;
+    this.now = now;
     for (Kind kind : Kind.values()) {
       violations.put(kind, 0L);
     }
@@ -92,7 +111,49 @@ final class Oracle {
       List<Listener> listeners,
       int publisherSessionsLost,
       List<String> publishersForeign) {
-    Oracle oracle = new Oracle(sent);
+    return judge(
+        sent, listeners, List.of(), List.of(), publisherSessionsLost, publishersForeign, 0);
+  }
+
+  /** The record of sessions among which each message comes to one, in no order. */
+  static Listener together(String name, List<Subscriber> members, int streams) {
+    List<Heard> all = new ArrayList<>();
+    List<String> foreign = new ArrayList<>();
+    for (int stream = 0; stream < streams; stream++) {
+      Heard heard = new Heard();
+      for (int i = 0; i < members.size(); i++) {
+        heard.addAll(members.get(i).heard().get(stream), i * CONNECTIONS);
+      }
+      all.add(heard);
+    }
+    members.forEach(one -> foreign.addAll(one.foreign()));
+    return new Listener(
+        name,
+        false,
+        all,
+        members.stream().mapToLong(Subscriber::foreigners).sum(),
+        foreign,
+        members.stream().mapToInt(Client::sessionsLost).sum());
+  }
+
+  /**
+   * Judges a run.
+   *
+   * @param visitors who has heard what while it was connected
+   * @param retained what is wrong with retained messages, in words
+   * @param now when visitors that are connected still have heard what they have, in ns
+   */
+  static Verdict judge(
+      List<Sent> sent,
+      List<Listener> listeners,
+      List<Visitor> visitors,
+      List<String> retained,
+      int publisherSessionsLost,
+      List<String> publishersForeign,
+      long now) {
+    Oracle oracle = new Oracle(sent, now);
+    visitors.forEach(oracle::visitor);
+    retained.forEach(what -> oracle.found(Kind.RETAINED, 1, () -> what));
     oracle.found(Kind.SESSION_LOST, publisherSessionsLost, () -> "of publishers");
     publishersForeign.forEach(what -> oracle.found(Kind.FOREIGN, 1, () -> what));
     for (Listener listener : listeners) {
@@ -108,11 +169,54 @@ final class Oracle {
     return new Verdict(oracle.rows, oracle.violations, oracle.first);
   }
 
+  /**
+   * Whatever began after SUBACK, and was acknowledged, came if the connection lasted; and no QoS 2
+   * message came twice on one.
+   */
+  private void visitor(Visitor visitor) {
+    Sent stream = visitor.stream();
+    Map<Integer, BitSet> heard = new HashMap<>();
+    Heard all = visitor.heard();
+    for (int i = 0; i < all.count(); i++) {
+      int connection = all.connection(i);
+      int sequence = all.sequence(i);
+      BitSet here = heard.computeIfAbsent(connection, c -> new BitSet());
+      if (stream.qos == 2 && here.get(sequence)) {
+        found(
+            Kind.DUPLICATED,
+            1,
+            () ->
+                "%s, connection %d: %s %d came again"
+                    .formatted(visitor.id, connection, stream.topic, sequence));
+      }
+      here.set(sequence);
+    }
+    for (Visitor.Stay stay : visitor.stays()) {
+      BitSet here = heard.getOrDefault(stay.connection, new BitSet());
+      stream.acknowledged().stream()
+          .filter(one -> stream.sentAt(one) > stay.from && !here.get(one))
+          .filter(one -> stream.acknowledgedAt(one) + UNDER_WAY < Math.min(stay.to, now))
+          .forEach(
+              one ->
+                  found(
+                      Kind.UNHEARD,
+                      1,
+                      () ->
+                          "%s, connection %d: %s %d was sent %d ms after SUBACK"
+                              .formatted(
+                                  visitor.id,
+                                  stay.connection,
+                                  stream.topic,
+                                  one,
+                                  (stream.sentAt(one) - stay.from) / 1_000_000)));
+    }
+  }
+
   private void listener(Listener listener, int qos) {
     Tally sum = new Tally();
     for (int i = 0; i < sent.size(); i++) {
-      if (sent.get(i).qos == qos) {
-        stream(listener.name, sent.get(i), listener.heard.get(i), sum);
+      if (sent.get(i).qos == qos && sent.get(i).isKept) {
+        stream(listener, sent.get(i), listener.heard.get(i), sum);
       }
     }
     if (sum.sent > 0) {
@@ -142,7 +246,8 @@ final class Oracle {
     long reordered;
   }
 
-  private void stream(String name, Sent stream, Heard heard, Tally sum) {
+  private void stream(Listener listener, Sent stream, Heard heard, Tally sum) {
+    String name = listener.name;
     BitSet seen = new BitSet(stream.count());
     int[] connection = new int[stream.count()];
     int[] onConnection = new int[stream.count()];
@@ -161,7 +266,10 @@ final class Oracle {
       int allowed = 1 + stream.repeats(sequence);
       if (!seen.get(sequence)) {
         seen.set(sequence);
-        if (sequence < newest) {
+        if (stream.isOfConnections && !stream.acknowledged().get(sequence)) {
+          continue;
+        }
+        if (sequence < newest && listener.isOrdered) {
           sum.reordered++;
           int before = newest;
           found(Kind.REORDERED, 1, () -> "%s came after %d".formatted(which.get(), before));

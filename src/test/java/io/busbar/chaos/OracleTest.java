@@ -2,10 +2,12 @@ package io.busbar.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** The oracle on doctored records: each kind of wrong is found, and what is allowed is not. */
@@ -35,6 +37,7 @@ class OracleTest {
     Oracle.Listener listener =
         new Oracle.Listener(
             "online",
+            true,
             List.of(onceHeard, exactlyHeard),
             foreigners.size(),
             foreigners,
@@ -132,6 +135,22 @@ class OracleTest {
     assertThat(judge().first()).containsExactly("REORDERED online: kill/0/0 3 came after 19");
   }
 
+  /** Of a connection that its device gave up; one that was let in has its place in the order. */
+  @Test
+  void aWillOfAConnectionThatWasNeverThereMayComeLater() {
+    Sent wills = new Sent(Sent.WILLS + 1, 2);
+    Heard heard = new Heard();
+    for (int i = 0; i < 3; i++) {
+      wills.next();
+    }
+    wills.acknowledged(0);
+    wills.acknowledged(2);
+    List.of(2, 1, 0).forEach(will -> heard.add(will, 1, false));
+    Oracle.Listener listener = new Oracle.Listener("online", true, List.of(heard), 0, List.of(), 0);
+    assertThat(Oracle.judge(List.of(wills), List.of(listener), 0, List.of()).first())
+        .containsExactly("REORDERED online: kill/will/1 0 came after 2");
+  }
+
   @Test
   void aRepetitionIsNoDisorder() {
     allSentAndHeard();
@@ -172,5 +191,69 @@ class OracleTest {
     send(exactly);
     finds(Map.of(Oracle.Kind.LOST, 2L * MESSAGES));
     assertThat(judge().first()).hasSize(10);
+  }
+
+  // --- what the chaos run judges besides ---
+
+  private static final long LATER = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+
+  private Oracle.Verdict judge(List<Visitor> visitors, List<String> retained) {
+    return Oracle.judge(List.of(once), List.of(), visitors, retained, 0, List.of(), LATER);
+  }
+
+  @Test
+  void whatAVisitorDidNotHearWhileItWasThereIsUnheard() throws IOException {
+    try (Loop loop = new Loop()) {
+      Visitor visitor = new Visitor(loop, "v", List.of(Target.onLoopback(1)), 0, 1, once, 0, 1);
+      once.acknowledged(once.next()); // before it came
+      visitor.stays().add(new Visitor.Stay(1));
+      send(once);
+      hear(visitor.heard(), 1, MESSAGES);
+      assertThat(judge(List.of(visitor), List.of()).violations())
+          .containsEntry(Oracle.Kind.UNHEARD, 1L);
+      hear(visitor.heard(), MESSAGES, MESSAGES + 1);
+      assertThat(judge(List.of(visitor), List.of()).isClean()).isTrue();
+      // one that was on its way when the connection broke is nobody's fault
+      once.acknowledged(once.next());
+      visitor.stays().get(0).to = System.nanoTime();
+      assertThat(judge(List.of(visitor), List.of()).isClean()).isTrue();
+    }
+  }
+
+  @Test
+  void whatAVisitorHearsTwiceOnOneConnectionIsDuplicated_atQos2() throws IOException {
+    try (Loop loop = new Loop()) {
+      for (Sent stream : List.of(once, exactly)) {
+        Visitor visitor = new Visitor(loop, "v", List.of(Target.onLoopback(1)), 0, 1, stream, 0, 1);
+        send(stream);
+        hear(visitor.heard(), 0, MESSAGES);
+        assertThat(judge(List.of(visitor), List.of()).isClean()).isTrue();
+        hear(visitor.heard(), 0, 1);
+        assertThat(judge(List.of(visitor), List.of()).isClean()).isEqualTo(stream == once);
+      }
+    }
+  }
+
+  @Test
+  void whatNodesRetainOtherwiseIsFound() {
+    assertThat(judge(List.of(), List.of("a has 1, b has 2")).violations())
+        .containsEntry(Oracle.Kind.RETAINED, 1L);
+  }
+
+  @Test
+  void amongThoseWhoShareEachMessageIsThereOnce_inAnyOrder() {
+    Heard one = new Heard();
+    Heard other = new Heard();
+    send(exactly);
+    hear(one, MESSAGES / 2, MESSAGES);
+    hear(other, 0, MESSAGES / 2);
+    Heard both = new Heard();
+    both.addAll(one, 0);
+    both.addAll(other, 1_000);
+    Oracle.Listener share = new Oracle.Listener("share", false, List.of(both), 0, List.of(), 0);
+    assertThat(Oracle.judge(List.of(exactly), List.of(share), 0, List.of()).isClean()).isTrue();
+    both.addAll(other, 2_000);
+    assertThat(Oracle.judge(List.of(exactly), List.of(share), 0, List.of()).violations())
+        .containsEntry(Oracle.Kind.DUPLICATED, (long) MESSAGES / 2);
   }
 }

@@ -7,6 +7,8 @@ import java.util.Optional;
  *
  * @param target for the report
  * @param start for bash, with {node}, {port}, {peer}, {peers} and {data}
+ * @param before what the nodes are at first; each is started with {@code start} after its first
+ *     kill
  * @param nodes processes, 1 or more
  * @param kills how many SIGKILLs in all, 0 for none
  * @param drainEvery after so many kills publishing pauses until all sessions are drained
@@ -23,6 +25,7 @@ import java.util.Optional;
 record Plan(
     String target,
     String start,
+    Optional<String> before,
     int nodes,
     int kills,
     int drainEvery,

@@ -151,7 +151,8 @@ final class Publisher extends Client {
 
   private void write(Flight flight, int packetId, boolean dup) {
     byte[] payload = new Message(run, firstStream + flight.topic, flight.sequence).payload();
-    Wire.publish(out(), sent.get(flight.topic).topic, qos, dup, packetId, payload);
+    Sent stream = sent.get(flight.topic);
+    Wire.publish(out(), stream.topic, qos, dup, stream.isRetained, packetId, payload);
   }
 
   @Override

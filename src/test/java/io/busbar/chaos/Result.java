@@ -52,9 +52,20 @@ record Result(
         power(),
         plan.seed(),
         millis / 1000.0);
+    printRows(out, verdict.rows());
+    out.printf("from kill to ready: %s ms; to answers for all: ", spread(restartMillis));
+    out.printf("%s ms (min/median/max)%n", spread(outageMillis));
+    out.printf("refused %d, abandoned %d, unsettled %d", refused, abandoned, unsettled);
+    long withoutDup = verdict.rows().stream().mapToLong(Oracle.Row::withoutDup).sum();
+    out.printf(", PUBCOMP 0x92 %d, repeated without DUP %d%n", unknownIds, withoutDup);
+    printViolations(out, verdict);
+    out.flush();
+  }
+
+  static void printRows(PrintWriter out, List<Oracle.Row> rows) {
     out.printf("| subscriber | QoS | published | acked | delivered | lost | duplicated |");
     out.printf(" in excess | reordered |%n|---|---:|---:|---:|---:|---:|---:|---:|---:|%n");
-    for (Oracle.Row row : verdict.rows()) {
+    for (Oracle.Row row : rows) {
       out.printf(
           "| %s | %d | %d | %d | %d | %d | %d | %d | %d |%n",
           row.listener(),
@@ -67,21 +78,18 @@ record Result(
           row.excess(),
           row.reordered());
     }
-    out.printf("from kill to ready: %s ms; to answers for all: ", spread(restartMillis));
-    out.printf("%s ms (min/median/max)%n", spread(outageMillis));
-    out.printf("refused %d, abandoned %d, unsettled %d", refused, abandoned, unsettled);
-    long withoutDup = verdict.rows().stream().mapToLong(Oracle.Row::withoutDup).sum();
-    out.printf(", PUBCOMP 0x92 %d, repeated without DUP %d%n", unknownIds, withoutDup);
+  }
+
+  static void printViolations(PrintWriter out, Oracle.Verdict verdict) {
     out.println("violations: " + (verdict.isClean() ? "none" : verdict.violations()));
     verdict.first().forEach(violation -> out.println("  " + violation));
-    out.flush();
   }
 
   private String power() {
     return plan.power().map(names -> "lost (" + name(names) + " names)").orElse("kept");
   }
 
-  private static String spread(List<Long> millis) {
+  static String spread(List<Long> millis) {
     if (millis.isEmpty()) {
       return "-";
     }

@@ -1,5 +1,6 @@
 package io.busbar.chaos;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,21 +15,64 @@ import java.util.Map;
  * PUBCOMP comes later and would excuse such a loss.
  */
 final class Sent {
+  /** What topics of wills begin with. */
+  static final String WILLS = "kill/will/";
+
   final String topic;
   final int qos;
+
+  /** Whether durable sessions are to have its messages: those of {@link Subscriber#FILTER}. */
+  final boolean isKept;
+
+  /** Whether its messages are to be retained. */
+  final boolean isRetained;
+
+  /**
+   * Whether each message is the will of another connection. One whose device gave up before CONNACK
+   * may be opened by its node long after the device's next one, and then so is its will.
+   */
+  final boolean isOfConnections;
+
   private int count;
   private int refused;
   private final BitSet acknowledged = new BitSet();
   private final Map<Integer, Integer> repeats = new HashMap<>();
 
+  /** When each was sent first, and when it was acknowledged, in ns. */
+  private long[] sentAt = new long[1024];
+
+  private long[] acknowledgedAt = new long[1024];
+
   Sent(String topic, int qos) {
+    this(topic, qos, false);
+  }
+
+  Sent(String topic, int qos, boolean isRetained) {
     this.topic = topic;
     this.qos = qos;
+    this.isRetained = isRetained;
+    this.isKept = topic.startsWith("kill/");
+    this.isOfConnections = topic.startsWith(WILLS);
   }
 
   /** The number of the next message, which is sent now for the first time. */
   int next() {
+    if (count == sentAt.length) {
+      sentAt = Arrays.copyOf(sentAt, 2 * count);
+      acknowledgedAt = Arrays.copyOf(acknowledgedAt, 2 * count);
+    }
+    sentAt[count] = System.nanoTime();
     return count++;
+  }
+
+  /** When a message was sent for the first time, in ns. */
+  long sentAt(int sequence) {
+    return sentAt[sequence];
+  }
+
+  /** When a message was acknowledged, if it was, in ns. */
+  long acknowledgedAt(int sequence) {
+    return acknowledgedAt[sequence];
   }
 
   /** A message was sent once more, as it was not acknowledged when a connection broke. */
@@ -38,6 +82,7 @@ final class Sent {
 
   void acknowledged(int sequence) {
     acknowledged.set(sequence);
+    acknowledgedAt[sequence] = System.nanoTime();
   }
 
   /** Answered with an error: the broker has not taken it. */

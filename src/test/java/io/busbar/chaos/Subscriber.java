@@ -22,17 +22,22 @@ final class Subscriber extends Client {
     RECONNECTING
   }
 
-  /** Topic filter of every subscriber. */
+  /** Topic filter that takes all. */
   static final String FILTER = "kill/#";
 
   private static final int SUBSCRIBE_ID = 1;
   private static final int QOS = 2;
+
+  /** Nothing that is retained: it comes beside what is sent, and nobody could tell one copy. */
+  private static final int OPTIONS = QOS | 0x20;
+
   private static final int MOST_FOREIGN = 100;
 
   /** Longest time of one stay or absence. */
   private static final int MOST_MILLIS = 1_500;
 
   final Habit habit;
+  private final String filter;
   private final long run;
   private final List<Sent> sent;
   private final List<Heard> heard = new ArrayList<>();
@@ -50,6 +55,7 @@ final class Subscriber extends Client {
   Subscriber(
       Loop loop,
       Habit habit,
+      String filter,
       List<InetSocketAddress> nodes,
       int number,
       long run,
@@ -57,6 +63,7 @@ final class Subscriber extends Client {
       long seed) {
     super(loop, "kill-sub-" + number, nodes, number);
     this.habit = habit;
+    this.filter = filter;
     this.run = run;
     this.sent = sent;
     this.random = new Random(seed);
@@ -66,6 +73,11 @@ final class Subscriber extends Client {
   /** Whether it is connected and its SUBACK has come. */
   boolean isListening() {
     return isOpen() && subscribed;
+  }
+
+  /** Whether all messages are for it; else for one of those that share its subscription. */
+  boolean getsAll() {
+    return filter.equals(FILTER);
   }
 
   /** PUBLISH packets so far. */
@@ -122,7 +134,7 @@ final class Subscriber extends Client {
       subscribed = false;
     }
     if (!subscribed) {
-      Wire.subscribe(out(), SUBSCRIBE_ID, FILTER, QOS);
+      Wire.subscribe(out(), SUBSCRIBE_ID, filter, OPTIONS);
     }
   }
 

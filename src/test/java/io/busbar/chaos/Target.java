@@ -10,6 +10,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +26,7 @@ final class Target {
   private static final int CUT_OFF = 75;
 
   private final String name;
-  private final String command;
+  private String command;
   private final InetSocketAddress address;
   private final Path data;
   private final File log;
@@ -36,15 +37,15 @@ final class Target {
    * A process that does not run yet.
    *
    * @param command for bash; it should end with exec, so that what is killed is the broker
-   * @param port where the command makes it listen, on loopback
+   * @param address where the command makes it listen
    * @param folder for its data ({@code NAME}) and its output ({@code NAME.log})
    * @param power by which it loses what it has not synced, or none: then the system keeps it
    */
-  Target(String name, String command, int port, Path folder, Optional<Power> power)
+  Target(String name, String command, InetSocketAddress address, Path folder, Optional<Power> power)
       throws IOException {
     this.name = name;
     this.command = command;
-    this.address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    this.address = address;
     this.data = Files.createDirectories(folder.resolve(name));
     this.log = folder.resolve(name + ".log").toFile();
     this.power = power;
@@ -87,6 +88,62 @@ final class Target {
     }
   }
 
+  /** Where a node of this machine listens. */
+  static InetSocketAddress onLoopback(int port) {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+  }
+
+  /** From the next start on it is this. */
+  void become(String later) {
+    command = later;
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** Has it end, and does not wait for that. */
+  void abandon() {
+    if (process != null) {
+      process.destroyForcibly();
+    }
+  }
+
+  /** Starts it again if it has given itself up, as a supervisor does. */
+  boolean supervise() throws IOException {
+    if (process.isAlive()) {
+      return false;
+    }
+    if (process.exitValue() != CUT_OFF) {
+      throw new KillException("%s ended with %d%s".formatted(name, process.exitValue(), said()));
+    }
+    start();
+    return true;
+  }
+
+  /** Ends it as an operator does, and waits until it is gone. */
+  void terminate(int seconds) throws IOException {
+    signal("TERM");
+    try {
+      if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+        throw new KillException("%s does not end within %d s%s".formatted(name, seconds, said()));
+      }
+    } catch (InterruptedException e) {
+      throw new KillException("interrupted", e);
+    }
+  }
+
+  /** What it has stored is gone; it does not run. */
+  void wipe() throws IOException {
+    try (var files = Files.walk(data)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        if (!file.equals(data)) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
   /** Sends it a signal by name. */
   void signal(String name) throws IOException {
     try {
@@ -107,11 +164,7 @@ final class Target {
   void awaitBack(int seconds) throws IOException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
     while (!letsIn()) {
-      if (!process.isAlive() && process.exitValue() == CUT_OFF) {
-        start();
-      } else if (!process.isAlive()) {
-        throw new KillException("%s ended with %d%s".formatted(name, process.exitValue(), said()));
-      }
+      supervise();
       if (System.nanoTime() > deadline) {
         throw new KillException("%s is not back after %d s%s".formatted(name, seconds, said()));
       }
@@ -144,7 +197,8 @@ final class Target {
     }
   }
 
-  private boolean letsIn() {
+  /** Whether it lets an MQTT client in now. */
+  boolean letsIn() {
     ByteBuf connect = Unpooled.buffer();
     Wire.connect(connect, "kill-probe-" + name, true, 0, 10);
     try (Socket socket = new Socket()) {

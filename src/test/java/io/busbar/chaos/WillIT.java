@@ -52,9 +52,12 @@ class WillIT {
               .replace("{node}", name)
               .replace("{port}", String.valueOf(ports.get(i)))
               .replace("{peer}", String.valueOf(ports.get(NODES + i)))
+              .replace("{host}", "127.0.0.1")
+              .replace("{http}", "0")
               .replace("{peers}", peers)
               .replace("{data}", folder.resolve(name).toString());
-      nodes.add(new Target(name, command, ports.get(i), folder, Optional.empty()));
+      nodes.add(
+          new Target(name, command, Target.onLoopback(ports.get(i)), folder, Optional.empty()));
     }
     for (Target node : nodes) {
       node.start();

@@ -39,17 +39,41 @@ final class Wire {
     out.writeShort(id.length).writeBytes(id);
   }
 
-  static void subscribe(ByteBuf out, int packetId, String filter, int qos) {
+  /** CONNECT of a durable session with a will, which comes at once. */
+  static void connectWithWill(
+      ByteBuf out, String clientId, int expirySeconds, String topic, int qos, byte[] payload) {
+    byte[] id = clientId.getBytes(StandardCharsets.UTF_8);
+    byte[] name = topic.getBytes(StandardCharsets.UTF_8);
+    int rest = 2 + id.length + 1 + 2 + name.length + 2 + payload.length;
+    header(out, 0x10, 10 + 1 + 5 + rest);
+    out.writeShort(4).writeBytes(new byte[] {'M', 'Q', 'T', 'T'});
+    out.writeByte(5).writeByte(0x04 | qos << 3).writeShort(60);
+    out.writeByte(5).writeByte(SESSION_EXPIRY).writeInt(expirySeconds);
+    out.writeShort(id.length).writeBytes(id).writeByte(0);
+    out.writeShort(name.length).writeBytes(name);
+    out.writeShort(payload.length).writeBytes(payload);
+  }
+
+  static void subscribe(ByteBuf out, int packetId, String filter, int options) {
     byte[] bytes = filter.getBytes(StandardCharsets.UTF_8);
     header(out, 0x82, 2 + 1 + 2 + bytes.length + 1);
     out.writeShort(packetId).writeByte(0);
-    out.writeShort(bytes.length).writeBytes(bytes).writeByte(qos);
+    out.writeShort(bytes.length).writeBytes(bytes).writeByte(options);
   }
 
   static void publish(
-      ByteBuf out, String topic, int qos, boolean dup, int packetId, byte[] payload) {
+      ByteBuf out,
+      String topic,
+      int qos,
+      boolean dup,
+      boolean retain,
+      int packetId,
+      byte[] payload) {
     byte[] name = topic.getBytes(StandardCharsets.UTF_8);
-    header(out, PUBLISH << 4 | qos << 1 | (dup ? DUP : 0), 2 + name.length + 3 + payload.length);
+    header(
+        out,
+        PUBLISH << 4 | qos << 1 | (dup ? DUP : 0) | (retain ? 1 : 0),
+        2 + name.length + 3 + payload.length);
     out.writeShort(name.length).writeBytes(name);
     out.writeShort(packetId).writeByte(0).writeBytes(payload);
   }

@@ -46,7 +46,6 @@ class ExamplesTest {
       Certificates certificates = Certificates.in(place, Instant.now());
       certificates.server(List.of("localhost"));
       certificates.node(List.of("localhost"));
-      Files.copy(certificates.authority(), place.resolve("node-ca.pem"));
     }
   }
 
@@ -134,14 +133,23 @@ class ExamplesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cluster-config/namespace.yaml", "k8s/namespace.yaml"})
+  @ValueSource(strings = {"cluster-config/namespace.yaml", "k8s/base/namespace.yaml"})
   void namespacesAreRead(String file) throws IOException {
     assertThat(namespace(Files.readString(Path.of(file))).namespace().clients()).isNotEmpty();
   }
 
   @Test
+  void theServicesConfigurationIsRead() throws IOException {
+    Settings settings = settings(Files.readString(Path.of("packaging/busbar.yaml")));
+    String unit = Files.readString(Path.of("packaging/busbar.service"));
+    assertThat(settings.storage().directory()).hasToString("/var/lib/busbar");
+    assertThat(unit).contains("StateDirectory=busbar\n", "--config /etc/busbar/busbar.yaml\n");
+    assertThat(settings.http().host()).isEqualTo("127.0.0.1");
+  }
+
+  @Test
   void podsAreConfiguredAsTheExampleForKubernetes() throws IOException {
-    String pod = Files.readString(Path.of("k8s/busbar.yaml"));
+    String pod = Files.readString(Path.of("k8s/base/busbar.yaml"));
     assertThat(body(pod))
         .isEqualTo(body(Files.readString(Path.of("cluster-config/kubernetes.yaml"))));
     Settings settings = settings(pod);
@@ -153,8 +161,8 @@ class ExamplesTest {
   /** Ports by name, of the container and the services; probes; the files of the volume. */
   @Test
   void podsOpenAndMountWhatTheirConfigurationNames() throws IOException {
-    Settings settings = settings(Files.readString(Path.of("k8s/busbar.yaml")));
-    Object pod = at(documents("k8s/statefulset.yaml").get(0), "spec", "template", "spec");
+    Settings settings = settings(Files.readString(Path.of("k8s/base/busbar.yaml")));
+    Object pod = at(documents("k8s/base/statefulset.yaml").get(0), "spec", "template", "spec");
     Object container = ((List<?>) at(pod, "containers")).get(0);
     Map<Object, Object> ports = new HashMap<>();
     for (Object port : (List<?>) at(container, "ports")) {
@@ -171,41 +179,17 @@ class ExamplesTest {
       assertThat(at(container, probe, "httpGet", "port")).isEqualTo("http");
       assertThat(surface).contains("\"" + at(container, probe, "httpGet", "path") + "\"");
     }
-    for (Object service : documents("k8s/services.yaml")) {
+    for (Object service : documents("k8s/base/services.yaml")) {
       for (Object port : (List<?>) at(service, "spec", "ports")) {
         assertThat(ports).containsKey(at(port, "targetPort"));
       }
     }
-    assertThat(at(documents("k8s/services.yaml").get(0), "metadata", "name"))
+    assertThat(at(documents("k8s/base/services.yaml").get(0), "metadata", "name"))
         .isEqualTo(settings.cluster().dns().orElseThrow());
     assertThat(at(container, "args").toString()).contains("/etc/busbar/busbar.yaml");
     assertThat(at(container, "volumeMounts").toString()).contains("mountPath=/etc/busbar,");
     assertThat(at(pod, "volumes").toString())
         .contains("path=tls/ca.pem", "path=tls/server.pem", "path=tls/server-key.pem");
-  }
-
-  @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "k8s/kustomization.yaml",
-        "k8s/disruption.yaml",
-        "k8s/network.yaml",
-        "k8s/monitoring/kustomization.yaml",
-        "k8s/monitoring/pod-monitor.yaml",
-        "k8s/monitoring/alerts.yaml"
-      })
-  void otherManifestsAreYaml(String file) throws IOException {
-    for (Object document : documents(file)) {
-      assertThat(at(document, "apiVersion")).isNotNull();
-    }
-  }
-
-  @Test
-  void kustomizationNamesFilesThatExist() throws IOException {
-    Object kustomization = documents("k8s/kustomization.yaml").get(0);
-    List<Object> files = new ArrayList<>((List<?>) at(kustomization, "resources"));
-    files.addAll((List<?>) at(((List<?>) at(kustomization, "configMapGenerator")).get(0), "files"));
-    assertThat(files).hasSize(6).allSatisfy(file -> assertThat(Path.of("k8s", "" + file)).exists());
   }
 
   private Settings settings(String text) throws IOException {

@@ -293,6 +293,17 @@ class SettingsFileTest {
   }
 
   @Test
+  void listsOfRevokedCertificates() throws IOException {
+    refused("revocation: {lists: []}", ":1: revocation.lists: none (allowed: one or more files");
+    refused(
+        "revocation: {lists: ['a list.pem', 'http:///x']}",
+        ":1: revocation.lists[1]: \"http:///x\" (allowed: a file, or a URL with http or https)");
+    refused(
+        "revocation: {lists: ['ldap://ca/x']}",
+        ":1: revocation.lists[0]: \"ldap://ca/x\" (allowed: a file, or a URL with http or https)");
+  }
+
+  @Test
   void anyMutation_isReadOrRefusedInOneLine() throws IOException {
     Random random = new Random(20_261_124);
     byte[] spice = "{}[]:-,#&*!|>'\"%@`$ \n\t\0\u007f0aZ?~<=".getBytes(UTF_8);

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -60,7 +61,12 @@ final class KafkaProcess implements AutoCloseable {
             .redirectOutput(
                 ProcessBuilder.Redirect.appendTo(directory.resolve("kafka.txt").toFile()))
             .start();
-    Await.until("Kafka listens", this::listens, () -> "process alive: " + process.isAlive());
+    // it reads its log after a kill, and takes what the machine leaves it
+    Await.until(
+        "Kafka listens",
+        Duration.ofSeconds(90),
+        this::listens,
+        () -> "process alive: " + process.isAlive());
   }
 
   private boolean listens() {

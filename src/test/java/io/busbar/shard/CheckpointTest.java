@@ -43,7 +43,7 @@ class CheckpointTest {
             new Command.Open("t", "", false, 0xffff_ffffL, null, HERE, 2),
             new Command.Subscribe("s", 1, List.of(plain, shared)),
             new Command.Subscribe("t", 2, List.of(plain)),
-            new Command.Receive("s", 1, 9, true),
+            new Command.Receive("s", 1, 9, true, null),
             new Command.Once(0, 5, new Command.Publish(message, null, true, List.of(pick))),
             new Command.Publish(retained, null, true, List.of()),
             new Command.Close("s", 1, -1, false, 1),
@@ -60,6 +60,30 @@ class CheckpointTest {
     assertThat(hex).isEqualTo(GOLDEN);
     Machine restored = Machine.restore(new ByteArrayInputStream(HexFormat.of().parseHex(GOLDEN)));
     assertThat(HexFormat.of().formatHex(MachineWalk.bytes(restored))).isEqualTo(GOLDEN);
+  }
+
+  @Test
+  void whatMessagesAreCalledAtOtherNodesIsRestored_andWhatAllUnderstand() throws IOException {
+    Machine machine = new Machine();
+    List<Command> commands =
+        List.of(
+            new Command.Open("s", "", false, 100, null, HERE, 1),
+            new Command.Understood(3),
+            new Command.Understood(2),
+            new Command.Receive("s", 1, 9, true, null),
+            new Command.Receive("s", 1, 10, true, new Sending(-5, 300)));
+    machine.apply(new Entry("node", 1, 1, 1_000, commands), effect -> {});
+    byte[] bytes = MachineWalk.bytes(machine);
+    assertThat(HexFormat.of().formatHex(bytes)).contains("0f0afffffffffffffffbac02");
+    Machine restored = Machine.restore(new ByteArrayInputStream(bytes));
+    assertThat(MachineWalk.bytes(restored)).isEqualTo(bytes);
+    assertThat(restored.group().forms()).isEqualTo(3);
+    Command again = new Command.Open("s", "", false, 100, null, HERE, 1);
+    Entry entry = new Entry("node", 1, 2, 2_000, List.of(again));
+    Outcome outcome = ((Result.Applied) restored.apply(entry, effect -> {})).outcomes().get(0);
+    assertThat(((Outcome.Opened) outcome).receiving())
+        .containsExactly(
+            new Outcome.Receiving(9, null), new Outcome.Receiving(10, new Sending(-5, 300)));
   }
 
   @Test

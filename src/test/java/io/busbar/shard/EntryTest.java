@@ -103,9 +103,14 @@ class EntryTest {
         new Golden<>(
             new Command.Settle("s", 7, new long[] {1, 300}, new long[] {2}),
             "07 0173 07 02 01 ac02 01 02"),
-        new Golden<>(new Command.Receive("s", 7, 65_535, true), "08 0173 07 ffff03 01"),
+        new Golden<>(new Command.Receive("s", 7, 65_535, true, null), "08 0173 07 ffff03 01"),
+        new Golden<>(
+            new Command.Receive("s", 7, 65_535, true, new Sending(-2, 300)),
+            "1a 0173 07 ffff03 fffffffffffffffe ac02"),
+        new Golden<>(new Command.Receive("s", 7, 1, false, null), "08 0173 07 01 00"),
         new Golden<>(new Command.End("s"), "09 0173"),
         new Golden<>(new Command.Tick(), "0a"),
+        new Golden<>(new Command.Understood(300), "1b ac02"),
         new Golden<>(
             new Command.Once(3, 300, new Command.Publish(utf8("p"), null, true, List.of())),
             "0b 03 ac02 01 0170 00"),
@@ -119,6 +124,7 @@ class EntryTest {
         new Golden<>(
             new Command.Configure(bounds(Bounds.Overflow.REFUSE)), "0d 64 ac02 03 02 03 04"),
         new Golden<>(new Command.Gone("n"), "0e 016e"),
+        new Golden<>(new Command.Gone("n", Command.Gone.Cause.LEASE), "19 016e 01"),
         new Golden<>(new Command.Revoke("s", List.of("a", "b")), "0f 0173 02 0161 0162"),
         new Golden<>(
             new Command.PutResource(1, "c", "k", "o", new byte[] {7, 8}),
@@ -137,9 +143,18 @@ class EntryTest {
                 true,
                 7,
                 List.of(PLAIN),
-                List.of(1, 300),
+                List.of(new Outcome.Receiving(1, null), new Outcome.Receiving(300, null)),
                 List.of(new Outcome.PendingReplay(PLAIN, null))),
             "01 01 07 01 29 03612f23 00 02 01 ac02 01 29 03612f23 00 00"),
+        new Golden<>(
+            new Outcome.Opened(
+                true,
+                7,
+                List.of(),
+                List.of(
+                    new Outcome.Receiving(1, null), new Outcome.Receiving(300, new Sending(-2, 9))),
+                List.of()),
+            "0f 01 07 00 02 01 00 ac02 01 fffffffffffffffe 09 00"),
         new Golden<>(new Outcome.Done(), "02"),
         new Golden<>(new Outcome.Subscribed(List.of(true, false)), "03 02 01 00"),
         new Golden<>(

@@ -100,7 +100,7 @@ class GroupTest {
             new Command.Subscribe("s", first, List.of(sub("b", 1))),
             new Command.Unsubscribe("s", first, List.of("a")),
             new Command.Settle("s", first, new long[] {0}, new long[0]),
-            new Command.Receive("s", first, 1, true),
+            new Command.Receive("s", first, 1, true, null),
             new Command.Replay("s", first, "a", List.of(), null))) {
       assertThat(apply(stale)).as("%s", stale).isInstanceOf(Outcome.Stale.class);
     }
@@ -322,10 +322,12 @@ class GroupTest {
   @Test
   void identifiersThatAreInUseComeBack() {
     long epoch = open("s");
-    apply(new Command.Receive("s", epoch, 5, true));
-    apply(new Command.Receive("s", epoch, 6, true));
-    apply(new Command.Receive("s", epoch, 5, false));
-    assertThat(open("s", false, 100, null).receiving()).containsExactly(6);
+    apply(new Command.Receive("s", epoch, 5, true, null));
+    Sending sending = new Sending(-1, 9);
+    apply(new Command.Receive("s", epoch, 6, true, sending));
+    apply(new Command.Receive("s", epoch, 5, false, null));
+    assertThat(open("s", false, 100, null).receiving())
+        .containsExactly(new Outcome.Receiving(6, sending));
   }
 
   // --- shares ---
@@ -653,6 +655,30 @@ class GroupTest {
       apply(new Command.Publish(packet, null, true, List.of()));
     }
     assertThat(group.retained().size()).isEqualTo(1);
+  }
+
+  /** What is retained after SUBSCRIBE comes by itself: also to who reads on much later. */
+  @Test
+  void whatIsRetainedAfterASubscriptionIsNotReplayed() {
+    byte[] before = Messages.publish("a", "before", 1, true, -1);
+    byte[] replaced = Messages.publish("b", "before", 1, true, -1);
+    apply(new Command.Publish(before, null, true, List.of()));
+    apply(new Command.Publish(replaced, null, true, List.of()));
+    long epoch = open("s");
+    subscribe(
+        "s", epoch, new StoredSubscription("#", null, new byte[] {'#'}, 1, false, false, 0, 0));
+    for (String topic : List.of("b", "c")) {
+      byte[] after = Messages.publish(topic, "after", 1, true, -1);
+      apply(new Command.Publish(after, null, true, List.of()));
+    }
+    close("s", epoch, false, 0);
+    epoch = open("s");
+    assertThat(inbox("s", epoch)).as("by themselves").hasSize(2);
+    Retained.Page page = group.retained("s", "#", null, 10, 10_000, 0);
+    assertThat(page.packets()).containsExactly(before);
+    assertThat(apply(new Command.Replay("s", epoch, "#", page.packets(), page.next())))
+        .isEqualTo(new Outcome.Published(1));
+    assertThat(group.retained("s", "#", null, 10, 10_000, 0).packets()).as("done").isEmpty();
   }
 
   // --- random walks ---

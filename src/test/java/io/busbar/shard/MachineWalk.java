@@ -163,6 +163,12 @@ final class MachineWalk {
     return new Entry(origin, stream[0], number, now - random.nextInt(500), commands);
   }
 
+  private Command receive(String name, long epoch) {
+    boolean taken = random.nextBoolean();
+    Sending sending = taken && random.nextBoolean() ? new Sending(7, random.nextInt(9)) : null;
+    return new Command.Receive(name, epoch, 1 + random.nextInt(5), taken, sending);
+  }
+
   private Command command() {
     String name = "s" + random.nextInt(NAMES);
     long epoch = epochs.getOrDefault(name, 0L) - (random.nextInt(20) == 0 ? 1 : 0);
@@ -188,11 +194,12 @@ final class MachineWalk {
       case 6, 7, 8 -> new Command.Subscribe(name, epoch, subscriptions());
       case 9 -> new Command.Unsubscribe(name, epoch, List.of(subscription().name()));
       case 10, 11 -> new Command.Settle(name, epoch, inFlight(name), inFlight(name));
-      case 12 -> new Command.Receive(name, epoch, 1 + random.nextInt(5), random.nextBoolean());
+      case 12 -> receive(name, epoch);
       case 13 -> replay(name, epoch);
       case 14 ->
-          switch (random.nextInt(7)) {
+          switch (random.nextInt(8)) {
             case 0 -> new Command.End(name);
+            case 7 -> new Command.Understood(1 + random.nextInt(4));
             case 4 -> new Command.Gone("n" + random.nextInt(2));
             case 1 -> new Command.Configure(bounds());
             case 2, 3 ->

@@ -8,6 +8,8 @@ import java.util.function.Supplier;
 
 /** Commands and outcomes at random, of every kind, with whatever may be absent now and then so. */
 final class Samples {
+  private static final List<Command.Gone.Cause> CAUSES = List.of(Command.Gone.Cause.values());
+
   private static final long[] EDGES = {0, 1, 127, 128, 16_384, 0xffff_ffffL, Long.MAX_VALUE, -1};
 
   private final Random random;
@@ -41,7 +43,7 @@ final class Samples {
   }
 
   Command command() {
-    return switch (random.nextInt(21)) {
+    return switch (random.nextInt(22)) {
       case 17 -> new Command.Queue(string(), rules());
       case 18 ->
           random.nextBoolean()
@@ -78,9 +80,9 @@ final class Samples {
           new Command.Replay(
               string(), number(), string(), list(this::bytes), optional(this::bytes));
       case 6 -> new Command.Settle(string(), number(), numbers(), numbers());
-      case 7 -> new Command.Receive(string(), number(), random.nextInt(65_536), flag());
+      case 7 -> receive();
       case 8 -> new Command.End(string());
-      case 12 -> new Command.Gone(string());
+      case 12 -> new Command.Gone(string(), CAUSES.get(random.nextInt(3)));
       case 13 -> new Command.Revoke(string(), list(this::string));
       case 14 ->
           new Command.PutResource(
@@ -90,6 +92,7 @@ final class Samples {
           new Command.Together(
               List.of(
                   new Command.DeleteResource(random.nextInt(256), string()), new Command.Tick()));
+      case 21 -> new Command.Understood(random.nextInt(256));
       default -> new Command.Tick();
     };
   }
@@ -110,6 +113,16 @@ final class Samples {
         number());
   }
 
+  private Command receive() {
+    boolean taken = flag();
+    Sending sending = taken ? optional(this::sending) : null;
+    return new Command.Receive(string(), number(), random.nextInt(65_536), taken, sending);
+  }
+
+  private Sending sending() {
+    return new Sending(random.nextLong(), number());
+  }
+
   Outcome outcome() {
     return switch (random.nextInt(12)) {
       case 0 ->
@@ -117,7 +130,7 @@ final class Samples {
               flag(),
               number(),
               list(this::subscription),
-              list(() -> random.nextInt(65_536)),
+              list(() -> new Outcome.Receiving(random.nextInt(65_536), optional(this::sending))),
               list(() -> new Outcome.PendingReplay(subscription(), optional(this::bytes))));
       case 1 -> new Outcome.Subscribed(list(this::flag));
       case 2 -> new Outcome.Unsubscribed(list(() -> optional(this::subscription)));

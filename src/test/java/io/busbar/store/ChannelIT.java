@@ -21,13 +21,11 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -162,20 +160,16 @@ class ChannelIT {
     return body;
   }
 
-  private static Settings.PeerTls tls(TestPki.Shown shown, TestPki trusted, String name)
+  private static Settings.PeerTls tls(TestPki.Shown shown, TestPki trusted, String pattern)
       throws IOException, GeneralSecurityException {
-    Path certificate = home.resolve("node-" + files + ".pem");
-    Path key = home.resolve("node-" + files + "-key.pem");
-    files++;
-    Files.writeString(certificate, pem("CERTIFICATE", shown.certificate().getEncoded()));
-    Files.writeString(key, pem("PRIVATE KEY", shown.key().getEncoded()));
+    String name = "node-" + files++;
+    shown.write(home, name);
     Path authority = home.resolve(trusted == pki ? "pki" : "other").resolve("ca.pem");
-    return new Settings.PeerTls(certificate, key, authority, Optional.ofNullable(name));
-  }
-
-  private static String pem(String type, byte[] der) {
-    return "-----BEGIN %s-----%n%s%n-----END %s-----%n"
-        .formatted(type, Base64.getMimeEncoder().encodeToString(der), type);
+    return new Settings.PeerTls(
+        home.resolve(name + ".pem"),
+        home.resolve(name + "-key.pem"),
+        authority,
+        Optional.ofNullable(pattern));
   }
 
   private static TestPki.Shown issued(TestPki authority, String... names) throws Exception {

@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -105,16 +104,11 @@ final class ChannelSpeed {
             now.minus(Duration.ofHours(1)),
             now.plus(Duration.ofHours(1)),
             "n.nodes.test");
-    Path certificate = home.resolve("node.pem");
-    Path key = home.resolve("node-key.pem");
-    Files.writeString(certificate, pem("CERTIFICATE", shown.certificate().getEncoded()));
-    Files.writeString(key, pem("PRIVATE KEY", shown.key().getEncoded()));
+    shown.write(home, "node");
     return new Settings.PeerTls(
-        certificate, key, home.resolve("ca.pem"), Optional.of("*.nodes.test"));
-  }
-
-  private static String pem(String type, byte[] der) {
-    return "-----BEGIN %s-----%n%s%n-----END %s-----%n"
-        .formatted(type, Base64.getMimeEncoder().encodeToString(der), type);
+        home.resolve("node.pem"),
+        home.resolve("node-key.pem"),
+        home.resolve("ca.pem"),
+        Optional.of("*.nodes.test"));
   }
 }

@@ -104,6 +104,17 @@ class DurableStoreTest {
     }
   }
 
+  /** A node of an earlier version would not know the entry, and end. */
+  @Test
+  void whatAllUnderstandIsSaid_onceAllUnderstandThatEntry() {
+    assertThat(DurableStore.isToBeSaid(1, 0)).isFalse();
+    assertThat(DurableStore.isToBeSaid(2, 0)).isFalse();
+    assertThat(DurableStore.isToBeSaid(3, 0)).isTrue();
+    assertThat(DurableStore.isToBeSaid(3, 3)).isFalse();
+    assertThat(DurableStore.isToBeSaid(3, 4)).isFalse();
+    assertThat(DurableStore.isToBeSaid(4, 3)).isTrue();
+  }
+
   @Test
   void whatWasAnsweredIsThereAgain() throws Exception {
     DurableStore store = start(false);

@@ -3,16 +3,27 @@ package io.busbar.store;
 import io.busbar.config.Settings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Collection;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
 
 /**
  * A store that answers before what it answers is on the disk, which takes its time, so that a test
  * can notice it.
  */
 public final class EarlyStore {
+  /** A store without some of what its promises rest on, by name. */
+  public static Store without(
+      Collection<String> safeguards, Settings settings, StoreMeters meters) {
+    Set<Safeguard> without = EnumSet.noneOf(Safeguard.class);
+    safeguards.forEach(name -> without.add(Safeguard.valueOf(name)));
+    return Stores.open(settings, meters, without, UnaryOperator.identity());
+  }
+
   private EarlyStore() {}
 
   /** As {@link Stores#open}. */

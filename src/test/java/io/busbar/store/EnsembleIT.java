@@ -49,6 +49,10 @@ class EnsembleIT {
   /** A store, and what it has told. */
   private final class Peer {
     final String name;
+
+    /** Why its process would have ended. */
+    private volatile Throwable ended;
+
     final List<Effect> told = new CopyOnWriteArrayList<>();
     final DurableStore store;
     final Future<Void> started;
@@ -69,7 +73,10 @@ class EnsembleIT {
               Bounds.INITIAL,
               new NoMeters(),
               cause -> {
-                throw new AssertionError(cause);
+                ended = cause;
+                if (!(cause instanceof CutOffException)) {
+                  throw new AssertionError(cause);
+                }
               },
               Set.of(),
               UnaryOperator.identity());
@@ -385,13 +392,27 @@ class EnsembleIT {
   }
 
   @Test
-  void aNodeThatIsTakenForGoneHearsOfIt() throws Exception {
+  void aNodeThatIsTakenForGoneEnds_andAllHearOfIt() throws Exception {
     List<Peer> peers = three();
-    peers.get(0).append(new Command.Gone(peers.get(1).store.node()));
-    Await.until(
-        "it is told",
-        () -> peers.get(1).told.stream().anyMatch(effect -> effect instanceof Effect.Left),
-        () -> peers.get(1).told);
-    assertThat(peers.get(2).told).noneMatch(effect -> effect instanceof Effect.Left);
+    String gone = peers.get(1).store.node();
+    assertThat(peers.get(1).store.serves()).isTrue();
+    peers.get(0).append(new Command.Gone(gone));
+    Await.until("it ends", () -> peers.get(1).ended != null, () -> peers.get(1).told);
+    assertThat(peers.get(1).ended).hasMessageContaining(gone);
+    for (Peer other : List.of(peers.get(0), peers.get(2))) {
+      Await.until("it is told", () -> other.told.contains(new Effect.Left(gone)), () -> other.told);
+    }
+  }
+
+  /** What a node may do without the others it does for the time of a lease. */
+  @Test
+  void aNodeWithoutTheOthersServesNoMore() throws Exception {
+    List<Peer> peers = three();
+    Peer last = peers.get(2);
+    peers.get(0).stop();
+    peers.get(1).stop();
+    long stopped = System.nanoTime();
+    Await.until("its lease has ended", () -> !last.store.serves(), last.store::voters);
+    assertThat(System.nanoTime() - stopped).isLessThan(Leases.LEASE + TimeUnit.SECONDS.toNanos(1));
   }
 }

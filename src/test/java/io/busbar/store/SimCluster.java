@@ -41,6 +41,12 @@ final class SimCluster {
   /** Directed links that carry nothing, as "from>to". */
   final Set<String> cut = new HashSet<>();
 
+  /** Names of nodes that those who tell who is there have lost, though they may be reached. */
+  final Set<String> unseen = new HashSet<>();
+
+  /** Names of nodes that see no other. */
+  final Set<String> blind = new HashSet<>();
+
   double dropped;
   double doubled;
   long slowest = 2 * MILLISECOND;
@@ -55,6 +61,9 @@ final class SimCluster {
   private long now;
   private Violation broken;
   private long eventCount;
+
+  /** Where nodes were taken for gone, as "group/index". */
+  private final Set<String> goneAt = new HashSet<>();
 
   /** Something that happens at a time. */
   private record Event(long at, long number, Runnable what) {
@@ -178,6 +187,24 @@ final class SimCluster {
 
   Violation fail(String what) {
     return new Violation(what + ", at " + now / MILLISECOND + " ms");
+  }
+
+  /** The first replica has come to an entry that takes a node for gone: it must not serve. */
+  void gone(int group, long index, String id) {
+    if (!goneAt.add(group + "/" + index)) {
+      return;
+    }
+    for (SimNode node : nodes) {
+      if (node.self.id().equals(id) && node.serves(group)) {
+        throw fail(
+            "group %d, entry %d: %s is taken for gone and serves".formatted(group, index, id));
+      }
+    }
+  }
+
+  /** How often a node was taken for gone. */
+  int gone() {
+    return goneAt.size();
   }
 
   SimNode anyNode() {

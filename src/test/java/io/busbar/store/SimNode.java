@@ -1,13 +1,16 @@
 package io.busbar.store;
 
+import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Machine;
 import io.busbar.testing.SimDisk;
+import io.microraft.RaftEndpoint;
 import io.microraft.impl.RaftNodeImpl;
 import io.microraft.impl.state.RaftState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Collection;
+import java.util.List;
 import java.util.Random;
 
 /** A node of the simulation: a disk that outlives its processes, and at most one life. */
@@ -155,6 +158,11 @@ final class SimNode {
     return life.describe();
   }
 
+  /** Whether it holds a grant of a group's leader now. */
+  boolean serves(int group) {
+    return isUp() && life.hasBegun[group] && life.leasedUntil[group] > cluster.now();
+  }
+
   void receive(String from, int kind, int group, ByteBuffer body) {
     Life to = life;
     to.replicas.turn().execute(() -> to.replicas.receive(from, kind, group, body));
@@ -165,6 +173,11 @@ final class SimNode {
   private final class Life implements Replicas.World {
     Replicas replicas;
     private final long[] applied = new long[cluster.groups];
+    final long[] leasedUntil = new long[cluster.groups];
+
+    /** Groups that have come to this start: from then on it serves, if it has a lease. */
+    final boolean[] hasBegun = new boolean[cluster.groups];
+
     private boolean isScheduled;
     private long wakeAt = Long.MAX_VALUE;
 
@@ -183,6 +196,11 @@ final class SimNode {
                   cluster.without),
               this);
       wakeUp();
+      for (int i = 0; cluster.grows && i < cluster.groups; i++) {
+        int group = i;
+        Command former = new Command.Gone(name + Command.Gone.OF_NAME);
+        replicas.append(group, List.of(former), 64, done -> hasBegun[group] = true);
+      }
     }
 
     String describe() {
@@ -283,7 +301,39 @@ final class SimNode {
 
     @Override
     public Collection<NodeEndpoint> present() {
-      return cluster.nodes.stream().filter(SimNode::isUp).map(node -> node.self).toList();
+      return cluster.nodes.stream()
+          .filter(node -> node == SimNode.this || (node.isUp() && sees(node)))
+          .map(node -> node.self)
+          .toList();
+    }
+
+    private boolean sees(SimNode node) {
+      return !cluster.unseen.contains(node.name) && !cluster.blind.contains(name);
+    }
+
+    @Override
+    public void leased(int group, long until) {
+      leasedUntil[group] = cluster.without.contains(Safeguard.LEASE) ? Long.MAX_VALUE : until;
+    }
+
+    @Override
+    public boolean areAllOf(int forms, Collection<RaftEndpoint> nodes) {
+      return cluster.random.nextBoolean();
+    }
+
+    @Override
+    public void tryAddress(NodeEndpoint node, Runnable dead) {
+      boolean isDead = cluster.nodes.stream().noneMatch(one -> one.self.equals(node) && one.isUp());
+      if (isDead) {
+        cluster.after(
+            cluster.upTo(5 * SimCluster.MILLISECOND),
+            () -> {
+              if (!isGone()) {
+                replicas.turn().execute(dead);
+                schedule();
+              }
+            });
+      }
     }
 
     @Override
@@ -295,7 +345,23 @@ final class SimNode {
 
     @Override
     public void effect(int group, Effect effect, boolean isLeader) {
-      // the machine's own tests judge what it wants done
+      // the machine's own tests judge what it wants done, but for who is gone
+      if (effect instanceof Effect.Left left && !isGone()) {
+        cluster.gone(group, applied[group], left.node());
+        if (left.node().equals(self.id()) && hasBegun[group]) {
+          cluster.after(0, this::end);
+        }
+      }
+    }
+
+    /** It has read that it is gone. */
+    private void end() {
+      if (!isGone()) {
+        kill();
+        cluster.after(
+            cluster.upTo(500 * SimCluster.MILLISECOND),
+            () -> cluster.returned.accept(SimNode.this));
+      }
     }
 
     @Override

@@ -27,17 +27,20 @@ final class SimRun {
     Random shape = new Random(~seed);
     int size = List.of(3, 3, 3, 5, 1).get(shape.nextInt(5));
     int groups = 1 + shape.nextInt(2);
-    boolean grows = size > 1 && (weather == Weather.DISKS_WIPED || shape.nextInt(4) == 0);
+    boolean isAsked = weather == Weather.DISKS_WIPED || weather == Weather.UNSEEN;
+    boolean grows = size > 1 && (isAsked || shape.nextInt(4) == 0);
+    Weather growing =
+        isAsked ? weather : shape.nextInt(3) == 0 ? Weather.UNSEEN : Weather.DISKS_WIPED;
     cluster = new SimCluster(seed, size, groups, grows, without);
     clients = new SimClients(cluster);
-    trouble = new SimTrouble(cluster, clients, grows ? Weather.DISKS_WIPED : weather);
+    trouble = new SimTrouble(cluster, clients, grows ? growing : weather);
   }
 
   Report run() {
     clients.begin();
     wait("the groups take the first appends", clients::isReady);
     trouble.begin();
-    long until = cluster.now() + TROUBLE;
+    long until = cluster.now() + (trouble.weather == Weather.UNSEEN ? 2 * TROUBLE : TROUBLE);
     while (cluster.now() < until) {
       cluster.run(cluster.upTo(trouble.pause()));
       trouble.next();
@@ -46,7 +49,11 @@ final class SimRun {
       }
     }
     trouble.mend(List.of());
-    cluster.run(SimCluster.SECOND / 2);
+    // a node that was taken for gone reads so, and begins anew
+    cluster.run(
+        trouble.weather == Weather.UNSEEN
+            ? Leases.LEASE + SimCluster.SECOND
+            : SimCluster.SECOND / 2);
     clients.stop();
     wait("all that is open is answered", clients::isQuiet);
     wait("all nodes hold all groups", trouble::isWhole);

@@ -25,6 +25,8 @@ final class SimTrouble {
     DISKS,
     /** The network stops for about as long as a leader may be silent; then a node is gone. */
     ABSENCE,
+    /** Nodes are not seen that are there, and leaders change meanwhile. */
+    UNSEEN,
     /**
      * One node lets the others in, amid something of everything; then disks are replaced, and nodes
      * leave and come back.
@@ -43,15 +45,16 @@ final class SimTrouble {
     this.clients = clients;
     this.random = cluster.random;
     cluster.returned = this::start;
-    boolean isAlone = cluster.nodes.size() == 1 && asked == Weather.DISKS_WIPED;
+    boolean isAlone =
+        cluster.nodes.size() == 1 && (asked == Weather.DISKS_WIPED || asked == Weather.UNSEEN);
     this.weather = asked == null || isAlone ? any() : asked;
   }
 
   private Weather any() {
-    // the last one needs a cluster of its own kind
+    // the last two need a cluster of their own kind
     return cluster.nodes.size() == 1
         ? List.of(Weather.POWER, Weather.DISKS).get(random.nextInt(2))
-        : Weather.values()[random.nextInt(Weather.values().length - 1)];
+        : Weather.values()[random.nextInt(Weather.values().length - 2)];
   }
 
   /** How often something went wrong. */
@@ -87,6 +90,7 @@ final class SimTrouble {
       case DELAYS -> 2_000 * MILLISECOND;
       case ABSENCE -> 300 * MILLISECOND;
       case DISKS_WIPED -> 500 * MILLISECOND;
+      case UNSEEN -> 1_500 * MILLISECOND;
     };
   }
 
@@ -100,6 +104,7 @@ final class SimTrouble {
       case DELAYS -> unheard();
       case DISKS -> disks();
       case ABSENCE -> blackout();
+      case UNSEEN -> unseen();
       case DISKS_WIPED -> {
         if (isWhole() && random.nextInt(3) > 0) {
           if (random.nextBoolean()) {
@@ -179,6 +184,32 @@ final class SimTrouble {
     }
   }
 
+  private void unseen() {
+    SimNode node = cluster.anyNode();
+    switch (random.nextInt(8)) {
+      case 0, 1, 2, 3 -> {
+        cluster.unseen.add(node.name);
+        if (random.nextBoolean()) {
+          cluster.blind.add(node.name);
+        }
+        cluster.after(
+            cluster.upTo(7_000 * MILLISECOND),
+            () -> {
+              cluster.unseen.remove(node.name);
+              cluster.blind.remove(node.name);
+            });
+      }
+      case 4 -> leaders();
+      case 5 -> stop(node, random.nextBoolean(), 2_000 * MILLISECOND);
+      case 6 -> handOver(leader());
+      default -> {
+        SimNode leader = leader();
+        cluster.cut.add(leader.self.id() + ">" + node.self.id());
+        cluster.after(cluster.upTo(4_000 * MILLISECOND), cluster.cut::clear);
+      }
+    }
+  }
+
   private void handOver(SimNode leader) {
     for (int group = 0; group < cluster.groups; group++) {
       if (leader.isUp()) {
@@ -249,7 +280,8 @@ final class SimTrouble {
   boolean isWhole() {
     Set<String> all = new HashSet<>();
     cluster.nodes.forEach(node -> all.add(node.self.id()));
-    if (cluster.nodes.stream().anyMatch(node -> node.isDamaged() || node.isLeaving())) {
+    if (cluster.nodes.stream()
+        .anyMatch(node -> !node.isUp() || node.isDamaged() || node.isLeaving())) {
       return false;
     }
     for (int group = 0; group < cluster.groups; group++) {
@@ -327,6 +359,8 @@ final class SimTrouble {
   /** Everything is well from now on, but for nodes that are to stay away. */
   void mend(List<SimNode> away) {
     cluster.cut.clear();
+    cluster.unseen.clear();
+    cluster.blind.clear();
     cluster.dropped = 0;
     cluster.doubled = 0;
     cluster.late = 0;

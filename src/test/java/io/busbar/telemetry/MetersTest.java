@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -28,6 +30,24 @@ class MetersTest {
     assertThat(meter.id()).matches("busbar(\\.[a-z]+)+");
     assertThat(meter.meaning()).isNotBlank();
     assertThat(meter.tags()).allMatch(tag -> tag.matches("[a-z]+"));
+  }
+
+  @Test
+  @Timeout(20)
+  void counters_goOnCounting_whenNobodyElseHoldsTheTelemetry() {
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    new Telemetry(registry).lost(Loss.EXPIRED, 3);
+    WeakReference<Object> collected = new WeakReference<>(new Object());
+    while (collected.get() != null) {
+      System.gc();
+    }
+    assertThat(
+            registry
+                .get(Meter.LOST.id())
+                .tag("reason", Loss.EXPIRED.tag())
+                .functionCounter()
+                .count())
+        .isEqualTo(3);
   }
 
   @Test

@@ -16,11 +16,17 @@ public final class Await {
 
   /** Returns when the condition holds, or fails with what is the case instead. */
   public static void until(String what, BooleanSupplier condition, Supplier<?> instead) {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    until(what, PATIENCE, condition, instead);
+  }
+
+  /** The same, for what may take longer than usual. */
+  public static void until(
+      String what, Duration patience, BooleanSupplier condition, Supplier<?> instead) {
+    long deadline = System.nanoTime() + patience.toNanos();
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
         throw new AssertionError(
-            "not within " + PATIENCE + ": " + what + "; instead: " + instead.get());
+            "not within " + patience + ": " + what + "; instead: " + instead.get());
       }
       LockSupport.parkNanos(LOOK_EVERY_NANOS);
     }

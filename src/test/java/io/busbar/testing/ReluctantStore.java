@@ -17,6 +17,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -65,7 +66,9 @@ public final class ReluctantStore implements Store {
   private final List<Runnable> stalled = new ArrayList<>();
   private final StoreMeters meters;
   private volatile Mood mood = Mood.WILLING;
+  private volatile Class<? extends Command> refused;
   private final AtomicLong bytes = new AtomicLong();
+  private final List<Command> carriedOut = Collections.synchronizedList(new ArrayList<>());
 
   /** An empty store that tells of a journal which it has not got. */
   public ReluctantStore(Bounds bounds, StoreMeters meters) {
@@ -114,7 +117,23 @@ public final class ReluctantStore implements Store {
     thread.execute(() -> take(commands, then));
   }
 
+  /** Says that it is away to the next batch that has a command of a kind. */
+  public void refuseOnce(Class<? extends Command> kind) {
+    refused = kind;
+  }
+
+  /** What was taken of pending effects that were carried out: the doing, and that it is done. */
+  public List<Command> carriedOut() {
+    return List.copyOf(carriedOut);
+  }
+
   private void take(List<Command> commands, Consumer<Appended> then) {
+    Class<? extends Command> once = refused;
+    if (once != null && commands.stream().anyMatch(once::isInstance)) {
+      refused = null;
+      then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
+      return;
+    }
     switch (mood) {
       case WILLING -> apply(commands, then);
       case FULL -> {
@@ -133,6 +152,9 @@ public final class ReluctantStore implements Store {
   }
 
   private void apply(List<Command> commands, Consumer<Appended> then) {
+    commands.stream()
+        .filter(one -> one instanceof Command.Once || one instanceof Command.Confirm)
+        .forEach(carriedOut::add);
     kept.append(commands, then);
     bytes.addAndGet(commands.size());
     meters.synced(1_000);
@@ -141,6 +163,11 @@ public final class ReluctantStore implements Store {
   @Override
   public void retained(byte[] filter, byte[] after, Consumer<Retained.Page> then) {
     thread.execute(() -> read(() -> kept.retained(filter, after, then)));
+  }
+
+  @Override
+  public void retained(String session, String name, byte[] after, Consumer<Retained.Page> then) {
+    thread.execute(() -> read(() -> kept.retained(session, name, after, then)));
   }
 
   @Override

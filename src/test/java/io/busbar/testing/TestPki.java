@@ -38,10 +38,12 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.CRLReason;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v2CRLBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
@@ -56,7 +58,19 @@ public final class TestPki {
   private final Map<Optional<Shown>, SSLContext> contexts = new HashMap<>();
 
   /** A certificate with its private key. */
-  public record Shown(X509Certificate certificate, PrivateKey key) {}
+  public record Shown(X509Certificate certificate, PrivateKey key) {
+    /** Writes both as PEM: {@code NAME.pem} and {@code NAME-key.pem}. */
+    public void write(Path folder, String name) throws IOException, GeneralSecurityException {
+      Files.writeString(
+          folder.resolve(name + ".pem"), pem("CERTIFICATE", certificate.getEncoded()));
+      Files.writeString(folder.resolve(name + "-key.pem"), pem("PRIVATE KEY", key.getEncoded()));
+    }
+
+    private static String pem(String type, byte[] der) {
+      return "-----BEGIN %s-----%n%s%n-----END %s-----%n"
+          .formatted(type, Base64.getMimeEncoder().encodeToString(der), type);
+    }
+  }
 
   private TestPki(Path home) throws IOException {
     this.home = home;
@@ -116,6 +130,30 @@ public final class TestPki {
     } catch (OperatorCreationException e) {
       throw new GeneralSecurityException(e);
     }
+  }
+
+  /** The authority's list of what it has revoked, as PEM. */
+  public String revoked(Instant until, X509Certificate... certificates)
+      throws IOException, GeneralSecurityException {
+    JcaX509v2CRLBuilder builder =
+        new JcaX509v2CRLBuilder(read(this.certificates.authority()), Date.from(Instant.now()));
+    builder.setNextUpdate(Date.from(until));
+    for (X509Certificate one : certificates) {
+      builder.addCRLEntry(one.getSerialNumber(), Date.from(Instant.now()), CRLReason.keyCompromise);
+    }
+    try {
+      PrivateKey key = readKey(home.resolve("ca-key.pem"));
+      byte[] der =
+          builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(key)).getEncoded();
+      return Shown.pem("X509 CRL", der);
+    } catch (OperatorCreationException e) {
+      throw new GeneralSecurityException(e);
+    }
+  }
+
+  /** The authority's certificate. */
+  public X509Certificate authority() throws IOException, GeneralSecurityException {
+    return read(certificates.authority());
   }
 
   /** The same, valid for an hour. */

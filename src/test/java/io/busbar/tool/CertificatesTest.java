@@ -8,11 +8,13 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.cert.CertPathValidator;
 import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXParameters;
 import java.security.cert.TrustAnchor;
+import java.security.cert.X509CRL;
 import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
@@ -54,10 +56,25 @@ class CertificatesTest {
 
     assertThat(node.certificate()).hasFileName("node.pem");
     X509Certificate certificate = read(node.certificate());
-    validate(certificate, read(certificates.authority()));
+    validate(certificate, read(certificates.ofNodes().authority()));
     assertThat(certificate.getExtendedKeyUsage()).containsExactly(SERVER_AUTH, CLIENT_AUTH);
     assertThat(certificate.getSubjectAlternativeNames())
         .containsExactlyInAnyOrder(List.of(2, "busbar-0.busbar-nodes"), List.of(7, "10.0.0.7"));
+  }
+
+  /** What a device has opens nothing where nodes speak. */
+  @Test
+  void nodesHaveAnAuthorityOfTheirOwn() throws Exception {
+    Certificates certificates = Certificates.in(home, NOW);
+    X509Certificate node = read(certificates.node(List.of("n")).certificate());
+    X509Certificate device = read(certificates.client("device").certificate());
+    X509Certificate ofNodes = read(certificates.ofNodes().authority());
+    assertThat(certificates.ofNodes().authority()).hasFileName("node-ca.pem");
+    assertThat(node.getIssuerX500Principal()).isEqualTo(ofNodes.getSubjectX500Principal());
+    assertThat(device.getIssuerX500Principal()).isNotEqualTo(ofNodes.getSubjectX500Principal());
+    assertThatThrownBy(() -> device.verify(ofNodes.getPublicKey()))
+        .isInstanceOf(GeneralSecurityException.class);
+    assertThat(read(Certificates.in(home, NOW).ofNodes().authority())).isEqualTo(ofNodes);
   }
 
   @Test
@@ -69,6 +86,33 @@ class CertificatesTest {
     assertThat(certificate.getSubjectX500Principal().getName()).isEqualTo("CN=vehicle01");
     assertThat(certificate.getExtendedKeyUsage()).containsExactly(CLIENT_AUTH);
     assertThat(certificate.getNotAfter().toInstant()).isEqualTo(NOW.plus(Duration.ofDays(365)));
+  }
+
+  @Test
+  void whatIsRevokedIsOnTheList_staysThere_andIsIssuedAnew() throws Exception {
+    Certificates certificates = Certificates.in(home, NOW);
+    X509Certificate one = read(certificates.client("one").certificate());
+    X509Certificate two = read(certificates.client("two").certificate());
+    X509Certificate kept = read(certificates.client("kept").certificate());
+    certificates.revoke(List.of("one"));
+    Path file = certificates.revoke(List.of("two", "two"));
+    X509CRL list;
+    try (InputStream in = Files.newInputStream(file)) {
+      list = (X509CRL) CertificateFactory.getInstance("X.509").generateCRL(in);
+    }
+    list.verify(read(certificates.authority()).getPublicKey());
+    assertThat(list.isRevoked(one)).isTrue();
+    assertThat(list.isRevoked(two)).isTrue();
+    assertThat(list.isRevoked(kept)).isFalse();
+    assertThat(list.getNextUpdate().toInstant()).isEqualTo(NOW.plus(Duration.ofDays(365)));
+    assertThat(read(certificates.client("one").certificate())).isNotEqualTo(one);
+    assertThat(read(certificates.client("kept").certificate())).isEqualTo(kept);
+    // the list is not the other authority's
+    X509Certificate node = read(certificates.node(List.of("n")).certificate());
+    assertThat(read(certificates.node(List.of("n")).certificate())).isEqualTo(node);
+    assertThatThrownBy(() -> certificates.revoke(List.of("nobody")))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("nobody.pem: missing");
   }
 
   @Test

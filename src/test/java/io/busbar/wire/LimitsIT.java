@@ -35,6 +35,16 @@ class LimitsIT {
   /** Rows that this test cannot reach, and the test that does. */
   private static final Map<Limit, String> ELSEWHERE =
       Map.ofEntries(
+          Map.entry(Limit.CONNECTS, "RatesIT"),
+          Map.entry(Limit.SESSION_CONNECTS, "RatesIT"),
+          Map.entry(Limit.PUBLISH_MESSAGES, "RatesIT"),
+          Map.entry(Limit.PUBLISH_BYTES, "RatesIT"),
+          Map.entry(Limit.NODE_PUBLISH_MESSAGES, "RatesIT"),
+          Map.entry(Limit.NODE_PUBLISH_BYTES, "RatesIT"),
+          Map.entry(Limit.DELIVER_MESSAGES, "RatesIT"),
+          Map.entry(Limit.DELIVER_BYTES, "RatesIT"),
+          Map.entry(Limit.SUBSCRIBES, "RatesIT"),
+          Map.entry(Limit.NODE_SUBSCRIBES, "RatesIT"),
           Map.entry(Limit.FORWARD_BYTES, "bounds streams between nodes: the cluster's test"),
           Map.entry(Limit.RECEIVE_MAXIMUM, "ConformanceIT: QoS 2 that is not released"),
           Map.entry(Limit.PENDING_CONNECTS, "its bound is above what waits here"),

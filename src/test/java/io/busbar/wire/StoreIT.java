@@ -9,6 +9,7 @@ import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.Publish;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.shard.Command;
 import io.busbar.store.Stores;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
@@ -19,8 +20,11 @@ import io.busbar.testing.ReluctantStore;
 import io.busbar.testing.ReluctantStore.Mood;
 import io.busbar.testing.TestNode;
 import java.io.IOException;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -128,6 +132,55 @@ class StoreIT {
   }
 
   // --- later ---
+
+  /** Whoever subscribed hears the latest of its words last. */
+  @Test
+  void theNextWillWaitsForOneThatTheStoreDidNotTake() throws Exception {
+    Pair pair = new Pair(MqttVersion.V5);
+    pair.receiver.puback(pair.first);
+    store.refuseOnce(Command.Once.class);
+    for (String last : List.of("one", "two")) {
+      RawClient device = NODE.open(Transport.TCP, MqttVersion.V5);
+      device.resume("keeper", 100, new RawClient.Will("t", last, 1, false, NONE));
+      device.close();
+    }
+    pair.receiver.puback(pair.receiver.expectMessage("one"));
+    pair.receiver.puback(pair.receiver.expectMessage("two"));
+  }
+
+  /** Else it would be lost with the node, which holds it alone until then. */
+  @Test
+  void whatIsHandedOnIsOwedUntilTheStoreHasIt() throws Exception {
+    List<String> topics = List.of("owed/a", "owed/b", "owed/c");
+    List<String> shares = topics.stream().map(topic -> "$share/g/" + topic).toList();
+    RawClient leaver = stored(MqttVersion.V5, "receiver");
+    RawClient stayer = stored(MqttVersion.V5, "keeper");
+    RawClient publisher = NODE.connected(MqttVersion.V5, "publisher");
+    for (int i = 0; i < topics.size(); i++) {
+      leaver.subscribe(shares.get(i), 1);
+      assertThat(publisher.publishAcked(topics.get(i), "m" + i)).isEqualTo(ReasonCode.SUCCESS);
+      leaver.expectMessage("m" + i);
+      stayer.subscribe(shares.get(i), 1);
+    }
+    int before = store.carriedOut().size();
+    leaver.unsubscribe(shares);
+    for (int i = 0; i < topics.size(); i++) {
+      stayer.puback(stayer.expectMessage("m" + i));
+    }
+    Await.until(
+        "all of it is done",
+        () -> store.carriedOut().size() == before + 2 * topics.size(),
+        () -> store.carriedOut().size() - before);
+    Set<Long> has = new HashSet<>();
+    for (Command one : store.carriedOut().subList(before, store.carriedOut().size())) {
+      if (one instanceof Command.Once once) {
+        has.add(once.id());
+      } else {
+        long[] done = ((Command.Confirm) one).ids();
+        assertThat(has).contains(Arrays.stream(done).boxed().toArray(Long[]::new));
+      }
+    }
+  }
 
   @ParameterizedTest
   @EnumSource(MqttVersion.class)

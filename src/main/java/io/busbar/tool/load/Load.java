@@ -7,7 +7,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.OptionalLong;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine;
@@ -31,7 +32,10 @@ import picocli.CommandLine.Spec;
       Load.Fanout.class,
       Load.Fanin.class,
       Load.IdleCommand.class,
-      Load.ConnectCommand.class
+      Load.ConnectCommand.class,
+      Load.SubscribeCommand.class,
+      Load.MoveCommand.class,
+      Load.FailoverCommand.class
     })
 public final class Load implements Runnable {
   private static final int BROKEN_PROMISE = 1;
@@ -101,8 +105,11 @@ public final class Load implements Runnable {
         description = "protocol version, 4 (3.1.1) or 5 (${DEFAULT-VALUE})")
     private int level;
 
-    @Option(names = "--pid", description = "the broker's process, to report its CPU and memory")
-    private Long pid;
+    @Option(
+        names = "--pid",
+        split = ",",
+        description = "the broker's process, or its nodes', to report their CPU and memory")
+    private List<Long> pids = new ArrayList<>();
 
     @Option(names = "--json", description = "report as one line of JSON")
     private boolean json;
@@ -115,12 +122,16 @@ public final class Load implements Runnable {
 
     abstract Run run(Target target, MqttVersion version, Machine machine);
 
+    final Target target(int at) {
+      return new Target(host, at);
+    }
+
     abstract int warmUpSeconds();
 
     @Override
     public Integer call() throws InterruptedException {
-      Machine machine = new Machine(pid == null ? OptionalLong.empty() : OptionalLong.of(pid));
-      Run run = run(new Target(host, port), version(), machine);
+      Machine machine = new Machine(pids);
+      Run run = run(target(port), version(), machine);
       Report report = run.await(warmUpSeconds() + seconds + OVERHEAD_SECONDS, progress());
       PrintWriter out = spec.commandLine().getOut();
       out.println(json ? report.json() : report.toString());
@@ -204,11 +215,21 @@ public final class Load implements Runnable {
   private abstract static class Exchange extends Mode {
     @Mixin private Messages messages;
 
+    @Option(
+        names = "--subscriber-port",
+        split = ",",
+        description = "where subscribers connect, in turn, if not at --port: at other nodes")
+    private List<Integer> subscriberPorts = new ArrayList<>();
+
     abstract Plan plan(Messages messages, MqttVersion version);
 
     @Override
     final Run run(Target target, MqttVersion version, Machine machine) {
-      return new Traffic(target, plan(messages, version), machine);
+      List<Target> heardAt =
+          subscriberPorts.isEmpty()
+              ? List.of(target)
+              : subscriberPorts.stream().map(this::target).toList();
+      return new Traffic(target, heardAt, plan(messages, version), machine);
     }
 
     @Override
@@ -314,6 +335,106 @@ public final class Load implements Runnable {
     @Override
     int warmUpSeconds() {
       return warmUp;
+    }
+  }
+
+  /** A mode whose connections go to several nodes, in turn. */
+  private abstract static class Spread extends Mode {
+    @Option(
+        names = "--other-port",
+        split = ",",
+        description = "of other nodes, where connections go in turn with --port")
+    private List<Integer> otherPorts = new ArrayList<>();
+
+    @Option(
+        names = "--warm-up",
+        defaultValue = "3",
+        description = "seconds before the measurement (${DEFAULT-VALUE})")
+    int warmUp;
+
+    final List<Target> targets(Target first) {
+      List<Target> all = new ArrayList<>(List.of(first));
+      otherPorts.forEach(port -> all.add(target(port)));
+      return all;
+    }
+
+    @Override
+    int warmUpSeconds() {
+      return warmUp;
+    }
+  }
+
+  @Command(
+      name = "subscribe",
+      description = "Connections that subscribe to one filter after another.",
+      mixinStandardHelpOptions = true)
+  static final class SubscribeCommand extends Spread {
+    @Option(names = "--connections", defaultValue = "100", description = "(${DEFAULT-VALUE})")
+    private int connections;
+
+    @Override
+    Run run(Target target, MqttVersion version, Machine machine) {
+      return new Subscribing(targets(target), version, machine, connections, warmUp, seconds);
+    }
+  }
+
+  @Command(
+      name = "move",
+      description = "Sessions that are opened at one node after another.",
+      mixinStandardHelpOptions = true)
+  static final class MoveCommand extends Spread {
+    @Option(names = "--sessions", defaultValue = "100", description = "(${DEFAULT-VALUE})")
+    private int sessions;
+
+    @Option(names = "--stored", description = "they outlive their connections")
+    private boolean isStored;
+
+    @Option(names = "--rate", defaultValue = "200", description = "moves/s (${DEFAULT-VALUE})")
+    private double rate;
+
+    @Override
+    Run run(Target target, MqttVersion version, Machine machine) {
+      return new Moving(
+          targets(target), version, machine, sessions, isStored, rate, warmUp, seconds);
+    }
+  }
+
+  @Command(
+      name = "failover",
+      description = "Connections to a node that is then killed: how soon others have them.",
+      mixinStandardHelpOptions = true)
+  static final class FailoverCommand extends Mode {
+    @Option(
+        names = "--other-port",
+        split = ",",
+        required = true,
+        description = "of other nodes, where the connections go")
+    private List<Integer> otherPorts;
+
+    @Option(
+        names = "--kill",
+        required = true,
+        description = "the process of the node at --port: it gets SIGKILL")
+    private long victim;
+
+    @Option(names = "--connections", defaultValue = "10000", description = "(${DEFAULT-VALUE})")
+    private int connections;
+
+    @Option(
+        names = "--expiry",
+        defaultValue = "0",
+        description = "of the sessions, in seconds (${DEFAULT-VALUE})")
+    private int expirySeconds;
+
+    @Override
+    Run run(Target target, MqttVersion version, Machine machine) {
+      List<Target> others = otherPorts.stream().map(this::target).toList();
+      return new Failover(target, others, victim, version, machine, connections, expirySeconds);
+    }
+
+    @Override
+    int warmUpSeconds() {
+      return 0;
     }
   }
 }

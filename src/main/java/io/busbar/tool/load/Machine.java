@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.OptionalLong;
 
 /**
  * What the kernel says about CPU and memory (Linux, {@code /proc}); nothing elsewhere. CPU times
@@ -19,18 +18,20 @@ final class Machine {
 
   private static final long PAGE_KIB = 4;
 
-  private final OptionalLong broker;
+  private final List<Long> broker;
 
   /**
-   * Watches the machine and, if given, the broker's process.
+   * Watches the machine and the broker's processes, if any are given.
    *
    * @throws LoadException if there is no such process
    */
-  Machine(OptionalLong broker) {
-    if (broker.isPresent() && !Files.exists(stat(broker.getAsLong()))) {
-      throw new LoadException("--pid: " + broker.getAsLong() + " (allowed: a process in /proc)");
+  Machine(List<Long> broker) {
+    for (long pid : broker) {
+      if (!Files.exists(stat(pid))) {
+        throw new LoadException("--pid: " + pid + " (allowed: processes in /proc)");
+      }
     }
-    this.broker = broker;
+    this.broker = List.copyOf(broker);
   }
 
   /** Sums since boot or process start, at one moment. */
@@ -41,13 +42,13 @@ final class Machine {
   }
 
   boolean seesBroker() {
-    return broker.isPresent();
+    return !broker.isEmpty();
   }
 
   /**
    * Reads all sums; those that cannot be seen are 0.
    *
-   * @throws LoadException if the broker's process has ended
+   * @throws LoadException if a process of the broker has ended
    */
   Reading read() {
     if (!seesMachine()) {
@@ -62,10 +63,10 @@ final class Machine {
     double own = cpuSeconds(fields(ProcessHandle.current().pid()));
     double brokerCpu = 0;
     long rss = 0;
-    if (broker.isPresent()) {
-      String[] fields = fields(broker.getAsLong());
-      brokerCpu = cpuSeconds(fields);
-      rss = Long.parseLong(fields[21]) * PAGE_KIB;
+    for (long pid : broker) {
+      String[] fields = fields(pid);
+      brokerCpu += cpuSeconds(fields);
+      rss += Long.parseLong(fields[21]) * PAGE_KIB;
     }
     return new Reading(
         busy / TICKS_PER_SECOND, Long.parseLong(cpu[8]) / TICKS_PER_SECOND, own, brokerCpu, rss);

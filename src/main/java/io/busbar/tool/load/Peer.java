@@ -31,6 +31,11 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
   /** The broker accepted the connection. */
   abstract void connected(Wire.Connack connack);
 
+  /** How long the session stays without a connection; 0: it begins and ends with it. */
+  int expirySeconds() {
+    return 0;
+  }
+
   /** Reads a packet that is none of the handshake's; {@code at} is where its body begins. */
   void packet(int first, ByteBuf in, int at, int length) {
     throw new LoadException(clientId + ": unexpected packet type " + (first >>> 4));
@@ -92,7 +97,7 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
     channel = ctx.channel();
     run.connections().add(this);
     ByteBuf out = buffer(128);
-    Wire.connect(out, run.version, clientId, Run.KEEP_ALIVE_SECONDS);
+    Wire.connect(out, run.version, clientId, Run.KEEP_ALIVE_SECONDS, expirySeconds());
     write(out);
   }
 

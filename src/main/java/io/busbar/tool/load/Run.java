@@ -179,8 +179,13 @@ abstract class Run {
     }
   }
 
+  /** Where a connection goes. */
+  Target target(Peer peer) {
+    return target;
+  }
+
   final void open(Peer peer) {
-    target
+    target(peer)
         .open(group, peer, opened++)
         .addListener(
             done -> {

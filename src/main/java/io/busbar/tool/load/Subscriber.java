@@ -7,6 +7,7 @@ final class Subscriber extends Peer {
   private static final int PACKET_ID = 1;
   private static final int ACK_BYTES = 4;
 
+  final int number;
   private final Traffic traffic;
   private final Plan plan;
   private final String filter;
@@ -17,6 +18,7 @@ final class Subscriber extends Peer {
 
   Subscriber(Traffic traffic, Plan plan, int number, String filter) {
     super(traffic, "s", number);
+    this.number = number;
     this.traffic = traffic;
     this.plan = plan;
     this.filter = filter;

@@ -20,6 +20,7 @@ final class Traffic extends Run {
   private static final long AFTERMATH_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
   private final Plan plan;
+  private final List<Target> heardAt;
   private final Stream[] streams;
   private final List<Publisher> publishers = new ArrayList<>();
   private final List<Subscriber> subscribers = new ArrayList<>();
@@ -46,8 +47,15 @@ final class Traffic extends Run {
 
   private record Snapshot(long at, long sent, long received, Machine.Reading machine) {}
 
-  Traffic(Target target, Plan plan, Machine machine) {
+  /**
+   * A run of a plan.
+   *
+   * @param target where publishers connect
+   * @param heardAt where subscribers do, in turn
+   */
+  Traffic(Target target, List<Target> heardAt, Plan plan, Machine machine) {
     super(target, plan.version(), machine);
+    this.heardAt = List.copyOf(heardAt);
     this.plan = plan;
     this.streams = new Stream[plan.publishers()];
     String prefix = "load/" + Integer.toHexString(runId);
@@ -63,6 +71,13 @@ final class Traffic extends Run {
   @Override
   void begin() {
     dial(subscribers, () -> dial(publishers, this::publish));
+  }
+
+  @Override
+  Target target(Peer peer) {
+    return peer instanceof Subscriber subscriber
+        ? heardAt.get(subscriber.number % heardAt.size())
+        : super.target(peer);
   }
 
   @Override

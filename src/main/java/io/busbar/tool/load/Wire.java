@@ -13,6 +13,7 @@ final class Wire {
   static final int PUBLISH = 3;
   static final int PUBACK = 4;
   static final int SUBACK = 9;
+  static final int UNSUBACK = 11;
   static final int PINGRESP = 13;
   static final int DISCONNECT = 14;
 
@@ -20,6 +21,7 @@ final class Wire {
   static final long INCOMPLETE = -1;
 
   private static final int CLEAN_START = 0x02;
+  private static final int SESSION_EXPIRY_INTERVAL = 0x11;
   private static final int RECEIVE_MAXIMUM = 0x21;
   private static final int SERVER_KEEP_ALIVE = 0x13;
 
@@ -28,15 +30,21 @@ final class Wire {
   /** What a CONNACK granted. */
   record Connack(int reason, int receiveMaximum, int keepAliveSeconds) {}
 
-  static void connect(ByteBuf out, MqttVersion version, String clientId, int keepAliveSeconds) {
+  static void connect(
+      ByteBuf out, MqttVersion version, String clientId, int keepAliveSeconds, int expirySeconds) {
     byte[] id = clientId.getBytes(StandardCharsets.UTF_8);
     boolean v5 = version == MqttVersion.V5;
     out.writeByte(0x10);
-    writeVariable(out, 6 + 1 + 1 + 2 + (v5 ? 1 : 0) + 2 + id.length);
+    int properties = v5 && expirySeconds > 0 ? 5 : 0;
+    writeVariable(out, 6 + 1 + 1 + 2 + (v5 ? 1 + properties : 0) + 2 + id.length);
     out.writeShort(4).writeBytes(new byte[] {'M', 'Q', 'T', 'T'});
-    out.writeByte(version.level()).writeByte(CLEAN_START).writeShort(keepAliveSeconds);
+    out.writeByte(version.level());
+    out.writeByte(expirySeconds > 0 ? 0 : CLEAN_START).writeShort(keepAliveSeconds);
     if (v5) {
-      out.writeByte(0);
+      out.writeByte(properties);
+    }
+    if (properties > 0) {
+      out.writeByte(SESSION_EXPIRY_INTERVAL).writeInt(expirySeconds);
     }
     out.writeShort(id.length).writeBytes(id);
   }
@@ -51,6 +59,18 @@ final class Wire {
       out.writeByte(0);
     }
     out.writeShort(bytes.length).writeBytes(bytes).writeByte(qos);
+  }
+
+  static void unsubscribe(ByteBuf out, MqttVersion version, int packetId, String filter) {
+    byte[] bytes = filter.getBytes(StandardCharsets.UTF_8);
+    boolean v5 = version == MqttVersion.V5;
+    out.writeByte(0xA2);
+    writeVariable(out, 2 + (v5 ? 1 : 0) + 2 + bytes.length);
+    out.writeShort(packetId);
+    if (v5) {
+      out.writeByte(0);
+    }
+    out.writeShort(bytes.length).writeBytes(bytes);
   }
 
   /**
