@@ -424,6 +424,9 @@ public final class Node {
       if (reason == null && !broker.serves()) {
         reason = "it has lost touch with most nodes of the store";
       }
+      if (reason == null) {
+        reason = broker.pressure();
+      }
       return new Health(
           settings.nodeName(),
           reason,

@@ -15,6 +15,8 @@ import io.busbar.shard.Sending;
 import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -89,6 +91,15 @@ public final class Broker {
   final AtomicLong localSubscriptions = new AtomicLong();
   final AtomicInteger pendingConnects = new AtomicInteger();
 
+  /** TLS handshakes that wait or are under way. */
+  final AtomicInteger handshakes = new AtomicInteger();
+
+  /** Whether new clients can be taken. */
+  final Pressure pressure;
+
+  /** TLS of the listeners that have it. */
+  final Map<Settings.Listener, Tls> tls = new HashMap<>();
+
   /** QoS 1 deliveries that are queued or in flight. */
   final LongAdder pendingDeliveries = new LongAdder();
 
@@ -125,7 +136,16 @@ public final class Broker {
     long perSession = limits.get(Limit.SESSION_CONNECTS);
     this.sessionConnects = new Rates(perSession, PATIENCE * perSession, MOST_SESSIONS);
     this.subscribes = Throttle.rate(limits, Limit.NODE_SUBSCRIBES, now);
+    this.pressure = Pressure.ofProcess(limits, loops);
+    for (Settings.Listener listener : settings.listeners()) {
+      if (listener.protocol().tls()) {
+        tls.put(listener, new Tls(listener));
+      }
+    }
     telemetry.gauge(Meter.CONNECTIONS, connections::get);
+    telemetry.gauge(Meter.HANDSHAKES, handshakes::get);
+    telemetry.gauge(Meter.OVERLOADED, () -> pressure.why() == null ? 0 : 1);
+    telemetry.gauge(Meter.LOOP_LAG, () -> pressure.lag() / 1_000.0);
     telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);
     telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
     telemetry.gauge(Meter.FILTERS, index::filters);
@@ -145,6 +165,11 @@ public final class Broker {
 
   boolean has(Safeguard safeguard) {
     return !without.contains(safeguard);
+  }
+
+  /** Why this node takes no new clients, or null; from any thread. */
+  public String pressure() {
+    return pressure.why();
   }
 
   /** Whether devices may be served now; from any thread. */

@@ -3,7 +3,6 @@ package io.busbar.broker;
 import io.busbar.bus.Bus;
 import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
-import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
 import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.ReasonCode;
@@ -228,42 +227,38 @@ public final class ConnectionVerticle extends VerticleBase {
             .setAcceptBacklog(4_096)
             .setTcpKeepAlive(true)
             .setTcpNoDelay(true);
-    if (listener.protocol().tls()) {
-      Tls.configure(options, listener, broker.limits.get(Limit.CONNECT_TIMEOUT));
-    }
     NetServer server = vertx.createNetServer(options);
     servers.add(server);
-    if (listener.protocol().tls() && id == 0) {
-      // a server is the same on all loops
-      watch(listener, server, options);
-    }
+    Tls tls = broker.tls.get(listener);
     String transport = listener.protocol().name().toLowerCase(Locale.ROOT);
-    var handshakes = broker.telemetry.adder(Meter.PACKETS_REFUSED, "tls_handshake");
-    server.exceptionHandler(e -> handshakes.increment());
-    server.connectHandler(socket -> accept(socket, listener));
-    return server
-        .listen()
+    server.connectHandler(socket -> accept(socket, listener, tls));
+    // the first loop to listen reads it for all
+    boolean isRead = tls == null || id > 0;
+    return (isRead ? Future.succeededFuture() : load(listener, tls))
+        .compose(loaded -> server.listen())
         .recover(
             e ->
                 Future.failedFuture(
                     "listener %s: %s: %s".formatted(transport, listener.address(), reason(e))));
   }
 
+  private Future<?> load(Settings.Listener listener, Tls tls) {
+    return vertx
+        .executeBlocking(
+            () -> {
+              tls.load(vertx);
+              return null;
+            })
+        .onSuccess(loaded -> watch(listener, tls));
+  }
+
   /** A certificate that is replaced is shown within seconds; who is connected stays so. */
-  private void watch(Settings.Listener listener, NetServer server, NetServerOptions options) {
-    ServerCertificate certificate =
-        new ServerCertificate(listener.certificate().orElseThrow(), listener.key().orElseThrow());
-    vertx.executeBlocking(certificate::isRenewed);
+  private void watch(Settings.Listener listener, Tls tls) {
     vertx.setPeriodic(
         LOOK,
         t ->
             vertx
-                .executeBlocking(certificate::isRenewed)
-                .compose(
-                    isRenewed ->
-                        isRenewed && !isStopping
-                            ? Tls.renew(server, options)
-                            : Future.succeededFuture(false))
+                .executeBlocking(() -> tls.renew(vertx))
                 .onSuccess(
                     isRenewed -> {
                       if (isRenewed) {
@@ -283,7 +278,7 @@ public final class ConnectionVerticle extends VerticleBase {
     return e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
-  private void accept(NetSocket socket, Settings.Listener listener) {
+  private void accept(NetSocket socket, Settings.Listener listener, Tls tls) {
     if (isStopping) {
       socket.close();
       return;
@@ -300,6 +295,16 @@ public final class ConnectionVerticle extends VerticleBase {
       socket.close();
       return;
     }
+    if (tls == null) {
+      connected(socket, listener, address);
+    } else {
+      loop.handshakes.add(pipeline.channel(), tls, () -> connected(socket, listener, address));
+    }
+  }
+
+  private void connected(NetSocket socket, Settings.Listener listener, byte[] address) {
+    ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
+    loop.tick();
     Connection connection = new Connection(loop, socket.remoteAddress().toString(), address);
     if (listener.protocol().webSocket()) {
       WebSockets.configure(pipeline, listener, broker.limits.intValue(Limit.WEBSOCKET_FRAME_BYTES));

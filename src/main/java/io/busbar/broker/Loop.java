@@ -58,6 +58,7 @@ final class Loop {
   final Dispatcher dispatcher;
   final Rejudging rejudging = new Rejudging(this);
   final Outbox outbox;
+  final Handshakes handshakes;
 
   /** For messages that come out of the store. */
   final Publish stored = new Publish();
@@ -72,6 +73,9 @@ final class Loop {
 
   /** Since when this node may not serve, or {@link #NEVER}. */
   private long pausedSince = NEVER;
+
+  /** When the last sweep was, or {@link #NEVER}. */
+  private long swept = NEVER;
 
   private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private long serial;
@@ -94,6 +98,7 @@ final class Loop {
     this.limitedLog = new LimitedLog(LoggerFactory.getLogger(Connection.class));
     this.dispatcher = new Dispatcher(this);
     this.outbox = new Outbox(this);
+    this.handshakes = new Handshakes(this);
     this.topics =
         new Topic.Cache(
             TOPICS,
@@ -265,7 +270,10 @@ final class Loop {
 
   /** Time-outs: each connection's once a second, if this is called {@link #SWEEPS} times in it. */
   void sweep() {
+    long before = swept;
     tick();
+    swept = now;
+    broker.pressure.late(id, before == NEVER ? 0 : Math.max(0, now - before - 1_000 / SWEEPS));
     if (pausedSince != NEVER && broker.serves()) {
       goOn();
     } else if (pausedSince != NEVER && now - pausedSince > MOST_PAUSE) {
@@ -278,6 +286,9 @@ final class Loop {
     schedule();
     if (turn != 0) {
       return;
+    }
+    if (id == 0) {
+      broker.pressure.look();
     }
     dispatcher.sweep();
     outbox.sweep();

@@ -105,6 +105,10 @@ final class Opening {
       boolean another = broker.settings.announced().serverReference().isPresent();
       reason = another ? ReasonCode.USE_ANOTHER_SERVER : ReasonCode.SERVER_BUSY;
       error = "the node has as many connections as it may";
+    } else if (broker.pressure.why() != null) {
+      reason = ReasonCode.SERVER_BUSY;
+      error = broker.pressure.why();
+      broker.telemetry.count(Meter.SHED, "connect");
     } else if (broker.connects != null && !broker.connects.take(1, loop.now)) {
       reason = ReasonCode.CONNECTION_RATE_EXCEEDED;
       error = broker.throttled(Limit.CONNECTS);

@@ -47,7 +47,28 @@ public enum Limit {
       1,
       1_000_000,
       ReasonCode.SERVER_BUSY,
-      "CONNECTs of a node that wait for authorization"),
+      "CONNECTs of a node that wait for authorization, and as many TLS handshakes; beyond, CONNECT is"
+          + " refused, and a connection closed before its handshake"),
+  MEMORY_WATERMARK(
+      "memory-watermark",
+      90,
+      90,
+      "%",
+      1,
+      100,
+      ReasonCode.SERVER_BUSY,
+      "of the heap after a collection, or of the buffers; beyond, no new clients are taken until"
+          + " nine tenths of it suffice"),
+  LAG_WATERMARK(
+      "lag-watermark",
+      2_000,
+      2_000,
+      "ms",
+      0,
+      60_000,
+      ReasonCode.SERVER_BUSY,
+      "how late event loops are, smoothed over some five seconds; beyond, no new clients are taken"
+          + " until it is nine tenths; 0 bounds none"),
   CLIENT_ID_BYTES(
       "client-id-bytes",
       1_024,

@@ -6,6 +6,15 @@ import java.util.List;
 public enum Meter {
   CONNECTIONS(
       "busbar.connections", Kind.GAUGE, "open connections, those in their handshake included"),
+  HANDSHAKES("busbar.handshakes", Kind.GAUGE, "TLS handshakes that wait or are under way"),
+  OVERLOADED(
+      "busbar.overloaded",
+      Kind.GAUGE,
+      "1 while the node takes no new clients: it is short of memory or late"),
+  LOOP_LAG(
+      "busbar.loop.lag",
+      Kind.GAUGE,
+      "seconds that the latest event loop is behind its timers, smoothed over five"),
   CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result"),
   DISCONNECTS("busbar.disconnects", Kind.COUNTER, "connections ended", "reason"),
   PACKETS_REFUSED(
@@ -75,6 +84,11 @@ public enum Meter {
   FORWARDS_SENT("busbar.forwards.sent", Kind.COUNTER, "messages sent to other nodes"),
   FORWARDS_RECEIVED("busbar.forwards.received", Kind.COUNTER, "messages received from other nodes"),
   DENIALS("busbar.denials", Kind.COUNTER, "operations denied by the policy", "operation"),
+  SHED(
+      "busbar.shed",
+      Kind.COUNTER,
+      "connections closed before their handshake, and CONNECTs refused, to spare who is connected",
+      "what"),
   THROTTLED(
       "busbar.throttled", Kind.COUNTER, "what clients wanted beyond a limit for a second", "limit"),
   NAMESPACE_LOADS(
