@@ -4,6 +4,7 @@ import io.busbar.bus.Bus;
 import io.busbar.config.ClientEvents;
 import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
+import io.busbar.config.Settings;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Affected;
@@ -62,6 +63,10 @@ public final class AuthorizationVerticle extends VerticleBase {
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
   private final TokenAuthentication tokens = new TokenAuthentication(Instant::now);
   private WebhookAuthentication webhooks;
+
+  /** Asks whether certificates are revoked, or null where nobody is asked. */
+  private StatusLookups statuses;
+
   private CertificateFactory certificates;
   private LongAdder busMessages;
   private final LimitedLog limitedLog =
@@ -94,20 +99,38 @@ public final class AuthorizationVerticle extends VerticleBase {
   }
 
   /** Certificates are looked up in lists, if there are any. */
-  private Future<?> lookUpRevoked() {
-    if (broker.settings.revocation().lists().isEmpty()) {
+  private Future<?> lookUpRevoked() throws CertificateException {
+    Settings.Revocation settings = broker.settings.revocation();
+    if (settings.isNone()) {
       return Future.succeededFuture();
     }
-    Revocations revocations = new Revocations(broker.settings.revocation().isRequired());
+    Revocations revocations = new Revocations(settings.isRequired(), settings.online().isPresent());
     registry.policy().revocations(revocations);
-    return new RevocationLists(
+    RevocationLists lists =
+        new RevocationLists(
             vertx,
             broker,
-            lists -> {
-              revocations.are(lists);
+            now -> {
+              revocations.are(now);
               affected(Affected.EVERYONE);
-            })
-        .start();
+            });
+    if (settings.online().isPresent()) {
+      Settings.Online online = settings.online().get();
+      statuses =
+          new StatusLookups(
+              vertx,
+              broker,
+              online,
+              revocations,
+              lists,
+              () -> affected(Affected.EVERYONE),
+              limitedLog);
+      // who is connected is judged again, by which what is due of it is asked for again
+      vertx.setPeriodic(
+          online.refresh().toMillis(),
+          t -> rejudge(new Bus.Rejudge(Affected.EVERYONE, registry.revision())));
+    }
+    return lists.start();
   }
 
   /** Whoever is connected is judged again, soon. */
@@ -132,7 +155,16 @@ public final class AuthorizationVerticle extends VerticleBase {
           ask(who, chain, message);
           return;
         }
-        answer = judge(who, chain);
+        if (broker.settings.accessForAll()) {
+          message.reply(forAll(who), Bus.local());
+          return;
+        }
+        Admission admission = judge(who, chain);
+        if (admission instanceof Admission.Unsettled unsettled) {
+          settle(unsettled, message);
+          return;
+        }
+        answer = answer(admission);
       } catch (RuntimeException | CertificateException e) {
         // whatever goes wrong here must not let anybody in
         limitedLog.warn(
@@ -143,6 +175,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Changed changed) {
       changed(changed);
     } else if (message.body() instanceof Bus.Again again) {
+      renewStatuses(again.granted());
       message.reply(
           new Bus.Judged(again.granted().stream().map(registry.policy()::again).toList()),
           Bus.local());
@@ -242,10 +275,15 @@ public final class AuthorizationVerticle extends VerticleBase {
   private void rejudge() {
     Bus.Rejudge rejudge = new Bus.Rejudge(Affected.all(affected), registry.revision());
     affected.clear();
+    rejudge(rejudge);
+    vertx.eventBus().send(Bus.SESSION, rejudge, Bus.local());
+  }
+
+  /** Who is connected is judged again. */
+  private void rejudge(Bus.Rejudge rejudge) {
     for (int loop = 0; loop < broker.loops; loop++) {
       vertx.eventBus().send(Bus.loop(loop), rejudge, Bus.local());
     }
-    vertx.eventBus().send(Bus.SESSION, rejudge, Bus.local());
   }
 
   /** What takes from stored sessions what their clients have no right to. */
@@ -421,14 +459,43 @@ public final class AuthorizationVerticle extends VerticleBase {
         Bus.local());
   }
 
-  private Bus.Local judge(Bus.Authenticate who, List<X509Certificate> chain) {
+  private static Bus.Local forAll(Bus.Authenticate who) {
     String userName = who.userName() == null ? "" : who.userName();
-    if (broker.settings.accessForAll()) {
-      return new Bus.Authenticated(
-          Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0, 0);
+    return new Bus.Authenticated(
+        Permit.all(userName.isEmpty() ? who.clientId() : userName), null, null, 0, 0);
+  }
+
+  private Admission judge(Bus.Authenticate who, List<X509Certificate> chain) {
+    String userName = who.userName() == null ? "" : who.userName();
+    return registry.policy().admit(userName, who.clientId(), chain, Instant.now());
+  }
+
+  /** Those are asked whom its certificates name, and then it is judged. */
+  private void settle(Admission.Unsettled who, Message<Bus.Local> message) {
+    statuses
+        .of(who.path())
+        .map(known -> answer(registry.policy().settle(who, known, Instant.now())))
+        .onSuccess(answer -> message.reply(answer, Bus.local()))
+        .onFailure(
+            e -> {
+              limitedLog.warn("a client could not be judged: cause={}", e.toString());
+              message.reply(
+                  new Bus.Refused(
+                      ReasonCode.SERVER_UNAVAILABLE, "nobody says whether it is revoked"),
+                  Bus.local());
+            });
+  }
+
+  /** What is due of the certificates of those who are connected is asked for again. */
+  private void renewStatuses(List<Admission.Granted> connected) {
+    if (statuses == null) {
+      return;
     }
-    Admission admission = registry.policy().admit(userName, who.clientId(), chain, Instant.now());
-    return answer(admission);
+    for (Admission.Granted one : connected) {
+      if (one.credential() instanceof Admission.Credential.Certificate certificate) {
+        statuses.renew(certificate.path());
+      }
+    }
   }
 
   private Bus.Local answer(Admission admission) {

@@ -220,15 +220,44 @@ public record Settings(
    * Where certificates of clients are looked up that are not trusted any more.
    *
    * @param lists X.509 CRLs, PEM or DER: files, or URLs (http, https) that are fetched
-   * @param isRequired whether a client is refused of whose authority no current list is known
+   * @param isRequired whether a client is refused of whose certificates nobody says whether they
+   *     are revoked
+   * @param online how it is asked where certificates name a responder or a list, if it is
    */
-  public record Revocation(List<URI> lists, boolean isRequired) {
+  public record Revocation(List<URI> lists, boolean isRequired, Optional<Online> online) {
     /** None is looked up, as in Event Grid. */
     public static final Revocation NONE = new Revocation(List.of(), false);
 
     /** Copies the list, so that settings do not change. */
     public Revocation {
       lists = List.copyOf(lists);
+    }
+
+    /** Where nobody is asked whom certificates name. */
+    public Revocation(List<URI> lists, boolean isRequired) {
+      this(lists, isRequired, Optional.empty());
+    }
+
+    /** Whether nothing is looked up. */
+    public boolean isNone() {
+      return lists.isEmpty() && online.isEmpty();
+    }
+  }
+
+  /**
+   * How it is asked whether certificates are revoked where they say who knows.
+   *
+   * @param allowedHosts names of hosts that they may name, {@code *.example.com} for all below one;
+   *     none given means any but this machine
+   * @param refresh after how long it is asked again, if the answer is valid so long
+   */
+  public record Online(List<String> allowedHosts, Duration refresh) {
+    /** An hour. */
+    public static final Duration REFRESH = Duration.ofHours(1);
+
+    /** Copies the list, so that settings do not change. */
+    public Online {
+      allowedHosts = List.copyOf(allowedHosts);
     }
   }
 

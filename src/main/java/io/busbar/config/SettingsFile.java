@@ -38,6 +38,11 @@ public final class SettingsFile {
   /** A day, in seconds. */
   private static final int MAX_REPLACE_AFTER = 86_400;
 
+  /** A minute and a day, in seconds. */
+  private static final int MIN_REFRESH = 60;
+
+  private static final int MAX_REFRESH = 86_400;
+
   private static final int MAX_VOTERS = 7;
   private static final long MIN_SEGMENT = 1024 * 1024;
   private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
@@ -162,17 +167,18 @@ public final class SettingsFile {
             .orElse(Settings.Webhook.PLAIN),
         eventDelivery(root, file),
         root.section("revocation")
-            .map(section -> revocation(section.only("lists", "missing"), file))
+            .map(section -> revocation(section, file))
             .orElse(Settings.Revocation.NONE));
   }
 
-  /** What happens where no list is known. */
+  /** What happens where nobody says whether a certificate is revoked. */
   private enum Missing {
     REFUSE,
     ADMIT
   }
 
   private static Settings.Revocation revocation(Section section, Path file) {
+    section.only("lists", "missing", "online", "allowedHosts", "refresh");
     List<String> places = section.texts("lists").orElse(List.of());
     List<URI> lists = new ArrayList<>();
     for (int i = 0; i < places.size(); i++) {
@@ -193,11 +199,37 @@ public final class SettingsFile {
             Yaml.quote(places.get(i)) + " (allowed: a file, or a URL with http or https)");
       }
     }
-    if (lists.isEmpty()) {
-      throw section.error("lists", "none (allowed: one or more files and URLs)");
+    boolean isOnline = section.flag("online", false);
+    if (lists.isEmpty() && !isOnline) {
+      throw section.error(
+          "lists", "none (allowed: one or more files and URLs; none with online: true)");
     }
     Missing missing = section.choice("missing", Choices.of(Missing.class), Missing.REFUSE);
-    return new Settings.Revocation(lists, missing == Missing.REFUSE);
+    for (String key : List.of("allowedHosts", "refresh")) {
+      if (!isOnline && section.has(key)) {
+        throw section.error(key, "given without online (allowed: with online: true)");
+      }
+    }
+    int absent = (int) Settings.Online.REFRESH.toSeconds();
+    int refresh = section.whole("refresh", MIN_REFRESH, MAX_REFRESH, absent);
+    return new Settings.Revocation(
+        lists,
+        missing == Missing.REFUSE,
+        isOnline
+            ? Optional.of(new Settings.Online(hosts(section), Duration.ofSeconds(refresh)))
+            : Optional.empty());
+  }
+
+  private static List<String> hosts(Section section) {
+    List<String> hosts = section.texts("allowedHosts").orElse(List.of());
+    for (int i = 0; i < hosts.size(); i++) {
+      if (!ALLOWED_HOST.matcher(hosts.get(i)).matches()) {
+        throw section.error(
+            "allowedHosts[" + i + "]",
+            Yaml.quote(hosts.get(i)) + " (allowed: a host, or *.HOST for all below it)");
+      }
+    }
+    return hosts;
   }
 
   /** A node with an API needs no namespace file: then nobody may do anything until that is told. */
@@ -228,17 +260,9 @@ public final class SettingsFile {
         root.section("eventDelivery")
             .orElseGet(root::nothing)
             .only("authority", "tokenFile", "allowedHosts", "kafka", "deadLetters");
-    List<String> hosts = section.texts("allowedHosts").orElse(List.of());
-    for (int i = 0; i < hosts.size(); i++) {
-      if (!ALLOWED_HOST.matcher(hosts.get(i)).matches()) {
-        throw section.error(
-            "allowedHosts[" + i + "]",
-            Yaml.quote(hosts.get(i)) + " (allowed: a host, or *.HOST for all below it)");
-      }
-    }
     return new Settings.EventDelivery(
         webhook(section, file),
-        hosts,
+        hosts(section),
         section.has("kafka") ? Optional.of(readable(section, "kafka", file)) : Optional.empty(),
         section.text("deadLetters").map(place -> deadLetters(section, place, file)));
   }

@@ -2,6 +2,7 @@ package io.busbar.delivery;
 
 import io.busbar.bus.Bus;
 import io.busbar.config.EventQueues;
+import io.busbar.config.Guard;
 import io.busbar.config.Limit;
 import io.busbar.config.Settings;
 import io.busbar.config.TokenFile;

@@ -1,5 +1,6 @@
 package io.busbar.delivery;
 
+import io.busbar.config.Guard;
 import io.vertx.core.AsyncResult;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;

@@ -54,6 +54,19 @@ public sealed interface Admission {
   }
 
   /**
+   * It may connect, unless one of its certificates turns out to be revoked: those are to be asked
+   * whom they name, and then {@link Policy#settle}.
+   *
+   * @param path from the client's certificate to the registered one that vouches for it
+   */
+  record Unsettled(Granted granted, List<X509Certificate> path) implements Admission {
+    /** Copies the path, so that it does not change. */
+    public Unsettled {
+      path = List.copyOf(path);
+    }
+  }
+
+  /**
    * It may not connect.
    *
    * @param reason the code for CONNACK

@@ -252,14 +252,43 @@ public final class Policy {
         new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
     List<Revocations.Issued> path =
         revocations == null ? List.of() : revocations.issued(proof.path());
-    String whyNot =
-        proof.whyNot() != null || revocations == null
-            ? proof.whyNot()
-            : revocations.whyNot(path, now).orElse(null);
-    return whyNot == null
-        ? new Admission.Granted(
-            client, permit(client), new Credential.Certificate(proof.issuer(), path), proof.until())
-        : refused("client %s: %s".formatted(Text.quote(client.authenticationName()), whyNot));
+    boolean isAsked = revocations != null && revocations.isOnline() && !path.isEmpty();
+    String whyNot = proof.whyNot();
+    if (whyNot == null && revocations != null) {
+      whyNot =
+          (isAsked ? revocations.whyRevoked(path) : revocations.whyNot(path, now)).orElse(null);
+    }
+    if (whyNot != null) {
+      return refused("client %s: %s".formatted(Text.quote(client.authenticationName()), whyNot));
+    }
+    Admission.Granted granted =
+        new Admission.Granted(
+            client,
+            permit(client),
+            new Credential.Certificate(proof.issuer(), path),
+            proof.until());
+    return isAsked ? new Admission.Unsettled(granted, proof.path()) : granted;
+  }
+
+  /**
+   * Judges a client whose certificates were asked about, by what is in force now.
+   *
+   * @param statuses what is known of each certificate of its path but the registered one
+   */
+  public Admission settle(Admission.Unsettled who, List<CertificateStatus> statuses, Instant now) {
+    Admission again = again(who.granted());
+    if (!(again instanceof Admission.Granted granted)) {
+      return again;
+    }
+    Credential.Certificate certificate = (Credential.Certificate) granted.credential();
+    String name = Text.quote(granted.client().authenticationName());
+    return revocations
+        .whyNot(certificate.path(), statuses, now)
+        .<Admission>map(
+            no ->
+                new Admission.Refused(
+                    no.reason(), Text.line("client %s: %s".formatted(name, no.text()))))
+        .orElse(granted);
   }
 
   /** From now on certificates are looked up there, too. */

@@ -1,5 +1,6 @@
 package io.busbar.policy;
 
+import io.busbar.mqtt.ReasonCode;
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.PublicKey;
@@ -17,9 +18,9 @@ import java.util.Set;
 import javax.security.auth.x500.X500Principal;
 
 /**
- * Which certificates their issuers have revoked, as their lists say (RFC 5280 section 5). A list
- * counts if its issuer signed it: one that is registered, or that stood in a chain which led to
- * one. For one thread.
+ * Which certificates their issuers have revoked, as their lists say (RFC 5280 section 5), and
+ * others who were asked. A list counts if its issuer signed it: one that is registered, or that
+ * stood in a chain which led to one. For one thread.
  */
 public final class Revocations {
   /** Issuers that are remembered. */
@@ -32,22 +33,68 @@ public final class Revocations {
   private static final int CRL_SIGN = 6;
 
   private final boolean isRequired;
+  private final boolean isOnline;
   private final Map<X500Principal, Set<PublicKey>> issuers = new HashMap<>();
   private List<X509CRL> lists = List.of();
 
   /** Those of {@link #lists} that count, by who issued them. */
   private final Map<X500Principal, List<X509CRL>> proved = new HashMap<>();
 
-  /** By what a list names a certificate: who issued it, and the number that it gave. */
-  public record Issued(X500Principal issuer, BigInteger serial) {}
+  /** What others said than lists: since when, and why. */
+  private final Map<Issued, String> told = new HashMap<>();
+
+  /** By what a certificate is named: who issued it, by which key, and the number that it gave. */
+  public record Issued(X500Principal issuer, PublicKey key, BigInteger serial) {
+    /** By what a certificate is named that somebody issued. */
+    public static Issued by(X509Certificate issuer, X509Certificate certificate) {
+      // the issuer's own objects: all that it issued have the same
+      return new Issued(
+          issuer.getSubjectX500Principal(), issuer.getPublicKey(), certificate.getSerialNumber());
+    }
+
+    private String describe() {
+      return "certificate %s of %s".formatted(serial.toString(16), Text.quote(issuer.getName()));
+    }
+  }
 
   /**
    * Without any list.
    *
-   * @param isRequired whether a certificate whose issuer has no current list is not trusted
+   * @param isRequired whether a certificate is not trusted of which nobody says that it is not
+   *     revoked
+   * @param isOnline whether those are asked whom certificates name
    */
-  public Revocations(boolean isRequired) {
+  public Revocations(boolean isRequired, boolean isOnline) {
     this.isRequired = isRequired;
+    this.isOnline = isOnline;
+  }
+
+  /** The same, where nobody is asked. */
+  public Revocations(boolean isRequired) {
+    this(isRequired, false);
+  }
+
+  /** Whether those are asked whom certificates name. */
+  boolean isOnline() {
+    return isOnline;
+  }
+
+  /**
+   * What was said of a certificate.
+   *
+   * @return whether it is revoked from now on, and was not
+   */
+  public boolean is(Issued certificate, CertificateStatus status) {
+    if (status instanceof CertificateStatus.Revoked revoked) {
+      return told.put(certificate, revoked.why()) == null;
+    }
+    told.remove(certificate);
+    return false;
+  }
+
+  /** Nothing is known of it any more but what lists say. */
+  public void forget(Issued certificate) {
+    told.remove(certificate);
   }
 
   /** From now on these are the lists. */
@@ -99,8 +146,7 @@ public final class Revocations {
     List<Issued> all = new ArrayList<>();
     for (int i = 0; i + 1 < path.size(); i++) {
       learn(path.get(i + 1));
-      // the issuer's own object: all that it issued have the same
-      all.add(new Issued(path.get(i + 1).getSubjectX500Principal(), path.get(i).getSerialNumber()));
+      all.add(Issued.by(path.get(i + 1), path.get(i)));
     }
     return all;
   }
@@ -108,22 +154,24 @@ public final class Revocations {
   /** Why one of a path is not trusted any more, or empty. */
   Optional<String> whyRevoked(List<Issued> path) {
     for (Issued one : path) {
+      String since = told.get(one);
+      if (since != null) {
+        return Optional.of(revoked(one, since));
+      }
       for (X509CRL list : proved.getOrDefault(one.issuer, List.of())) {
         X509CRLEntry entry = list.getRevokedCertificate(one.serial);
         if (entry != null) {
-          return Optional.of(
-              "certificate %s of %s was revoked at %s%s"
-                  .formatted(
-                      one.serial.toString(16),
-                      Text.quote(one.issuer.getName()),
-                      entry.getRevocationDate().toInstant(),
-                      entry.getRevocationReason() == null
-                          ? ""
-                          : " (" + entry.getRevocationReason() + ")"));
+          String reason =
+              entry.getRevocationReason() == null ? "" : " (" + entry.getRevocationReason() + ")";
+          return Optional.of(revoked(one, entry.getRevocationDate().toInstant() + reason));
         }
       }
     }
     return Optional.empty();
+  }
+
+  private static String revoked(Issued one, String since) {
+    return one.describe() + " was revoked at " + since;
   }
 
   /** Why a path is not trusted when its client connects, or empty. */
@@ -139,6 +187,33 @@ public final class Revocations {
             one ->
                 "no current list of what %s has revoked is known"
                     .formatted(Text.quote(one.issuer.getName())));
+  }
+
+  /**
+   * Why a path is not trusted when its client connects and those were asked whom it names, or
+   * empty.
+   *
+   * @param statuses what is known of each, in the path's order
+   */
+  Optional<Admission.Refused> whyNot(
+      List<Issued> path, List<CertificateStatus> statuses, Instant now) {
+    for (int i = 0; i < path.size(); i++) {
+      if (statuses.get(i) instanceof CertificateStatus.Revoked status) {
+        return Optional.of(
+            new Admission.Refused(ReasonCode.NOT_AUTHORIZED, revoked(path.get(i), status.why())));
+      }
+    }
+    for (int i = 0; isRequired && i < path.size(); i++) {
+      if (statuses.get(i) instanceof CertificateStatus.Unknown status
+          && !isCurrent(path.get(i).issuer, now)) {
+        return Optional.of(
+            new Admission.Refused(
+                status.isPassing() ? ReasonCode.SERVER_UNAVAILABLE : ReasonCode.NOT_AUTHORIZED,
+                "nobody says whether %s is revoked: %s"
+                    .formatted(path.get(i).describe(), status.why())));
+      }
+    }
+    return Optional.empty();
   }
 
   private boolean isCurrent(X500Principal issuer, Instant now) {

@@ -101,6 +101,11 @@ public enum Meter {
       Kind.COUNTER,
       "lists of revoked certificates, taken in or refused",
       "result"),
+  REVOCATION_LOOKUPS(
+      "busbar.revocation.lookups",
+      Kind.COUNTER,
+      "certificates that others were asked about whom they name, by what came of it",
+      "result"),
   WEBHOOK_AUTHENTICATIONS(
       "busbar.webhook.authentications",
       Kind.COUNTER,

@@ -301,6 +301,13 @@ class SettingsFileTest {
     refused(
         "revocation: {lists: ['ldap://ca/x']}",
         ":1: revocation.lists[0]: \"ldap://ca/x\" (allowed: a file, or a URL with http or https)");
+    refused(
+        "revocation: {lists: [a.pem], allowedHosts: [x]}",
+        ":1: revocation.allowedHosts: given without online (allowed: with online: true)");
+    refused(
+        "revocation: {online: true, allowedHosts: ['http://x']}",
+        ":1: revocation.allowedHosts[0]: \"http://x\" (allowed: a host, or *.HOST");
+    refused("revocation: {online: true, refresh: 5}", ":1: revocation.refresh: 5 (allowed: 60");
   }
 
   @Test

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.busbar.bus.Bus;
 import io.busbar.config.EventQueues;
+import io.busbar.config.Guard;
 import io.busbar.config.Limit;
 import io.busbar.config.Limits;
 import io.busbar.config.Profile;

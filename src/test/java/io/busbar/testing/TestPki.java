@@ -38,10 +38,17 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.AccessDescription;
+import org.bouncycastle.asn1.x509.AuthorityInformationAccess;
+import org.bouncycastle.asn1.x509.CRLDistPoint;
 import org.bouncycastle.asn1.x509.CRLReason;
+import org.bouncycastle.asn1.x509.DistributionPoint;
+import org.bouncycastle.asn1.x509.DistributionPointName;
+import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
 import org.bouncycastle.cert.jcajce.JcaX509v2CRLBuilder;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
@@ -101,9 +108,7 @@ public final class TestPki {
   /** A certificate of any subject and time, signed by the authority. */
   public Shown issue(X500Name subject, Instant from, Instant to, String... alternatives)
       throws IOException, GeneralSecurityException {
-    KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
-    generator.initialize(256);
-    KeyPair keys = generator.generateKeyPair();
+    KeyPair keys = newKeys();
     JcaX509v3CertificateBuilder builder =
         new JcaX509v3CertificateBuilder(
             X500Name.getInstance(
@@ -120,6 +125,71 @@ public final class TestPki {
       }
       builder.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(names));
     }
+    return signed(builder, keys);
+  }
+
+  /**
+   * A good certificate, CN=NAME, that names who says whether it is revoked.
+   *
+   * @param responder of OCSP, or null
+   * @param list distribution point of a list, or null
+   */
+  public Shown naming(String name, String responder, String list)
+      throws IOException, GeneralSecurityException {
+    KeyPair keys = newKeys();
+    JcaX509v3CertificateBuilder builder = builder(name, keys);
+    if (responder != null) {
+      builder.addExtension(
+          Extension.authorityInfoAccess,
+          false,
+          new AuthorityInformationAccess(AccessDescription.id_ad_ocsp, url(responder)));
+    }
+    if (list != null) {
+      DistributionPointName at = new DistributionPointName(new GeneralNames(url(list)));
+      builder.addExtension(
+          Extension.cRLDistributionPoints,
+          false,
+          new CRLDistPoint(new DistributionPoint[] {new DistributionPoint(at, null, null)}));
+    }
+    return signed(builder, keys);
+  }
+
+  /** Who may answer for the authority, or may not. */
+  public Shown responder(boolean isAuthorised) throws IOException, GeneralSecurityException {
+    KeyPair keys = newKeys();
+    JcaX509v3CertificateBuilder builder = builder("responder", keys);
+    builder.addExtension(
+        Extension.extendedKeyUsage,
+        false,
+        new ExtendedKeyUsage(
+            isAuthorised ? KeyPurposeId.id_kp_OCSPSigning : KeyPurposeId.id_kp_clientAuth));
+    return signed(builder, keys);
+  }
+
+  private static GeneralName url(String url) {
+    return new GeneralName(GeneralName.uniformResourceIdentifier, url);
+  }
+
+  private static KeyPair newKeys() throws GeneralSecurityException {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+    generator.initialize(256);
+    return generator.generateKeyPair();
+  }
+
+  private JcaX509v3CertificateBuilder builder(String name, KeyPair keys)
+      throws IOException, GeneralSecurityException {
+    Instant now = Instant.now();
+    return new JcaX509v3CertificateBuilder(
+        X500Name.getInstance(authority().getSubjectX500Principal().getEncoded()),
+        BigInteger.valueOf(SERIAL.getAndIncrement()),
+        Date.from(now.minus(Duration.ofHours(1))),
+        Date.from(now.plus(Duration.ofHours(1))),
+        new X500Name("CN=" + name),
+        keys.getPublic());
+  }
+
+  private Shown signed(JcaX509v3CertificateBuilder builder, KeyPair keys)
+      throws IOException, GeneralSecurityException {
     try {
       PrivateKey key = readKey(home.resolve("ca-key.pem"));
       X509Certificate made =
@@ -130,6 +200,11 @@ public final class TestPki {
     } catch (OperatorCreationException e) {
       throw new GeneralSecurityException(e);
     }
+  }
+
+  /** The authority itself. */
+  public Shown itself() throws IOException, GeneralSecurityException {
+    return new Shown(authority(), readKey(home.resolve("ca-key.pem")));
   }
 
   /** The authority's list of what it has revoked, as PEM. */

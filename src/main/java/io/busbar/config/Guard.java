@@ -1,7 +1,8 @@
-package io.busbar.delivery;
+package io.busbar.config;
 
 import io.netty.util.NetUtil;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +15,7 @@ import java.util.Set;
  * the wire, or a cloud's own services, which trust whoever can reach them; and hosts that the
  * operator has not allowed.
  */
-final class Guard {
+public final class Guard {
   private static final Set<String> METADATA =
       Set.of("168.63.129.16", "100.100.100.200", "fd00:ec2::254", "192.0.0.192");
   private static final Set<String> METADATA_NAMES =
@@ -22,12 +23,17 @@ final class Guard {
 
   private final List<String> allowedHosts;
 
-  Guard(List<String> allowedHosts) {
+  /**
+   * For hosts of some names.
+   *
+   * @param allowedHosts names, {@code *.example.com} for all below one; none given means any
+   */
+  public Guard(List<String> allowedHosts) {
     this.allowedHosts = allowedHosts.stream().map(one -> one.toLowerCase(Locale.ROOT)).toList();
   }
 
   /** Why nothing is sent to a host of this name, or empty. */
-  Optional<String> whyNot(String host) {
+  public Optional<String> whyNot(String host) {
     String name = bare(host);
     boolean isAllowed =
         allowedHosts.isEmpty() || allowedHosts.stream().anyMatch(one -> matches(one, name));
@@ -54,7 +60,7 @@ final class Guard {
   }
 
   /** Why nothing is sent to an address, or empty; it is looked at where a name has led to it. */
-  static Optional<String> whyNotAddress(String address) {
+  public static Optional<String> whyNotAddress(String address) {
     byte[] bytes = NetUtil.createByteArrayFromIpAddressString(address);
     if (bytes == null) {
       return Optional.of("its address cannot be read");
@@ -72,6 +78,21 @@ final class Guard {
     } catch (UnknownHostException e) {
       return Optional.of("its address cannot be read");
     }
+  }
+
+  /**
+   * The same, where this machine's own services, too, are nobody's business unless the operator has
+   * named hosts.
+   */
+  public Optional<String> whyNotReached(String address) {
+    Optional<String> why = whyNotAddress(address);
+    boolean isOwn =
+        why.isEmpty()
+            && allowedHosts.isEmpty()
+            && new InetSocketAddress(address, 0).getAddress().isLoopbackAddress();
+    return isOwn
+        ? Optional.of("nothing is sent to this machine itself unless allowedHosts names it")
+        : why;
   }
 
   private static boolean isMetadata(InetAddress to) {
