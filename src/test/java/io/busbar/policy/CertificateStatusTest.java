@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CertificateStatusTest {
-  private static final Instant NOW = Instant.now();
+  private final Instant now = Instant.now();
 
   @TempDir private Path home;
   private TestPki pki;
@@ -45,7 +45,7 @@ class CertificateStatusTest {
   }
 
   private CertificateStatus said(byte[] answer) throws Exception {
-    return CertificateStatus.ofAnswer(one, pki.authority(), answer, NOW);
+    return CertificateStatus.ofAnswer(one, pki.authority(), answer, now);
   }
 
   private void assertUnknown(byte[] answer, String why) throws Exception {
@@ -89,11 +89,11 @@ class CertificateStatusTest {
   void anAnswerIsOfTheCertificateAndOfNow() throws Exception {
     TestPki.Shown signer = pki.itself();
     assertUnknown(TestOcsp.answer(signer, pki, other, Says.GOOD), "");
-    Instant hourAgo = NOW.minus(Duration.ofHours(1));
-    Instant inAnHour = NOW.plus(Duration.ofHours(1));
+    Instant hourAgo = now.minus(Duration.ofHours(1));
+    Instant inAnHour = now.plus(Duration.ofHours(1));
     for (Says says : List.of(Says.GOOD, Says.REVOKED)) {
       assertUnknown(
-          TestOcsp.answer(signer, pki, one, says, hourAgo, NOW.minus(Duration.ofMinutes(20))),
+          TestOcsp.answer(signer, pki, one, says, hourAgo, now.minus(Duration.ofMinutes(20))),
           "out-of-date");
       assertUnknown(
           TestOcsp.answer(signer, pki, one, says, inAnHour, inAnHour.plusSeconds(60)),
@@ -101,7 +101,7 @@ class CertificateStatusTest {
       assertUnknown(TestOcsp.answer(signer, pki, one, says, hourAgo, null), "out-of-date");
     }
     // clocks may differ
-    Instant since = NOW.minus(Duration.ofMinutes(5));
+    Instant since = now.minus(Duration.ofMinutes(5));
     assertThat(said(TestOcsp.answer(signer, pki, one, Says.GOOD, hourAgo, since)))
         .isEqualTo(new Good());
   }
@@ -110,7 +110,8 @@ class CertificateStatusTest {
   void whatSaysNothingLeavesItUnknown() throws Exception {
     assertUnknown(TestOcsp.answer(pki.itself(), pki, one, Says.UNKNOWN), "unknown");
     assertUnknown(TestOcsp.tryLater(), "TRY_LATER");
-    for (byte[] garbage : List.of(new byte[0], new byte[1_000], "<html>".getBytes("US-ASCII"))) {
+    for (byte[] garbage :
+        List.of(new byte[0], new byte[1_000], "<html>".getBytes(StandardCharsets.US_ASCII))) {
       assertUnknown(garbage, "cannot be read");
     }
     byte[] good = TestOcsp.answer(pki.itself(), pki, one, Says.GOOD);
@@ -140,20 +141,20 @@ class CertificateStatusTest {
     try {
       String url = "http://127.0.0.1:" + pages.getAddress().getPort() + "/";
       X509Certificate named = pki.naming("named", url, url).certificate();
-      X509CRL current = list(pki.revoked(NOW.plusSeconds(60), named));
-      X509CRL empty = list(pki.revoked(NOW.plusSeconds(60)));
-      X509CRL old = list(pki.revoked(NOW.minus(Duration.ofHours(1))));
-      assertThat(CertificateStatus.ofLists(named, pki.authority(), List.of(empty), NOW))
+      X509CRL current = list(pki.revoked(now.plusSeconds(60), named));
+      X509CRL empty = list(pki.revoked(now.plusSeconds(60)));
+      X509CRL old = list(pki.revoked(now.minus(Duration.ofHours(1))));
+      assertThat(CertificateStatus.ofLists(named, pki.authority(), List.of(empty), now))
           .isEqualTo(new Good());
       assertThat(
               CertificateStatus.ofLists(
-                  named, pki.authority(), List.of(current), NOW.plusSeconds(30)))
+                  named, pki.authority(), List.of(current), now.plusSeconds(30)))
           .isInstanceOf(Revoked.class);
       for (List<X509CRL> none : List.of(List.<X509CRL>of(), List.of(old))) {
-        assertThat(CertificateStatus.ofLists(named, pki.authority(), none, NOW))
+        assertThat(CertificateStatus.ofLists(named, pki.authority(), none, now))
             .isInstanceOf(Unknown.class);
       }
-      assertThat(CertificateStatus.ofAnswer(named, pki.authority(), new byte[0], NOW))
+      assertThat(CertificateStatus.ofAnswer(named, pki.authority(), new byte[0], now))
           .isInstanceOf(Unknown.class);
       assertThat(asked).hasValue(0);
     } finally {
