@@ -361,7 +361,7 @@ final class Opening {
       PropertyWriter properties = new PropertyWriter();
       long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM);
       protocol.refer(properties, reason, 2, largest);
-      Protocol.addReason(properties, why, 2, largest);
+      protocol.addReason(properties, why, 2, largest);
       if (largest >= SMALLEST_CONNACK) {
         Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
       }

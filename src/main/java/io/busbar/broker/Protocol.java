@@ -207,10 +207,14 @@ final class Protocol {
     }
   }
 
-  /** Adds a reason string if the packet then keeps the maximum packet size [MQTT-3.2.2-19]. */
-  static void addReason(PropertyWriter properties, String why, int rest, long largest) {
+  /**
+   * Adds a reason string, if clients are told any, and the packet then keeps the maximum packet
+   * size [MQTT-3.2.2-19].
+   */
+  void addReason(PropertyWriter properties, String why, int rest, long largest) {
     // with it: its identifier and length; the packet's type, length and property length at most
-    if (why != null && rest + properties.size() + 3L + 9L + ByteBufUtil.utf8Bytes(why) <= largest) {
+    boolean isTold = why != null && broker.settings.announced().reasonStrings();
+    if (isTold && rest + properties.size() + 3L + 9L + ByteBufUtil.utf8Bytes(why) <= largest) {
       properties.string(Property.REASON_STRING, why);
     }
   }

@@ -350,10 +350,14 @@ public record Settings(
    *     ${client.sessionName}} stand for the client's own
    * @param serverReference another server (section 4.13), for clients that this node has no room
    *     for and for all when it stops
+   * @param reasonStrings whether they are told in words why something was refused, as the log is
    */
-  public record Announced(Optional<String> responseInformation, Optional<String> serverReference) {
-    /** Nothing. */
-    public static final Announced NOTHING = new Announced(Optional.empty(), Optional.empty());
+  public record Announced(
+      Optional<String> responseInformation,
+      Optional<String> serverReference,
+      boolean reasonStrings) {
+    /** Nothing but why. */
+    public static final Announced NOTHING = new Announced(Optional.empty(), Optional.empty(), true);
 
     /** The Response Information of a client, or empty: no level of it may come from a wildcard. */
     public Optional<String> responseInformation(String authenticationName, String sessionName) {

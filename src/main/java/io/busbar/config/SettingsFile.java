@@ -131,6 +131,7 @@ public final class SettingsFile {
                 "limits",
                 "responseInformation",
                 "serverReference",
+                "reasonStrings",
                 "data",
                 "durability",
                 "store",
@@ -316,7 +317,7 @@ public final class SettingsFile {
               + " (allowed: host names, each with a :port or without,"
               + " separated by spaces)");
     }
-    return new Settings.Announced(response, reference);
+    return new Settings.Announced(response, reference, root.flag("reasonStrings", true));
   }
 
   private static List<Listener> defaultListeners(Path home) {

@@ -137,7 +137,8 @@ class AuthIT {
                       new Limits(Profile.OPEN, Map.of(Limit.CONNECT_TIMEOUT, 3L)),
                       new Settings.Announced(
                           Optional.of("replies/${client.sessionName}/"),
-                          Optional.of("other.example.com:8883"))))
+                          Optional.of("other.example.com:8883"),
+                          true)))
           .offering(new Backwards(), new Word());
 
   @ParameterizedTest
