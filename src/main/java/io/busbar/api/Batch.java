@@ -274,6 +274,7 @@ final class Batch {
     return plan.find(change.id().kind, change.id().id)
         .compose(
             now -> {
+              Resources.reveal(change.properties, now);
               ResourceForm form = form(change, Resources.name(path, now));
               boolean isSame = now != null && Arrays.equals(now.value(), form.encode());
               plan.result(shown(path), now == null ? "created" : isSame ? "unchanged" : "changed");

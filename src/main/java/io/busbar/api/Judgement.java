@@ -90,6 +90,13 @@ final class Judgement {
                 .formatted(before.authenticationName()));
       }
     }
+    if (resource instanceof Client client
+        && client.password().isPresent()
+        && limits.get(Limit.PASSWORD_CHECKS) == 0) {
+      throw ApiError.invalid(
+          "properties.passwordAuthentication: this node checks no passwords (allowed where the limit %s is not 0)"
+              .formatted(Limit.PASSWORD_CHECKS.key()));
+    }
     Future<Void> good = Future.succeededFuture();
     if (resource instanceof PermissionBinding binding) {
       if (!binding.clientGroupName().equals(ClientGroup.ALL)) {

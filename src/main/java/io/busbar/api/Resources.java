@@ -10,6 +10,7 @@ import io.busbar.policy.AccessKeys;
 import io.busbar.policy.CaCertificate;
 import io.busbar.policy.Client;
 import io.busbar.policy.EventDelivery;
+import io.busbar.policy.PasswordHash;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.Resource;
 import io.busbar.policy.Resource.Kind;
@@ -54,6 +55,8 @@ final class Resources {
 
   private static final String URL = "endpointUrl";
   private static final String HEADERS = "deliveryAttributeMappings";
+  private static final String PASSWORD = "passwordAuthentication";
+  private static final String HASH = "passwordHash";
 
   private final EventBus bus;
   private final Settings settings;
@@ -168,6 +171,8 @@ final class Resources {
     }
     if (kind == Kind.EVENT_SUBSCRIPTION) {
       hide(properties);
+    } else if (properties.getValue(PASSWORD) instanceof JsonObject password) {
+      password.put(HASH, PasswordHash.parse(password.getString(HASH)).hidden());
     }
     properties.put("provisioningState", "Succeeded");
     return new JsonObject()
@@ -189,6 +194,19 @@ final class Resources {
       if (header.getBoolean("isSecret", false)) {
         header.put("value", "Hidden");
       }
+    }
+  }
+
+  /** A hash that is sent as it is shown stands for the one that is there. */
+  static void reveal(JsonObject properties, StoredResource now) {
+    if (now != null
+        && now.kind() == Kind.CLIENT.code()
+        && properties.getValue(PASSWORD) instanceof JsonObject sent) {
+      Client there = (Client) ResourceForm.decode(Kind.CLIENT, now.value()).resource();
+      there
+          .password()
+          .filter(hash -> hash.hidden().equals(sent.getValue(HASH)))
+          .ifPresent(hash -> sent.put(HASH, hash.text()));
     }
   }
 
@@ -355,11 +373,23 @@ final class Resources {
         .compose(
             now -> {
               Judgement.requireOurs(now);
-              ResourceForm form = ResourceForm.parse(path.kind(), name(path, now), body);
+              ResourceForm form =
+                  ResourceForm.parse(path.kind(), name(path, now), revealed(body, path, now));
               return judgement()
                   .of(form.resource(), now)
                   .compose(besides -> store(path, form, besides));
             });
+  }
+
+  private static byte[] revealed(byte[] body, ResourcePath path, StoredResource now) {
+    if (path.kind() != Kind.CLIENT || now == null) {
+      return body;
+    }
+    JsonObject json = object(body);
+    if (json.getValue("properties") instanceof JsonObject properties) {
+      reveal(properties, now);
+    }
+    return json.toBuffer().getBytes();
   }
 
   private Future<Answer> store(ResourcePath path, ResourceForm form, List<Command> besides) {

@@ -63,6 +63,7 @@ public final class AuthorizationVerticle extends VerticleBase {
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
   private final TokenAuthentication tokens = new TokenAuthentication(Instant::now);
   private WebhookAuthentication webhooks;
+  private PasswordAuthentication passwords;
 
   /** Asks whether certificates are revoked, or null where nobody is asked. */
   private StatusLookups statuses;
@@ -86,7 +87,13 @@ public final class AuthorizationVerticle extends VerticleBase {
   @Override
   public Future<?> start() throws CertificateException {
     certificates = CertificateFactory.getInstance("X.509");
-    vertx.setPeriodic(1_000, t -> limitedLog.sweep());
+    passwords = new PasswordAuthentication(vertx, broker);
+    vertx.setPeriodic(
+        1_000,
+        t -> {
+          limitedLog.sweep();
+          passwords.sweep();
+        });
     webhooks = new WebhookAuthentication(vertx, broker.settings.webhook(), broker.telemetry);
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "authorization");
     return lookUpRevoked()
@@ -157,6 +164,13 @@ public final class AuthorizationVerticle extends VerticleBase {
         }
         if (broker.settings.accessForAll()) {
           message.reply(forAll(who), Bus.local());
+          return;
+        }
+        if (passwords.isFor(registry.policy(), who)) {
+          passwords
+              .judge(registry.policy(), who)
+              .onSuccess(admission -> message.reply(answer(admission), Bus.local()))
+              .onFailure(e -> unavailable(e, message));
           return;
         }
         Admission admission = judge(who, chain);

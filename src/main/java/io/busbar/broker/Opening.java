@@ -361,7 +361,10 @@ final class Opening {
       PropertyWriter properties = new PropertyWriter();
       long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM);
       protocol.refer(properties, reason, 2, largest);
-      protocol.addReason(properties, why, 2, largest);
+      // whether there is such a client is not for whoever guesses
+      boolean isGuess = reason == ReasonCode.BAD_USER_NAME_OR_PASSWORD;
+      String told = isGuess ? "the user name or the password is wrong" : why;
+      protocol.addReason(properties, told, 2, largest);
       if (largest >= SMALLEST_CONNACK) {
         Encoder.connack(connection.out(), MqttVersion.V5, false, reason, properties);
       }

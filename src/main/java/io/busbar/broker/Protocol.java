@@ -523,7 +523,9 @@ final class Protocol {
       return;
     }
     boolean isRegistered =
-        granted != null && granted.credential() instanceof Admission.Credential.Certificate;
+        granted != null
+            && (granted.credential() instanceof Admission.Credential.Certificate
+                || granted.credential() instanceof Admission.Credential.Password);
     LifeCycleEvent event =
         LifeCycleEvent.session(
             to.namespace(),

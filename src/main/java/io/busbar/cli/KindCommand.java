@@ -82,7 +82,7 @@ final class KindCommand extends CommandGroup {
         .addSubcommand(new Change(kind))
         .addSubcommand(new Delete(kind));
     if (kind == Kind.CLIENT) {
-      command.addSubcommand(new ImportClients());
+      command.addSubcommand(new ImportClients()).addSubcommand(new Password());
     }
     command.getCommandSpec().name(noun.word);
     command

@@ -1,6 +1,7 @@
 package io.busbar.cli;
 
 import io.busbar.config.ConfigException;
+import io.busbar.policy.PasswordHash;
 import io.busbar.policy.Resource.Kind;
 import io.vertx.core.json.Json;
 import io.vertx.core.json.JsonArray;
@@ -71,7 +72,7 @@ final class Plan {
           kept.add(entry.id());
           JsonObject now = there.get(entry.id());
           JsonObject properties = now == null ? null : Shapes.properties(now);
-          if (!entry.properties().equals(properties)) {
+          if (!hidden(entry.properties()).equals(properties)) {
             puts.add(new Step(kind, entry.name(), properties, entry.properties()));
           }
         }
@@ -175,7 +176,7 @@ final class Plan {
                   ? "namespace " + step.name
                   : ApiClient.below(step.kind, step.name)));
       Map<String, String> now = flat(step.now);
-      Map<String, String> then = flat(step.then);
+      Map<String, String> then = flat(hidden(step.then));
       Set<String> paths = new TreeSet<>(now.keySet());
       paths.addAll(then.keySet());
       for (String path : paths) {
@@ -188,6 +189,18 @@ final class Plan {
         }
       }
     }
+  }
+
+  /** What is wanted as a node would show it: hashes of passwords are not. */
+  private static JsonObject hidden(JsonObject properties) {
+    if (properties == null
+        || !(properties.getValue("passwordAuthentication") instanceof JsonObject password)) {
+      return properties;
+    }
+    String hash = PasswordHash.parse(password.getString("passwordHash")).hidden();
+    return properties
+        .copy()
+        .put("passwordAuthentication", new JsonObject().put("passwordHash", hash));
   }
 
   /** Without what may be secret: a diff is read by many, and kept in logs of deployments. */

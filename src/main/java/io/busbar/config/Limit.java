@@ -355,6 +355,37 @@ public enum Limit {
       1_000_000_000,
       ReasonCode.CONNECTION_RATE_EXCEEDED,
       "those for one session, of a client that is known, over ten seconds; 0 bounds none"),
+  PASSWORD_CHECKS(
+      "password-checks",
+      2,
+      0,
+      "checks",
+      0,
+      64,
+      ReasonCode.NOT_AUTHORIZED,
+      "passwords that a node checks at once, each on a thread of its own with up to 64 MiB;"
+          + " at 0 clients that have one are not let in"),
+  PENDING_PASSWORDS(
+      "pending-passwords",
+      100,
+      100,
+      "connects",
+      1,
+      10_000,
+      ReasonCode.SERVER_BUSY,
+      "CONNECTs of a node whose passwords are checked, or wait to be; beyond, or after 4 s, they"
+          + " are refused"),
+  PASSWORD_ATTEMPTS(
+      "password-attempts",
+      1,
+      1,
+      "attempts/s",
+      0,
+      1_000_000,
+      ReasonCode.CONNECTION_RATE_EXCEEDED,
+      "passwords for one name from one address (of IPv6: one /64), over ten seconds; and ten times"
+          + " as many that are wrong from one address for any names. Beyond, none is checked. 0"
+          + " bounds none"),
   PUBLISH_MESSAGES(
       "publish-messages",
       0,

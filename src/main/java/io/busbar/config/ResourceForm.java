@@ -19,6 +19,7 @@ import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.NamespaceTopic;
 import io.busbar.policy.Network;
+import io.busbar.policy.PasswordHash;
 import io.busbar.policy.PermissionBinding;
 import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
@@ -58,6 +59,8 @@ public record ResourceForm(Resource resource, String description) {
   private static final int MAX_PEM_BYTES = 65_536;
   private static final int MAX_SESSIONS = 100;
   private static final String ENRICHMENTS = "routingEnrichments";
+  private static final String CERTIFICATE = "clientCertificateAuthentication";
+  private static final String PASSWORD = "passwordAuthentication";
   private static final String ACCESS = "publicNetworkAccess";
   private static final String IP_RULES = "inboundIpRules";
   private static final Pattern IP_MASK = Pattern.compile("([0-9A-Fa-f.:]{2,45})(?:/([0-9]{1,3}))?");
@@ -114,15 +117,18 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   private static Client client(Section section) {
-    section.only(
-        "name", "authenticationName", "state", "clientCertificateAuthentication", "attributes");
+    section.only("name", "authenticationName", "state", CERTIFICATE, PASSWORD, "attributes");
     String name = section.requiredText("name");
     String authenticationName = section.text("authenticationName").orElse(name);
     boolean enabled = section.choice("state", STATES, true);
     ValidationScheme scheme = ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME;
     List<String> thumbprints = List.of();
-    if (section.has("clientCertificateAuthentication")) {
-      Section certificate = section.section("clientCertificateAuthentication").orElseThrow();
+    if (section.has(CERTIFICATE) && section.has(PASSWORD)) {
+      throw section.error(PASSWORD, "given besides " + CERTIFICATE + " (allowed: one of them)");
+    }
+    Optional<PasswordHash> password = section.section(PASSWORD).map(ResourceForm::password);
+    if (section.has(CERTIFICATE)) {
+      Section certificate = section.section(CERTIFICATE).orElseThrow();
       certificate.only("validationScheme", "allowedThumbprints");
       scheme = certificate.choice("validationScheme", SCHEMES, scheme);
       thumbprints = certificate.texts("allowedThumbprints").orElse(List.of());
@@ -135,7 +141,13 @@ public record ResourceForm(Resource resource, String description) {
     ValidationScheme chosen = scheme;
     List<String> allowed = thumbprints;
     return section.made(
-        () -> new Client(name, authenticationName, enabled, chosen, allowed, attributes));
+        () -> new Client(name, authenticationName, enabled, chosen, allowed, attributes, password));
+  }
+
+  private static PasswordHash password(Section section) {
+    section.only("passwordHash");
+    String text = section.requiredText("passwordHash");
+    return section.made(() -> PasswordHash.parse(text));
   }
 
   private static Attribute list(List<String> texts) {
@@ -452,10 +464,15 @@ public record ResourceForm(Resource resource, String description) {
   private static void client(JsonGenerator out, Client client) throws IOException {
     out.writeStringField("authenticationName", client.authenticationName());
     out.writeStringField("state", word(STATES, client.enabled()));
-    out.writeObjectFieldStart("clientCertificateAuthentication");
-    out.writeStringField("validationScheme", word(SCHEMES, client.validationScheme()));
-    if (!client.allowedThumbprints().isEmpty()) {
-      texts(out, "allowedThumbprints", client.allowedThumbprints());
+    if (client.password().isPresent()) {
+      out.writeObjectFieldStart(PASSWORD);
+      out.writeStringField("passwordHash", client.password().get().text());
+    } else {
+      out.writeObjectFieldStart(CERTIFICATE);
+      out.writeStringField("validationScheme", word(SCHEMES, client.validationScheme()));
+      if (!client.allowedThumbprints().isEmpty()) {
+        texts(out, "allowedThumbprints", client.allowedThumbprints());
+      }
     }
     out.writeEndObject();
     out.writeObjectFieldStart("attributes");

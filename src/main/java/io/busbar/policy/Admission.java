@@ -49,6 +49,9 @@ public sealed interface Admission {
       }
     }
 
+    /** Its password, of which the registry has this; the client is one of the registry's. */
+    record Password(PasswordHash hash) implements Credential {}
+
     /** What a webhook said, the client's attributes, too. */
     record Webhook(AuthenticationWebhook webhook) implements Credential {}
   }

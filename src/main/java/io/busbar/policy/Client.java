@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -18,6 +19,8 @@ import java.util.regex.Pattern;
  * @param allowedThumbprints SHA-1 or SHA-256 of the certificates accepted, kept in upper case
  *     without colons; one or two with {@link ValidationScheme#THUMBPRINT_MATCH}, else none
  * @param attributes what groups and templates refer to; less than 4 KB in all
+ * @param password what its password is checked by, if that proves who it is: no certificate does
+ *     then. Not of Event Grid
  */
 public record Client(
     String name,
@@ -25,7 +28,8 @@ public record Client(
     boolean enabled,
     ValidationScheme validationScheme,
     List<String> allowedThumbprints,
-    Map<String, Attribute> attributes)
+    Map<String, Attribute> attributes,
+    Optional<PasswordHash> password)
     implements Resource {
 
   private static final Pattern NAME = Pattern.compile("[-a-zA-Z0-9:._]{1,128}");
@@ -97,6 +101,28 @@ public record Client(
           "%d bytes of keys and values (allowed: at most %d)"
               .formatted(bytes, MAX_ATTRIBUTE_BYTES));
     }
+  }
+
+  /**
+   * A client that proves by its certificate who it is.
+   *
+   * @throws PolicyException if a value breaks a rule
+   */
+  public Client(
+      String name,
+      String authenticationName,
+      boolean enabled,
+      ValidationScheme validationScheme,
+      List<String> allowedThumbprints,
+      Map<String, Attribute> attributes) {
+    this(
+        name,
+        authenticationName,
+        enabled,
+        validationScheme,
+        allowedThumbprints,
+        attributes,
+        Optional.empty());
   }
 
   private static String thumbprint(String given) {

@@ -31,6 +31,10 @@ public final class Policy {
   private final Map<String, Client> clients = new HashMap<>();
 
   private final Map<String, Client> clientsById = new HashMap<>();
+
+  /** How many of them have a password. */
+  private int passwords;
+
   private final Map<X500Principal, List<Client>> bySubject = new HashMap<>();
   private final Map<String, ClientGroup> groups = new LinkedHashMap<>();
   private final Map<String, TopicSpace> spaces = new LinkedHashMap<>();
@@ -142,6 +146,7 @@ public final class Policy {
       affected = affected.and(Affected.client(old.authenticationName()));
     }
     clients.put(Text.fold(client.authenticationName()), client);
+    passwords += client.password().isPresent() ? 1 : 0;
     SubjectNames.distinguishedName(client.authenticationName())
         .ifPresent(
             subject -> bySubject.computeIfAbsent(subject, s -> new ArrayList<>(1)).add(client));
@@ -150,6 +155,7 @@ public final class Policy {
 
   private void forget(Client client) {
     clients.remove(Text.fold(client.authenticationName()), client);
+    passwords -= client.password().isPresent() ? 1 : 0;
     SubjectNames.distinguishedName(client.authenticationName())
         .ifPresent(
             subject ->
@@ -245,6 +251,11 @@ public final class Policy {
       return refused(whyNotFound(userName, clientId, chain));
     }
     Client client = found.get();
+    if (client.password().isPresent()) {
+      return refused(
+          "client %s is let in by its user name and password alone, where password-checks is not 0"
+              .formatted(Text.quote(client.authenticationName())));
+    }
     if (!client.enabled()) {
       return refused("client " + Text.quote(client.authenticationName()) + " is disabled");
     }
@@ -291,6 +302,38 @@ public final class Policy {
         .orElse(granted);
   }
 
+  /** Whether there is a client that proves by a password who it is. */
+  public boolean hasPasswords() {
+    return passwords > 0;
+  }
+
+  /**
+   * Judges a client whose password was checked.
+   *
+   * @param userName the user name of CONNECT
+   * @param checked what the password was checked by, or null where there was no such client
+   * @param matches whether it was that password
+   */
+  public Admission admit(String userName, PasswordHash checked, boolean matches) {
+    Optional<Client> found = client(userName);
+    String who = "client " + Text.quote(userName);
+    if (found.isEmpty()) {
+      return badPassword(who + " is not registered");
+    }
+    Client client = found.get();
+    if (!matches || !client.password().equals(Optional.ofNullable(checked))) {
+      return badPassword(who + " sent another password than its own");
+    }
+    if (!client.enabled()) {
+      return refused(who + " is disabled");
+    }
+    return new Admission.Granted(client, permit(client), new Credential.Password(checked), null);
+  }
+
+  private static Admission badPassword(String text) {
+    return new Admission.Refused(ReasonCode.BAD_USER_NAME_OR_PASSWORD, Text.line(text));
+  }
+
   /** From now on certificates are looked up there, too. */
   public void revocations(Revocations asked) {
     revocations = asked;
@@ -298,8 +341,9 @@ public final class Policy {
 
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
-    if (before.credential() instanceof Credential.Certificate certificate) {
-      return again(before, certificate);
+    if (before.credential() instanceof Credential.Certificate
+        || before.credential() instanceof Credential.Password) {
+      return registered(before);
     }
     Client client = before.client();
     String who = "client " + Text.quote(client.authenticationName()) + " ";
@@ -320,8 +364,8 @@ public final class Policy {
     return identified(client, before.credential(), before.until());
   }
 
-  private Admission again(Admission.Granted before, Credential.Certificate certificate) {
-    CaCertificate issuer = certificate.issuer();
+  /** The same for a client of the registry. */
+  private Admission registered(Admission.Granted before) {
     String name = before.client().authenticationName();
     Client client = clients.get(Text.fold(name));
     String who = "client " + Text.quote(name) + " ";
@@ -333,20 +377,30 @@ public final class Policy {
     }
     boolean isSameProof =
         client.validationScheme() == before.client().validationScheme()
-            && client.allowedThumbprints().equals(before.client().allowedThumbprints());
+            && client.allowedThumbprints().equals(before.client().allowedThumbprints())
+            && client.password().equals(before.client().password());
     if (!isSameProof) {
       return refused(who + "is to prove otherwise now who it is");
     }
+    return before.credential() instanceof Credential.Certificate certificate
+        ? again(before, client, certificate)
+        : new Admission.Granted(client, permit(client), before.credential(), before.until());
+  }
+
+  private Admission again(
+      Admission.Granted before, Client client, Credential.Certificate certificate) {
+    CaCertificate issuer = certificate.issuer();
+    String who = "client " + Text.quote(client.authenticationName());
     if (issuer != null && !issuer.equals(authorities.get(issuer.id()))) {
       return refused(
           who
-              + "has a certificate of CA '%s', which is not registered any more"
+              + " has a certificate of CA '%s', which is not registered any more"
                   .formatted(issuer.name()));
     }
     Optional<String> revoked =
         revocations == null ? Optional.empty() : revocations.whyRevoked(certificate.path());
     if (revoked.isPresent()) {
-      return refused("client %s: %s".formatted(Text.quote(name), revoked.get()));
+      return refused(who + ": " + revoked.get());
     }
     return new Admission.Granted(client, permit(client), before.credential(), before.until());
   }

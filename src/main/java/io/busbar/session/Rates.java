@@ -50,6 +50,12 @@ public final class Rates {
     return rates.computeIfAbsent(who, one -> new Rate(perSecond, atOnce, now)).take(1, now);
   }
 
+  /** Whether one may go on, which is not counted. */
+  public synchronized boolean isLeft(String name, long now) {
+    Rate rate = rates.get(rates.size() < most || rates.containsKey(name) ? name : OTHERS);
+    return rate == null || rate.isLeft(now);
+  }
+
   /** Forgets those that have used nothing for a while. */
   public synchronized void sweep(long now) {
     sweptAt = now;

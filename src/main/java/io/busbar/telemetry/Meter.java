@@ -111,6 +111,11 @@ public enum Meter {
       Kind.COUNTER,
       "clients that a webhook was asked for, by what came of it",
       "result"),
+  PASSWORDS(
+      "busbar.passwords",
+      Kind.COUNTER,
+      "CONNECTs of clients that passwords are asked of, by what came of it",
+      "result"),
   API_REQUESTS(
       "busbar.api.requests", Kind.COUNTER, "requests of the management API answered", "status"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),

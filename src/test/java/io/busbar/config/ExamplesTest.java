@@ -60,7 +60,7 @@ class ExamplesTest {
   @Test
   void namespaceOfTheDocumentationIsRead() throws IOException {
     NamespaceFile read = namespace(documented("namespace"));
-    assertThat(read.namespace().clients()).hasSize(2);
+    assertThat(read.namespace().clients()).hasSize(3);
     assertThat(read.resources()).anyMatch(one -> one.resource() instanceof EventSubscription);
   }
 
@@ -77,6 +77,7 @@ class ExamplesTest {
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",
     "namespace, 'clients: [{ name: a, clientCertificateAuthentication: { zzz: 1 } }]'",
+    "namespace, 'clients: [{ name: a, passwordAuthentication: { zzz: 1 } }]'",
     "namespace, 'clientGroups: [{ zzz: 1 }]'",
     "namespace, 'topicSpaces: [{ zzz: 1 }]'",
     "namespace, 'permissionBindings: [{ zzz: 1 }]'",

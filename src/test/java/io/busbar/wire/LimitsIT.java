@@ -36,6 +36,9 @@ class LimitsIT {
   private static final Map<Limit, String> ELSEWHERE =
       Map.ofEntries(
           Map.entry(Limit.CONNECTS, "RatesIT"),
+          Map.entry(Limit.PASSWORD_CHECKS, "PasswordIT"),
+          Map.entry(Limit.PENDING_PASSWORDS, "PasswordIT"),
+          Map.entry(Limit.PASSWORD_ATTEMPTS, "PasswordIT"),
           Map.entry(Limit.SESSION_CONNECTS, "RatesIT"),
           Map.entry(Limit.PUBLISH_MESSAGES, "RatesIT"),
           Map.entry(Limit.PUBLISH_BYTES, "RatesIT"),
