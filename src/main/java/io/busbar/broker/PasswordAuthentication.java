@@ -64,14 +64,17 @@ final class PasswordAuthentication {
 
   /**
    * Whether a password is to say who connects. Where there are clients that have one, one that is
-   * not known is not told apart from them.
+   * not known, and shows no certificate, is not told apart from them.
    */
   boolean isFor(Policy policy, Bus.Authenticate who) {
     boolean isNamed = who.userName() != null && !who.userName().isEmpty();
     return isNamed
         && policy.hasPasswords()
         && broker.limits.get(Limit.PASSWORD_CHECKS) > 0
-        && policy.client(who.userName()).map(one -> one.password().isPresent()).orElse(true);
+        && policy
+            .client(who.userName())
+            .map(one -> one.password().isPresent())
+            .orElse(who.chain().isEmpty());
   }
 
   /** Judges, by the policy as it is when the password has been checked. */
