@@ -211,6 +211,11 @@ public final class Certificates {
     return issued(files, name, Optional.empty(), KeyPurposeId.id_kp_clientAuth);
   }
 
+  /** A client's certificate that is not written anywhere, whose subject is {@code CN=NAME}. */
+  public CertifiedKey unkept(String name) throws IOException {
+    return made(name, Optional.empty(), KeyPurposeId.id_kp_clientAuth);
+  }
+
   /**
    * Adds clients' certificates, {@code clients/NAME.pem}, to the list of those that the authority
    * has revoked, {@code revoked.pem}, which is valid for a year from now. Those that it had stay.
@@ -292,6 +297,13 @@ public final class Certificates {
         && serves(read(files), name, alternatives)) {
       return files;
     }
+    write(made(name, alternatives, purposes), files);
+    return files;
+  }
+
+  private CertifiedKey made(
+      String name, Optional<GeneralNames> alternatives, KeyPurposeId... purposes)
+      throws IOException {
     KeyPair keys = keys(random);
     try {
       X500Name issuer = X500Name.getInstance(authority.getSubjectX500Principal().getEncoded());
@@ -308,8 +320,7 @@ public final class Certificates {
       if (alternatives.isPresent()) {
         builder.addExtension(Extension.subjectAlternativeName, false, alternatives.get());
       }
-      write(new CertifiedKey(signed(builder, authorityKey), keys.getPrivate()), files);
-      return files;
+      return new CertifiedKey(signed(builder, authorityKey), keys.getPrivate());
     } catch (GeneralSecurityException | OperatorCreationException e) {
       throw platformLacksP256(e);
     }

@@ -1,82 +1,105 @@
 package io.busbar.tool.load;
 
-import io.busbar.mqtt.MqttVersion;
 import java.util.concurrent.TimeUnit;
 
-/** Connects and disconnects in a number of slots, each as fast as the broker allows. */
-final class Churn extends Run {
+/**
+ * Connects and disconnects in a number of slots: each as fast as the broker allows, or all of them
+ * on a schedule.
+ */
+final class Churn extends Repeating {
   private static final long ANSWER_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final int MAX_FAILURES = 1000;
 
-  private final int warmUpSeconds;
-  private final int seconds;
+  private final double rate;
   private final Slot[] slots;
-  private final Histogram latency = new Histogram();
+  private int free;
+  private final int[] freeSlots;
   private long attempts;
-  private long connects;
-  private long connectsBefore;
   private long failures;
+  private long scheduled;
+  private long late;
   private String firstProblem;
-  private boolean stopped;
-  private Snapshot from;
 
-  private record Snapshot(long at, long connects, Machine.Reading machine) {}
-
-  Churn(
-      Target target,
-      MqttVersion version,
-      Machine machine,
-      int connections,
-      int warmUpSeconds,
-      int seconds) {
-    super(target, version, machine);
+  /**
+   * A run.
+   *
+   * @param connections at a time, at most
+   * @param rate connects a second, of all; 0: as fast as the broker allows
+   */
+  Churn(Setup setup, Window window, int connections, double rate) {
+    super(setup, window, "connect", "connects", "connack");
     Plan.check("connections", connections, 1, 10_000);
-    Plan.check("warm-up", warmUpSeconds, 0, 600);
-    Plan.check("seconds", seconds, 1, 3600);
-    this.warmUpSeconds = warmUpSeconds;
-    this.seconds = seconds;
+    checkRate(rate);
+    Setup.requireFiles(connections);
+    this.rate = rate;
     this.slots = new Slot[connections];
+    this.freeSlots = new int[connections];
   }
 
   /** One attempt: connect, be accepted, disconnect, be closed. */
   private final class Slot extends Peer {
     private final int index;
-    private final long since = now();
+    private final long since;
 
-    Slot(int index, int attempt) {
-      super(Churn.this, "c", attempt);
+    Slot(int index, long since) {
+      // The slot's certificate, and the TLS session that it was given last.
+      super(Churn.this, "c" + attempts++ + "-", index);
       this.index = index;
+      this.since = since;
     }
 
     @Override
     void connected(Wire.Connack connack) {
-      connects++;
-      if (from != null && !stopped) {
-        latency.record(now() - since);
-      }
+      done(since);
       leave();
     }
 
     @Override
     void left() {
-      connectAgain(index);
+      ended(index);
     }
   }
 
   @Override
   void begin() {
-    for (int i = 0; i < slots.length; i++) {
-      connectAgain(i);
+    if (rate > 0) {
+      for (int i = 0; i < slots.length; i++) {
+        freeSlots[free++] = i;
+      }
+      pump(new Schedule(now(), rate));
+    } else {
+      for (int i = 0; i < slots.length; i++) {
+        connect(i, now());
+      }
     }
-    long warmUp = TimeUnit.SECONDS.toNanos(warmUpSeconds);
-    after(warmUp, () -> from = snapshot());
-    after(warmUp + TimeUnit.SECONDS.toNanos(seconds), () -> finish(report(snapshot())));
+    started();
   }
 
-  private void connectAgain(int index) {
-    if (!stopped) {
-      slots[index] = new Slot(index, (int) attempts++);
-      open(slots[index]);
+  /** Connects that are due, or that were when there was no slot for them. */
+  private void pump(Schedule schedule) {
+    while (!isStopped() && schedule.due(scheduled) <= now()) {
+      if (free == 0) {
+        late++;
+        break;
+      }
+      connect(freeSlots[--free], schedule.due(scheduled++));
+    }
+    if (!isStopped()) {
+      after(TimeUnit.MILLISECONDS.toNanos(1), () -> pump(schedule));
+    }
+  }
+
+  private void connect(int index, long since) {
+    slots[index] = new Slot(index, since);
+    open(slots[index]);
+  }
+
+  private void ended(int index) {
+    slots[index] = null;
+    if (rate > 0) {
+      freeSlots[free++] = index;
+    } else if (!isStopped()) {
+      connect(index, now());
     }
   }
 
@@ -87,55 +110,46 @@ final class Churn extends Run {
 
   @Override
   void closed(Peer peer, String why) {
-    if (stopped) {
+    if (isStopped()) {
       return;
     }
     failures++;
     if (firstProblem == null) {
       firstProblem = why;
     }
-    if (failures == MAX_FAILURES || connects == 0) {
+    if (failures == MAX_FAILURES || doneSoFar() == 0) {
       fail(new LoadException(failures + " connections failed, the first: " + firstProblem));
     } else {
-      connectAgain(((Slot) peer).index);
+      ended(((Slot) peer).index);
     }
   }
 
   @Override
-  String tick() {
+  String tick(Series.Point second) {
     long now = now();
     for (Slot slot : slots) {
       if (slot != null && now - slot.since > ANSWER_NANOS) {
         slot.abort("not closed within 10 s");
       }
     }
-    long made = connects - connectsBefore;
-    connectsBefore = connects;
-    return "connects: " + made + "/s";
+    return super.tick(second);
   }
 
-  private Snapshot snapshot() {
-    return new Snapshot(now(), connects, machine.read());
+  @Override
+  boolean hasFailed() {
+    return failures > 0;
   }
 
-  private Report report(Snapshot to) {
-    stopped = true;
-    double window = (to.at - from.at) / 1e9;
-    long made = to.connects - from.connects;
-    Report report = new Report();
-    report.text("mode", "connect");
-    report.count("mqtt", version.level());
+  @Override
+  void describe(Report report) {
     report.count("connections", slots.length);
-    report.number("seconds", window);
-    report.count("connects", made);
-    report.number("connects_per_s", made / window);
-    report.latency("connack", latency);
+    report.number("rate", rate);
     report.count("failures", failures);
+    if (rate > 0) {
+      report.count("waits_for_a_slot", late);
+    }
     if (firstProblem != null) {
       report.text("first_problem", firstProblem);
     }
-    report.cost(machine, from.machine, to.machine, window, made);
-    report.failed(failures > 0 || made == 0);
-    return report;
   }
 }

@@ -1,6 +1,5 @@
 package io.busbar.tool.load;
 
-import io.busbar.mqtt.MqttVersion;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +16,6 @@ final class Failover extends Run {
 
   private static final long AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-  private final List<Target> others;
   private final long victim;
   private final int expirySeconds;
   private final List<Device> devices = new ArrayList<>();
@@ -33,25 +31,17 @@ final class Failover extends Run {
   /**
    * A run.
    *
-   * @param target the node that is killed
-   * @param others where its clients go
+   * @param setup the node that is killed, then those where its clients go; its machine watches
+   *     these
    * @param victim the process of the node that is killed
-   * @param machine watches the others
    */
-  Failover(
-      Target target,
-      List<Target> others,
-      long victim,
-      MqttVersion version,
-      Machine machine,
-      int connections,
-      int expirySeconds) {
-    super(target, version, machine);
+  Failover(Setup setup, long victim, int connections, int expirySeconds) {
+    super(setup);
     Plan.check("connections", connections, 1, 100_000);
-    if (others.isEmpty()) {
-      throw new LoadException("--other-port: none given (allowed: ports of the other nodes)");
+    if (nodes() < 2) {
+      throw new LoadException("--target: one (allowed: the node that is killed, then others)");
     }
-    this.others = List.copyOf(others);
+    Setup.requireFiles(connections);
     this.victim = victim;
     this.expirySeconds = expirySeconds;
     this.gone = new long[connections];
@@ -86,6 +76,7 @@ final class Failover extends Run {
       }
       underWay--;
       latency.record(now() - gone[number]);
+      series.done(now() - gone[number]);
       if (++returned == devices.size()) {
         finish(report());
       } else {
@@ -98,8 +89,8 @@ final class Failover extends Run {
   Target target(Peer peer) {
     Device device = (Device) peer;
     return device.attempt < 0
-        ? super.target(peer)
-        : others.get((device.number + device.attempt) % others.size());
+        ? node(0)
+        : node(1 + (device.number + device.attempt) % (nodes() - 1));
   }
 
   @Override
@@ -146,7 +137,7 @@ final class Failover extends Run {
   }
 
   @Override
-  String tick() {
+  String tick(Series.Point second) {
     return killedAt < 0 ? "connecting" : "returned: " + returned;
   }
 

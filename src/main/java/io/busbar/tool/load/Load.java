@@ -4,19 +4,18 @@ import io.busbar.mqtt.MqttVersion;
 import io.netty.util.internal.logging.InternalLoggerFactory;
 import io.netty.util.internal.logging.JdkLoggerFactory;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
+import java.util.concurrent.ThreadLocalRandom;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
@@ -35,14 +34,11 @@ import picocli.CommandLine.Spec;
       Load.ConnectCommand.class,
       Load.SubscribeCommand.class,
       Load.MoveCommand.class,
-      Load.FailoverCommand.class
+      Load.FailoverCommand.class,
+      Load.DevicesCommand.class,
+      Load.CompareCommand.class
     })
 public final class Load implements Runnable {
-  private static final int BROKEN_PROMISE = 1;
-
-  /** Longest time for connections, drain and goodbye, beside the asked-for seconds. */
-  private static final int OVERHEAD_SECONDS = 240;
-
   @Spec private CommandSpec spec;
 
   private Load() {}
@@ -61,7 +57,7 @@ public final class Load implements Runnable {
         .setParameterExceptionHandler((e, args) -> refuse(e.getCommandLine(), e.getMessage()))
         .setExecutionExceptionHandler(
             (e, command, result) -> {
-              if (e instanceof LoadException) {
+              if (e instanceof LoadException || e instanceof IOException) {
                 return refuse(command, e.getMessage());
               }
               throw e;
@@ -81,92 +77,6 @@ public final class Load implements Runnable {
     throw new ParameterException(
         spec.commandLine(),
         "no mode given (allowed: " + String.join(", ", spec.subcommands().keySet()) + ")");
-  }
-
-  /** What every mode has. */
-  private abstract static class Mode implements Callable<Integer> {
-    @Spec private CommandSpec spec;
-
-    @Option(
-        names = "--host",
-        defaultValue = "127.0.0.1",
-        description = "loopback only (${DEFAULT-VALUE})")
-    private String host;
-
-    @Option(
-        names = "--port",
-        defaultValue = "1883",
-        description = "MQTT over TCP (${DEFAULT-VALUE})")
-    private int port;
-
-    @Option(
-        names = "--mqtt",
-        defaultValue = "5",
-        description = "protocol version, 4 (3.1.1) or 5 (${DEFAULT-VALUE})")
-    private int level;
-
-    @Option(
-        names = "--pid",
-        split = ",",
-        description = "the broker's process, or its nodes', to report their CPU and memory")
-    private List<Long> pids = new ArrayList<>();
-
-    @Option(names = "--json", description = "report as one line of JSON")
-    private boolean json;
-
-    @Option(
-        names = "--seconds",
-        defaultValue = "10",
-        description = "measured, or held (${DEFAULT-VALUE})")
-    int seconds;
-
-    abstract Run run(Target target, MqttVersion version, Machine machine);
-
-    final Target target(int at) {
-      return new Target(host, at);
-    }
-
-    abstract int warmUpSeconds();
-
-    @Override
-    public Integer call() throws InterruptedException {
-      Machine machine = new Machine(pids);
-      Run run = run(target(port), version(), machine);
-      Report report = run.await(warmUpSeconds() + seconds + OVERHEAD_SECONDS, progress());
-      PrintWriter out = spec.commandLine().getOut();
-      out.println(json ? report.json() : report.toString());
-      out.flush();
-      return report.hasFailed() ? BROKEN_PROMISE : CommandLine.ExitCode.OK;
-    }
-
-    private MqttVersion version() {
-      for (MqttVersion version : MqttVersion.values()) {
-        if (version.level() == level) {
-          return version;
-        }
-      }
-      throw new LoadException("--mqtt: " + level + " (allowed: 4, 5)");
-    }
-
-    private Consumer<String> progress() {
-      if (!errorsGoToTerminal()) {
-        return line -> {};
-      }
-      PrintWriter err = spec.commandLine().getErr();
-      return line -> {
-        err.printf("\r\u001b[K%s", line);
-        err.flush();
-      };
-    }
-
-    private static boolean errorsGoToTerminal() {
-      try {
-        String device = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
-        return device.startsWith("/dev/pts/") || device.startsWith("/dev/tty");
-      } catch (IOException noProc) {
-        return false;
-      }
-    }
   }
 
   /** What the modes have that send messages. */
@@ -216,24 +126,24 @@ public final class Load implements Runnable {
     @Mixin private Messages messages;
 
     @Option(
-        names = "--subscriber-port",
+        names = "--subscriber-target",
         split = ",",
-        description = "where subscribers connect, in turn, if not at --port: at other nodes")
-    private List<Integer> subscriberPorts = new ArrayList<>();
+        description = "where subscribers connect, if not at --target: at other nodes")
+    private List<String> subscriberTargets = new ArrayList<>();
 
     abstract Plan plan(Messages messages, MqttVersion version);
 
     @Override
-    final Run run(Target target, MqttVersion version, Machine machine) {
+    final Run run(Setup setup) {
       List<Target> heardAt =
-          subscriberPorts.isEmpty()
-              ? List.of(target)
-              : subscriberPorts.stream().map(this::target).toList();
-      return new Traffic(target, heardAt, plan(messages, version), machine);
+          subscriberTargets.isEmpty()
+              ? setup.targets()
+              : subscriberTargets.stream().map(Target::parse).toList();
+      return new Traffic(setup, heardAt, plan(messages, setup.version()));
     }
 
     @Override
-    final int warmUpSeconds() {
+    final int before() {
       return messages.warmUp;
     }
   }
@@ -299,14 +209,38 @@ public final class Load implements Runnable {
     @Option(names = "--connections", defaultValue = "10000", description = "(${DEFAULT-VALUE})")
     private int connections;
 
+    @Option(
+        names = "--rate",
+        defaultValue = "0",
+        description = "connects/s on a fixed schedule; 0: 64 at a time")
+    private double rate;
+
     @Override
-    Run run(Target target, MqttVersion version, Machine machine) {
-      return new Idle(target, version, machine, connections, seconds);
+    Run run(Setup setup) {
+      return new Idle(setup, connections, rate, seconds);
     }
 
     @Override
-    int warmUpSeconds() {
-      return 0;
+    int before() {
+      return rate > 0 ? (int) Math.min(3_600, connections / rate) : 0;
+    }
+  }
+
+  /** A mode that does one thing again and again. */
+  private abstract static class Repeated extends Mode {
+    @Option(
+        names = "--warm-up",
+        defaultValue = "3",
+        description = "seconds before the measurement (${DEFAULT-VALUE})")
+    private int warmUp;
+
+    final Repeating.Window window() {
+      return new Repeating.Window(warmUp, seconds);
+    }
+
+    @Override
+    final int before() {
+      return warmUp;
     }
   }
 
@@ -314,7 +248,7 @@ public final class Load implements Runnable {
       name = "connect",
       description = "Connections that come and go.",
       mixinStandardHelpOptions = true)
-  static final class ConnectCommand extends Mode {
+  static final class ConnectCommand extends Repeated {
     @Option(
         names = "--connections",
         defaultValue = "50",
@@ -322,45 +256,14 @@ public final class Load implements Runnable {
     private int connections;
 
     @Option(
-        names = "--warm-up",
-        defaultValue = "3",
-        description = "seconds before the measurement (${DEFAULT-VALUE})")
-    private int warmUp;
+        names = "--rate",
+        defaultValue = "0",
+        description = "connects/s on a fixed schedule; 0: as fast as the broker allows")
+    private double rate;
 
     @Override
-    Run run(Target target, MqttVersion version, Machine machine) {
-      return new Churn(target, version, machine, connections, warmUp, seconds);
-    }
-
-    @Override
-    int warmUpSeconds() {
-      return warmUp;
-    }
-  }
-
-  /** A mode whose connections go to several nodes, in turn. */
-  private abstract static class Spread extends Mode {
-    @Option(
-        names = "--other-port",
-        split = ",",
-        description = "of other nodes, where connections go in turn with --port")
-    private List<Integer> otherPorts = new ArrayList<>();
-
-    @Option(
-        names = "--warm-up",
-        defaultValue = "3",
-        description = "seconds before the measurement (${DEFAULT-VALUE})")
-    int warmUp;
-
-    final List<Target> targets(Target first) {
-      List<Target> all = new ArrayList<>(List.of(first));
-      otherPorts.forEach(port -> all.add(target(port)));
-      return all;
-    }
-
-    @Override
-    int warmUpSeconds() {
-      return warmUp;
+    Run run(Setup setup) {
+      return new Churn(setup, window(), connections, rate);
     }
   }
 
@@ -368,13 +271,13 @@ public final class Load implements Runnable {
       name = "subscribe",
       description = "Connections that subscribe to one filter after another.",
       mixinStandardHelpOptions = true)
-  static final class SubscribeCommand extends Spread {
+  static final class SubscribeCommand extends Repeated {
     @Option(names = "--connections", defaultValue = "100", description = "(${DEFAULT-VALUE})")
     private int connections;
 
     @Override
-    Run run(Target target, MqttVersion version, Machine machine) {
-      return new Subscribing(targets(target), version, machine, connections, warmUp, seconds);
+    Run run(Setup setup) {
+      return new Subscribing(setup, window(), connections);
     }
   }
 
@@ -382,7 +285,7 @@ public final class Load implements Runnable {
       name = "move",
       description = "Sessions that are opened at one node after another.",
       mixinStandardHelpOptions = true)
-  static final class MoveCommand extends Spread {
+  static final class MoveCommand extends Repeated {
     @Option(names = "--sessions", defaultValue = "100", description = "(${DEFAULT-VALUE})")
     private int sessions;
 
@@ -393,28 +296,21 @@ public final class Load implements Runnable {
     private double rate;
 
     @Override
-    Run run(Target target, MqttVersion version, Machine machine) {
-      return new Moving(
-          targets(target), version, machine, sessions, isStored, rate, warmUp, seconds);
+    Run run(Setup setup) {
+      return new Moving(setup, window(), sessions, isStored, rate);
     }
   }
 
   @Command(
       name = "failover",
-      description = "Connections to a node that is then killed: how soon others have them.",
+      description =
+          "Connections to the first target, a node that is then killed: how soon others have them.",
       mixinStandardHelpOptions = true)
   static final class FailoverCommand extends Mode {
     @Option(
-        names = "--other-port",
-        split = ",",
-        required = true,
-        description = "of other nodes, where the connections go")
-    private List<Integer> otherPorts;
-
-    @Option(
         names = "--kill",
         required = true,
-        description = "the process of the node at --port: it gets SIGKILL")
+        description = "the process of the first target: it gets SIGKILL")
     private long victim;
 
     @Option(names = "--connections", defaultValue = "10000", description = "(${DEFAULT-VALUE})")
@@ -427,14 +323,116 @@ public final class Load implements Runnable {
     private int expirySeconds;
 
     @Override
-    Run run(Target target, MqttVersion version, Machine machine) {
-      List<Target> others = otherPorts.stream().map(this::target).toList();
-      return new Failover(target, others, victim, version, machine, connections, expirySeconds);
+    Run run(Setup setup) {
+      return new Failover(setup, victim, connections, expirySeconds);
     }
 
     @Override
-    int warmUpSeconds() {
+    int before() {
       return 0;
+    }
+  }
+
+  @Command(
+      name = "devices",
+      description = "Scripted devices that report, hear commands, sleep and come back.",
+      mixinStandardHelpOptions = true)
+  static final class DevicesCommand extends Mode {
+    @Option(names = "--devices", defaultValue = "1000", description = "(${DEFAULT-VALUE})")
+    private int devices;
+
+    @Option(
+        names = "--ramp",
+        defaultValue = "10",
+        description = "seconds in which they all begin (${DEFAULT-VALUE})")
+    private int ramp;
+
+    @Option(
+        names = "--interval",
+        defaultValue = "5",
+        description = "seconds between two reports of a device (${DEFAULT-VALUE})")
+    private double interval;
+
+    @Option(
+        names = "--jitter",
+        defaultValue = "0.2",
+        description = "share by which intervals differ, 0 to 1 (${DEFAULT-VALUE})")
+    private double jitter;
+
+    @Option(
+        names = "--qos",
+        defaultValue = "1",
+        description = "of reports, 0 or 1 (${DEFAULT-VALUE})")
+    private int qos;
+
+    @Option(
+        names = "--size",
+        defaultValue = "64",
+        description = "payload bytes, from 24 (${DEFAULT-VALUE})")
+    private int size;
+
+    @Option(
+        names = "--commands",
+        defaultValue = "50",
+        description = "commands/s to all devices together, at QoS 1 (${DEFAULT-VALUE})")
+    private double commands;
+
+    @Option(
+        names = "--sleepers",
+        defaultValue = "0",
+        description = "percent that sleep, with a stored session (${DEFAULT-VALUE})")
+    private int sleepers;
+
+    @Option(
+        names = "--awake",
+        defaultValue = "20",
+        description = "seconds until a sleeper goes (${DEFAULT-VALUE})")
+    private double awake;
+
+    @Option(
+        names = "--asleep",
+        defaultValue = "10",
+        description = "seconds until it comes back (${DEFAULT-VALUE})")
+    private double asleep;
+
+    @Option(names = "--seed", description = "of what is random (random, and reported)")
+    private Long seed;
+
+    @Override
+    Run run(Setup setup) {
+      long known = seed != null ? seed : ThreadLocalRandom.current().nextInt(1_000_000);
+      return new Devices(
+          setup,
+          new Devices.Script(
+              devices, ramp, interval, jitter, qos, size, commands, sleepers, awake, asleep, known,
+              seconds));
+    }
+
+    @Override
+    int before() {
+      return ramp;
+    }
+  }
+
+  @Command(
+      name = "compare",
+      description = "A report of runs that --save has kept: a column each, charts with all.",
+      mixinStandardHelpOptions = true)
+  static final class CompareCommand implements Callable<Integer> {
+    @Parameters(arity = "1..6", paramLabel = "DIR", description = "where the runs are kept")
+    private List<Path> runs = new ArrayList<>();
+
+    @Option(
+        names = "--save",
+        required = true,
+        paramLabel = "DIR",
+        description = "gets report.md, rate.svg, latency.svg")
+    private Path saved;
+
+    @Override
+    public Integer call() throws IOException {
+      Results.publish(saved, runs.stream().map(Results::read).toList());
+      return CommandLine.ExitCode.OK;
     }
   }
 }

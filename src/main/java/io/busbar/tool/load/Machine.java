@@ -72,6 +72,33 @@ final class Machine {
         busy / TICKS_PER_SECOND, Long.parseLong(cpu[8]) / TICKS_PER_SECOND, own, brokerCpu, rss);
   }
 
+  /** Processors, memory, kernel and Java, in one line. */
+  static String description() {
+    String model = System.getProperty("os.arch");
+    String memory = "";
+    if (Files.exists(PROC.resolve("cpuinfo"))) {
+      model = value(PROC.resolve("cpuinfo"), "model name", model);
+      String kib = value(PROC.resolve("meminfo"), "MemTotal", "0 kB").split(" ")[0];
+      memory = ", %.0f GiB".formatted(Long.parseLong(kib) / 1048576.0);
+    }
+    return "%d CPUs (%s)%s, %s %s, Java %s"
+        .formatted(
+            Runtime.getRuntime().availableProcessors(),
+            model,
+            memory,
+            System.getProperty("os.name"),
+            System.getProperty("os.version"),
+            System.getProperty("java.version"));
+  }
+
+  private static String value(Path file, String name, String otherwise) {
+    return lines(file).stream()
+        .filter(line -> line.startsWith(name))
+        .map(line -> line.substring(line.indexOf(':') + 1).trim())
+        .findFirst()
+        .orElse(otherwise);
+  }
+
   private static double cpuSeconds(String[] fields) {
     return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / TICKS_PER_SECOND;
   }

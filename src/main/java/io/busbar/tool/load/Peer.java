@@ -4,6 +4,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import java.io.IOException;
 
 /**
@@ -16,20 +19,27 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
 
   private final Run run;
   private final String clientId;
+  private final int number;
   private Channel channel;
   private ByteBuf rest;
   private int keepAliveSeconds = Run.KEEP_ALIVE_SECONDS;
+  private long dialedAt;
   private boolean leaving;
+  private boolean active;
   private boolean gone;
   private String reason = "closed by the broker";
 
   Peer(Run run, String role, int number) {
     this.run = run;
+    this.number = number;
     this.clientId = "load-" + Integer.toHexString(run.runId) + "-" + role + number;
   }
 
   /** The broker accepted the connection. */
   abstract void connected(Wire.Connack connack);
+
+  /** The TCP connection is about to be made. */
+  void opening(long now) {}
 
   /** How long the session stays without a connection; 0: it begins and ends with it. */
   int expirySeconds() {
@@ -47,8 +57,13 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
   /** Writes what has come up since the last turn. */
   void turn(long now) {}
 
+  /** Which of its role this is; says whose certificate it shows. */
+  final int number() {
+    return number;
+  }
+
   final boolean isOpen() {
-    return channel != null && !gone;
+    return active && !gone;
   }
 
   final boolean isWritable() {
@@ -65,10 +80,15 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
 
   /** Says DISCONNECT; the broker is to close. */
   final void leave() {
+    leave(false);
+  }
+
+  /** Says DISCONNECT; {@code ends}: the session ends too, whatever its expiry (MQTT 5). */
+  final void leave(boolean ends) {
     if (isOpen()) {
       leaving = true;
-      ByteBuf out = buffer(2);
-      Wire.disconnect(out);
+      ByteBuf out = buffer(16);
+      Wire.disconnect(out, ends);
       write(out);
     }
   }
@@ -93,11 +113,33 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
   }
 
   @Override
-  public final void channelActive(ChannelHandlerContext ctx) {
+  public final void handlerAdded(ChannelHandlerContext ctx) {
     channel = ctx.channel();
+    dialedAt = run.now();
+    opening(dialedAt);
+  }
+
+  @Override
+  public final void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof SslHandshakeCompletionEvent handshake) {
+      if (handshake.isSuccess()) {
+        run.tls()
+            .orElseThrow()
+            .completed(ctx.pipeline().get(SslHandler.class).engine(), run.now() - dialedAt);
+      } else {
+        reason = run.target(this).explain(handshake.cause());
+        ctx.close();
+      }
+    }
+  }
+
+  @Override
+  public final void channelActive(ChannelHandlerContext ctx) {
+    active = true;
     run.connections().add(this);
     ByteBuf out = buffer(128);
-    Wire.connect(out, run.version, clientId, Run.KEEP_ALIVE_SECONDS, expirySeconds());
+    Wire.connect(
+        out, run.version, clientId, Run.KEEP_ALIVE_SECONDS, expirySeconds(), run.userName(this));
     write(out);
   }
 
@@ -108,6 +150,10 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
     if (rest != null) {
       rest.release();
       rest = null;
+    }
+    SslHandler ssl = ctx.pipeline().get(SslHandler.class);
+    if (ssl != null) {
+      run.tls().ifPresent(tls -> tls.forget(ssl.engine()));
     }
     if (leaving) {
       left();
@@ -126,11 +172,13 @@ abstract class Peer extends ChannelInboundHandlerAdapter {
 
   @Override
   public final void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof IOException) {
-      reason = cause.getMessage();
+    Throwable root =
+        cause instanceof DecoderException && cause.getCause() != null ? cause.getCause() : cause;
+    if (root instanceof IOException) {
+      reason = run.target(this).explain(root);
       ctx.close();
     } else {
-      run.fail(cause);
+      run.fail(root);
     }
   }
 

@@ -44,9 +44,8 @@ record Plan(
     check("max-lag", maxLag, 0, 1_000_000);
     check("warm-up", warmUpSeconds, 0, 600);
     check("seconds", seconds, 1, 3600);
-    if (!(rate >= 0 && rate <= 10_000_000)) {
-      throw new LoadException("--rate: " + rate + " (allowed: 0 to 10000000 msg/s)");
-    }
+    Run.checkRate(rate);
+    Setup.requireFiles(publishers + subscribers);
   }
 
   static void check(String option, int value, int low, int high) {

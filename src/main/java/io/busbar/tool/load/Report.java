@@ -77,36 +77,60 @@ final class Report {
   String json() {
     StringWriter out = new StringWriter();
     try (JsonGenerator json = new JsonFactory().createGenerator(out)) {
-      json.writeStartObject();
-      for (Map.Entry<String, Object> figure : figures.entrySet()) {
-        json.writeFieldName(figure.getKey());
-        if (figure.getValue() instanceof Long count) {
-          json.writeNumber(count);
-        } else if (figure.getValue() instanceof Double number) {
-          json.writeNumber(number);
-        } else {
-          json.writeString((String) figure.getValue());
-        }
-      }
-      json.writeEndObject();
+      write(json);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     return out.toString();
   }
 
-  /** One figure per line. */
+  /** Writes the figures as one JSON object. */
+  void write(JsonGenerator json) throws IOException {
+    json.writeStartObject();
+    for (Map.Entry<String, Object> figure : figures.entrySet()) {
+      json.writeFieldName(figure.getKey());
+      if (figure.getValue() instanceof Long count) {
+        json.writeNumber(count);
+      } else if (figure.getValue() instanceof Double number) {
+        json.writeNumber(number);
+      } else {
+        json.writeString((String) figure.getValue());
+      }
+    }
+    json.writeEndObject();
+  }
+
+  /** The figures as text, in their order. */
+  Map<String, String> texts() {
+    Map<String, String> texts = new LinkedHashMap<>();
+    figures.forEach((name, value) -> texts.put(name, text(value)));
+    return texts;
+  }
+
+  /** A figure for a reader: thousands are set apart. */
+  static String text(Object value) {
+    if (value instanceof Double number && number != Math.rint(number)) {
+      return Math.abs(number) < 1000
+          ? number.toString()
+          : String.format(Locale.ROOT, "%,.1f", number);
+    }
+    return value instanceof Number number
+        ? String.format(Locale.ROOT, "%,d", number.longValue())
+        : value.toString();
+  }
+
+  /** One figure per line; numbers are aligned. */
   @Override
   public String toString() {
     StringBuilder out = new StringBuilder();
     figures.forEach(
-        (name, value) -> {
-          String text =
-              value instanceof Double number && number == Math.rint(number)
-                  ? Long.toString(number.longValue())
-                  : value.toString();
-          out.append(String.format(Locale.ROOT, "%-24s %s%n", name, text));
-        });
+        (name, value) ->
+            out.append(
+                String.format(
+                    Locale.ROOT,
+                    value instanceof Number ? "%-28s %14s%n" : "%-28s %s%n",
+                    name,
+                    text(value))));
     return out.toString().stripTrailing();
   }
 }

@@ -6,6 +6,7 @@ import io.netty.channel.EventLoopGroup;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -30,11 +31,12 @@ abstract class Run {
 
   final MqttVersion version;
   final Machine machine;
+  final Series series = new Series();
 
   /** Tells this run's topics, client ids and payloads from those of any other. */
   final int runId = ThreadLocalRandom.current().nextInt(1, Integer.MAX_VALUE);
 
-  private final Target target;
+  private final Setup setup;
   private final EventLoopGroup group = Target.newLoop();
   private final EventLoop loop = group.next();
   private final long origin = System.nanoTime();
@@ -53,10 +55,14 @@ abstract class Run {
 
   private volatile String status = "connecting";
 
-  Run(Target target, MqttVersion version, Machine machine) {
-    this.target = target;
-    this.version = version;
-    this.machine = machine;
+  Run(Setup setup) {
+    this.setup = setup;
+    this.version = setup.version();
+    this.machine = setup.machine();
+    if (setup.tls().isEmpty() && setup.targets().stream().anyMatch(Target::isSecure)) {
+      throw new LoadException(
+          "--certificates: none given (allowed: a directory with ca.pem and ca-key.pem; needed with mqtts and wss)");
+    }
   }
 
   /** Starts the run; on the loop. */
@@ -68,8 +74,8 @@ abstract class Run {
   /** A connection ended or was refused, and the peer had not asked for it; on the loop. */
   abstract void closed(Peer peer, String why);
 
-  /** Called each second on the loop; returns one line for the operator. */
-  abstract String tick();
+  /** Called each second on the loop with what that was; returns one line for the operator. */
+  abstract String tick(Series.Point second);
 
   /**
    * Runs and waits.
@@ -103,6 +109,13 @@ abstract class Run {
   /** Nanoseconds since the run was made. */
   final long now() {
     return System.nanoTime() - origin;
+  }
+
+  /** Refuses a rate that is none; 0 is as fast as the bounds allow. */
+  static void checkRate(double rate) {
+    if (!(rate >= 0 && rate <= 10_000_000)) {
+      throw new LoadException("--rate: " + rate + " (allowed: 0 to 10000000 a second)");
+    }
   }
 
   /** Lets {@code peer} write at the end of this turn. */
@@ -147,12 +160,17 @@ abstract class Run {
   /** Ends the run: says goodbye on every connection, then hands over the report. */
   final void finish(Report report) {
     for (Peer peer : List.copyOf(open)) {
-      peer.leave();
+      goodbye(peer);
     }
     after(TimeUnit.MILLISECONDS.toNanos(100), () -> outcome.complete(report));
   }
 
-  /** Opens {@code peers}, few at a time, and runs {@code then} when all are ready. */
+  /** The last word on a connection. */
+  void goodbye(Peer peer) {
+    peer.leave();
+  }
+
+  /** Opens {@code peers}, 64 at a time, and runs {@code then} when all are ready. */
   final void dial(List<? extends Peer> peers, Runnable then) {
     toDial = new ArrayDeque<>(peers);
     dialed = then;
@@ -179,18 +197,36 @@ abstract class Run {
     }
   }
 
-  /** Where a connection goes. */
+  /** Where a connection goes: to the nodes in turn. */
   Target target(Peer peer) {
-    return target;
+    return node(peer.number());
+  }
+
+  /** A node; numbers beyond the last begin again. */
+  final Target node(int number) {
+    return setup.targets().get(number % setup.targets().size());
+  }
+
+  final int nodes() {
+    return setup.targets().size();
+  }
+
+  final Optional<Tls> tls() {
+    return setup.tls();
+  }
+
+  /** The user name of a peer that shows a certificate, else nothing. */
+  final String userName(Peer peer) {
+    return target(peer).isSecure() ? setup.tls().orElseThrow().name(peer.number()) : "";
   }
 
   final void open(Peer peer) {
     target(peer)
-        .open(group, peer, opened++)
+        .open(group, peer, setup.tls().orElse(null), peer.number(), opened++)
         .addListener(
             done -> {
               if (!done.isSuccess()) {
-                closed(peer, "connection failed: " + done.cause().getMessage());
+                closed(peer, target(peer).explain(done.cause()));
               }
             });
   }
@@ -201,12 +237,13 @@ abstract class Run {
   }
 
   private void everySecond() {
-    status = tick();
+    long now = now();
+    status = tick(series.close(now));
     if (dialing > 0 && ++secondsWithoutDialing >= HANDSHAKE_SECONDS) {
       throw new LoadException(
           "no handshake completed for " + HANDSHAKE_SECONDS + " s, " + dialing + " under way");
     }
-    long second = now() / TICK_NANOS;
+    long second = now / TICK_NANOS;
     for (int i = 0; i < open.size(); i++) {
       open.get(i).keepAlive(i, second);
     }

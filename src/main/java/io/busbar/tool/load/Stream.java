@@ -9,7 +9,7 @@ import io.netty.buffer.ByteBuf;
 final class Stream {
   static final int HEADER_BYTES = 4 + 4 + 8 + 8;
 
-  private static final int SENT_AT = 8;
+  static final int SENT_AT = 8;
   private static final int SEQUENCE = 16;
 
   final int id;

@@ -59,12 +59,11 @@ final class Subscriber extends Peer {
   }
 
   private void publish(int first, ByteBuf in, int at, int end) {
-    int p = at + 2 + in.getUnsignedShort(at);
-    if ((first & 0x06) != 0) {
-      acknowledge(in.getUnsignedShort(p));
-      p += 2;
+    long found = Wire.published(in, plan.version(), first, at, end);
+    int payload = (int) found;
+    if (found >>> 32 != 0) {
+      acknowledge((int) (found >>> 32));
     }
-    int payload = Wire.skipProperties(in, plan.version(), p, end);
     if (end - payload != plan.size() || Stream.runId(in, payload) != traffic.runId) {
       traffic.foreign();
       return;

@@ -1,53 +1,26 @@
 package io.busbar.tool.load;
 
-import io.busbar.mqtt.MqttVersion;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Subscribes on some connections, each to one filter after another that nobody had before, as fast
  * as SUBACK comes; a connection keeps the latest few.
  */
-final class Subscribing extends Run {
+final class Subscribing extends Repeating {
   /** Subscriptions of a connection: beyond, the oldest goes. */
   private static final int KEPT = 40;
 
   /** Odd ones for SUBSCRIBE, the next even ones for UNSUBSCRIBE. */
   private static final int PACKET_IDS = 30_000;
 
-  private final List<Target> targets;
   private final List<Subscriptions> peers = new ArrayList<>();
-  private final int warmUpSeconds;
-  private final int seconds;
-  private final Histogram latency = new Histogram();
-  private long subscribed;
-  private long subscribedBefore;
-  private boolean stopped;
-  private Snapshot from;
 
-  private record Snapshot(long at, long subscribed, Machine.Reading machine) {}
-
-  /**
-   * A run.
-   *
-   * @param targets where the connections go, in turn
-   */
-  Subscribing(
-      List<Target> targets,
-      MqttVersion version,
-      Machine machine,
-      int connections,
-      int warmUpSeconds,
-      int seconds) {
-    super(targets.get(0), version, machine);
+  Subscribing(Setup setup, Window window, int connections) {
+    super(setup, window, "subscribe", "subscribes", "suback");
     Plan.check("connections", connections, 1, 10_000);
-    Plan.check("warm-up", warmUpSeconds, 0, 600);
-    Plan.check("seconds", seconds, 1, 3600);
-    this.targets = List.copyOf(targets);
-    this.warmUpSeconds = warmUpSeconds;
-    this.seconds = seconds;
+    Setup.requireFiles(connections);
     for (int i = 0; i < connections; i++) {
       peers.add(new Subscriptions(i));
     }
@@ -57,17 +30,15 @@ final class Subscribing extends Run {
    * One connection: SUBSCRIBE, SUBACK, and the oldest filter goes, whose UNSUBACK nobody awaits.
    */
   private final class Subscriptions extends Peer {
-    private final int number;
     private int filters;
     private long since;
 
     Subscriptions(int number) {
       super(Subscribing.this, "s", number);
-      this.number = number;
     }
 
     private String filter(int one) {
-      return "load/" + Integer.toHexString(runId) + "/" + number + "/" + one;
+      return "load/" + Integer.toHexString(runId) + "/" + number() + "/" + one;
     }
 
     @Override
@@ -97,19 +68,11 @@ final class Subscribing extends Run {
       if (first >>> 4 != Wire.SUBACK || code > 2) {
         throw new LoadException("no SUBACK, or one that refuses: " + hex(code));
       }
-      subscribed++;
-      if (from != null && !stopped) {
-        latency.record(now() - since);
-      }
-      if (!stopped) {
+      done(since);
+      if (!isStopped()) {
         touch(this);
       }
     }
-  }
-
-  @Override
-  Target target(Peer peer) {
-    return targets.get(((Subscriptions) peer).number % targets.size());
   }
 
   @Override
@@ -118,9 +81,7 @@ final class Subscribing extends Run {
         peers,
         () -> {
           peers.forEach(this::touch);
-          long warmUp = TimeUnit.SECONDS.toNanos(warmUpSeconds);
-          after(warmUp, () -> from = snapshot());
-          after(warmUp + TimeUnit.SECONDS.toNanos(seconds), () -> finish(report(snapshot())));
+          started();
         });
   }
 
@@ -131,36 +92,13 @@ final class Subscribing extends Run {
 
   @Override
   void closed(Peer peer, String why) {
-    if (!stopped) {
+    if (!isStopped()) {
       fail(new LoadException(why));
     }
   }
 
   @Override
-  String tick() {
-    long made = subscribed - subscribedBefore;
-    subscribedBefore = subscribed;
-    return "subscriptions: " + made + "/s";
-  }
-
-  private Snapshot snapshot() {
-    return new Snapshot(now(), subscribed, machine.read());
-  }
-
-  private Report report(Snapshot to) {
-    stopped = true;
-    double window = (to.at - from.at) / 1e9;
-    long made = to.subscribed - from.subscribed;
-    Report report = new Report();
-    report.text("mode", "subscribe");
-    report.count("mqtt", version.level());
+  void describe(Report report) {
     report.count("connections", peers.size());
-    report.number("seconds", window);
-    report.count("subscribes", made);
-    report.number("subscribes_per_s", made / window);
-    report.latency("suback", latency);
-    report.cost(machine, from.machine, to.machine, window, made);
-    report.failed(made == 0);
-    return report;
   }
 }

@@ -29,7 +29,7 @@ final class Traffic extends Run {
 
   private boolean running;
   private boolean stopped;
-  private long start;
+  private Schedule schedule;
   private long measureFrom = Long.MAX_VALUE;
   private long measureTo = Long.MAX_VALUE;
   private long nextDue;
@@ -38,7 +38,6 @@ final class Traffic extends Run {
   private long stalls;
   private long disconnected;
   private String firstProblem;
-  private long receivedBefore;
   private Snapshot from;
   private Snapshot to;
   private long drainStart;
@@ -50,11 +49,11 @@ final class Traffic extends Run {
   /**
    * A run of a plan.
    *
-   * @param target where publishers connect
+   * @param setup where publishers connect
    * @param heardAt where subscribers do, in turn
    */
-  Traffic(Target target, List<Target> heardAt, Plan plan, Machine machine) {
-    super(target, plan.version(), machine);
+  Traffic(Setup setup, List<Target> heardAt, Plan plan) {
+    super(setup);
     this.heardAt = List.copyOf(heardAt);
     this.plan = plan;
     this.streams = new Stream[plan.publishers()];
@@ -103,23 +102,22 @@ final class Traffic extends Run {
   }
 
   @Override
-  String tick() {
+  String tick(Series.Point second) {
     for (Publisher publisher : publishers) {
       if (running && plan.maxLag() > 0 && publisher.stream.givesUp(plan.maxLag())) {
         stalls++;
         touch(publisher);
       }
     }
-    long arrived = received - receivedBefore;
-    receivedBefore = received;
     String phase =
         !running ? "connecting" : stopped ? "draining" : from == null ? "warm-up" : "run";
-    return phase + ": " + arrived + " msg/s";
+    return "%s: %,.0f msg/s, p99 %,.0f us".formatted(phase, second.perSecond(), second.p99Micros());
   }
 
   private void publish() {
     running = true;
-    start = now();
+    long start = now();
+    schedule = new Schedule(start, plan.rate());
     measureFrom = start + TimeUnit.SECONDS.toNanos(plan.warmUpSeconds());
     measureTo = measureFrom + TimeUnit.SECONDS.toNanos(plan.seconds());
     after(measureFrom - start, () -> from = snapshot());
@@ -134,21 +132,17 @@ final class Traffic extends Run {
   /** Wakes the publishers whose next message is due, and itself when another one will be. */
   private void pump() {
     long now = now();
-    long due = dueTime(nextDue);
+    long due = schedule.due(nextDue);
     while (due <= now && due < measureTo) {
       if (due >= measureFrom) {
         lateness.record(now - due);
       }
       touch(publishers.get((int) (nextDue % publishers.size())));
-      due = dueTime(++nextDue);
+      due = schedule.due(++nextDue);
     }
     if (due < measureTo) {
       after(due - now, this::pump);
     }
-  }
-
-  private long dueTime(long message) {
-    return start + (long) (message * (1e9 / plan.rate()));
   }
 
   boolean isPublishing() {
@@ -174,12 +168,13 @@ final class Traffic extends Run {
   }
 
   private long scheduled(Stream stream, long sequence) {
-    return dueTime(sequence * streams.length + stream.id);
+    return schedule.due(sequence * streams.length + stream.id);
   }
 
   void arrived(int stream, long sentAt, long now) {
     streams[stream].arrived();
     received++;
+    series.done(now - sentAt);
     if (sentAt >= measureFrom && sentAt < measureTo) {
       latency.record(now - sentAt);
     }
@@ -305,6 +300,7 @@ final class Traffic extends Run {
       report.latency("generator_late", lateness);
     }
     report.number("drain_s", drained / 1e9);
+    tls().ifPresent(tls -> tls.report(report));
     report.cost(
         machine, from.machine, to.machine, (to.at - from.at) / 1e9, to.received - from.received);
     report.failed(plan.qos() > 0 && lost > excused);

@@ -21,6 +21,7 @@ final class Wire {
   static final long INCOMPLETE = -1;
 
   private static final int CLEAN_START = 0x02;
+  private static final int USER_NAME = 0x80;
   private static final int SESSION_EXPIRY_INTERVAL = 0x11;
   private static final int RECEIVE_MAXIMUM = 0x21;
   private static final int SERVER_KEEP_ALIVE = 0x13;
@@ -28,18 +29,32 @@ final class Wire {
   private Wire() {}
 
   /** What a CONNACK granted. */
-  record Connack(int reason, int receiveMaximum, int keepAliveSeconds) {}
+  record Connack(boolean isSessionPresent, int reason, int receiveMaximum, int keepAliveSeconds) {}
 
+  /**
+   * Writes a CONNECT.
+   *
+   * @param expirySeconds 0: the session begins and ends with the connection
+   * @param userName none if empty
+   */
   static void connect(
-      ByteBuf out, MqttVersion version, String clientId, int keepAliveSeconds, int expirySeconds) {
+      ByteBuf out,
+      MqttVersion version,
+      String clientId,
+      int keepAliveSeconds,
+      int expirySeconds,
+      String userName) {
     byte[] id = clientId.getBytes(StandardCharsets.UTF_8);
+    byte[] user = userName.getBytes(StandardCharsets.UTF_8);
     boolean v5 = version == MqttVersion.V5;
     out.writeByte(0x10);
     int properties = v5 && expirySeconds > 0 ? 5 : 0;
-    writeVariable(out, 6 + 1 + 1 + 2 + (v5 ? 1 + properties : 0) + 2 + id.length);
+    int userLength = user.length == 0 ? 0 : 2 + user.length;
+    writeVariable(out, 6 + 1 + 1 + 2 + (v5 ? 1 + properties : 0) + 2 + id.length + userLength);
     out.writeShort(4).writeBytes(new byte[] {'M', 'Q', 'T', 'T'});
     out.writeByte(version.level());
-    out.writeByte(expirySeconds > 0 ? 0 : CLEAN_START).writeShort(keepAliveSeconds);
+    out.writeByte((expirySeconds > 0 ? 0 : CLEAN_START) | (userLength > 0 ? USER_NAME : 0));
+    out.writeShort(keepAliveSeconds);
     if (v5) {
       out.writeByte(properties);
     }
@@ -47,6 +62,9 @@ final class Wire {
       out.writeByte(SESSION_EXPIRY_INTERVAL).writeInt(expirySeconds);
     }
     out.writeShort(id.length).writeBytes(id);
+    if (userLength > 0) {
+      out.writeShort(user.length).writeBytes(user);
+    }
   }
 
   static void subscribe(ByteBuf out, MqttVersion version, int packetId, String filter, int qos) {
@@ -103,8 +121,28 @@ final class Wire {
     out.writeShort(0xC000);
   }
 
-  static void disconnect(ByteBuf out) {
-    out.writeShort(0xE000);
+  /** Writes a DISCONNECT; {@code ends}: with a session expiry of 0 (MQTT 5). */
+  static void disconnect(ByteBuf out, boolean ends) {
+    if (ends) {
+      out.writeShort(0xE007).writeShort(5).writeByte(SESSION_EXPIRY_INTERVAL).writeInt(0);
+    } else {
+      out.writeShort(0xE000);
+    }
+  }
+
+  /**
+   * Looks at a PUBLISH's body.
+   *
+   * @return its packet id, 0 at QoS 0, in the upper half, and where its payload begins in the lower
+   */
+  static long published(ByteBuf in, MqttVersion version, int first, int at, int end) {
+    int p = at + 2 + in.getUnsignedShort(at);
+    long packetId = 0;
+    if ((first & 0x06) != 0) {
+      packetId = in.getUnsignedShort(p);
+      p += 2;
+    }
+    return packetId << 32 | skipProperties(in, version, p, end);
   }
 
   /**
@@ -161,7 +199,7 @@ final class Wire {
         p += propertyLength(in, id, p);
       }
     }
-    return new Connack(reason, receiveMaximum, keepAlive);
+    return new Connack((in.getByte(at) & 1) != 0, reason, receiveMaximum, keepAlive);
   }
 
   /**

@@ -141,7 +141,8 @@ class LoadIT {
     command.setOut(new PrintWriter(out));
     int port = ((InetSocketAddress) server.localAddress()).getPort();
     String line =
-        "p2p --pairs 3 --qos 1 --mqtt 4 --rate 2000 --warm-up 0 --seconds 1 --json --port " + port;
+        "p2p --pairs 3 --qos 1 --mqtt 4 --rate 2000 --warm-up 0 --seconds 1 --json --target "
+            + port;
     int code = command.execute(line.concat(" " + String.join(" ", more)).trim().split(" "));
     Map<String, Double> figures = new HashMap<>();
     try (JsonParser json = new JsonFactory().createParser(out.toString())) {
@@ -201,7 +202,7 @@ class LoadIT {
     StringWriter err = new StringWriter();
     CommandLine command = Load.command();
     command.setErr(new PrintWriter(err));
-    assertThat(command.execute("p2p", "--host", "192.0.2.1")).isEqualTo(2);
+    assertThat(command.execute("p2p", "--target", "mqtt://192.0.2.1")).isEqualTo(2);
     assertThat(err.toString().lines()).singleElement().asString().contains("loopback");
   }
 }
