@@ -5,6 +5,8 @@ import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
@@ -17,6 +19,7 @@ import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.ssl.NotSslRecordException;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import java.net.ConnectException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
@@ -136,7 +139,7 @@ final class Target {
   /**
    * Opens a connection.
    *
-   * @param handler becomes active when MQTT can be sent; what is sent during a TLS handshake waits
+   * @param handler becomes active when MQTT can be sent
    * @param tls shows certificates, where this target is secure
    * @param identity whose certificate, and whose sessions are resumed
    * @param ordinal how many connections were opened before; spreads them over the loopback
@@ -163,7 +166,9 @@ final class Target {
                   @Override
                   protected void initChannel(Channel channel) {
                     if (transport.isSecure) {
-                      channel.pipeline().addLast(tls.handler(channel.alloc(), identity));
+                      channel
+                          .pipeline()
+                          .addLast(tls.handler(channel.alloc(), identity), new AfterHandshake());
                     }
                     if (transport.isWebSocket) {
                       channel.pipeline().addLast(new WebSocket(authority(), path));
@@ -178,6 +183,23 @@ final class Target {
           .localAddress(loopback(1 + source / 200, 2 + source % 200));
     }
     return bootstrap.connect(address);
+  }
+
+  /**
+   * Lets nobody write before the handshake is done: what waits in the TLS handler when a loop ends
+   * is lost, with its buffer.
+   */
+  private static final class AfterHandshake extends ChannelInboundHandlerAdapter {
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {}
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+      ctx.fireUserEventTriggered(event);
+      if (event instanceof SslHandshakeCompletionEvent handshake && handshake.isSuccess()) {
+        ctx.fireChannelActive();
+      }
+    }
   }
 
   private String authority() {
