@@ -113,11 +113,11 @@ class ScenariosIT {
   @ValueSource(strings = {"", " --rate 100"})
   void idleConnectionsAreHeld(String rate, @TempDir Path kept) {
     Outcome outcome =
-        run("idle --connections 30 --seconds 1 --save " + kept + rate + target(Protocol.MQTTS));
+        run("idle --connections 10 --seconds 1 --save " + kept + rate + target(Protocol.MQTTS));
     assertThat(outcome.code).as(outcome.err + outcome.out).isZero();
     assertThat(outcome.figure("disconnected")).isZero();
-    assertThat(outcome.figure("tls_full")).isEqualTo(30);
-    assertThat(kept.resolve("report.md")).content().contains("| connections | 30 |");
+    assertThat(outcome.figure("tls_full")).isEqualTo(10);
+    assertThat(kept.resolve("report.md")).content().contains("| connections | 10 |");
     assertThat(Results.read(kept).facts()).containsKeys("command", "commit", "machine");
   }
 
