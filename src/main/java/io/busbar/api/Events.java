@@ -4,16 +4,20 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.bus.Bus;
 import io.busbar.policy.AccessKeys;
+import io.busbar.policy.EventMatcher;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Command.Return;
 import io.busbar.shard.Outcome;
+import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Telemetry;
 import io.netty.util.NetUtil;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.EventBus;
+import io.vertx.core.eventbus.ReplyException;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.DecodeException;
@@ -36,6 +40,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.crypto.Mac;
@@ -61,6 +66,8 @@ final class Events {
           Pattern.CASE_INSENSITIVE);
   private static final Set<String> VERSIONS =
       Set.of("2023-06-01-preview", "2023-10-01-preview", "2023-11-01", "2024-06-01");
+  private static final Set<String> OPERATIONS =
+      Set.of("receive", "acknowledge", "release", "reject", "renewlock");
   private static final Set<String> DELAYS = Set.of("0", "10", "60", "600", "3600");
   private static final int MAX_EVENTS = 100;
   private static final int MIN_WAIT = 10;
@@ -79,6 +86,7 @@ final class Events {
       DateTimeFormatter.ofPattern("M/d/yyyy h:mm:ss a", Locale.ROOT);
 
   private final EventBus bus;
+  private final Telemetry telemetry;
   private final ApiKeys apiKeys;
   private final Map<String, LinkedHashSet<Waiting>> waiting = new HashMap<>();
   private int waits;
@@ -90,8 +98,9 @@ final class Events {
    * @param apiKeys whose owners and operators may do everything here too, or null if whoever comes
    *     may
    */
-  Events(EventBus bus, ApiKeys apiKeys) {
+  Events(EventBus bus, Telemetry telemetry, ApiKeys apiKeys) {
     this.bus = bus;
+    this.telemetry = telemetry;
     this.apiKeys = apiKeys;
   }
 
@@ -157,6 +166,29 @@ final class Events {
       return Future.failedFuture(
           e instanceof ApiError ? e : ApiError.invalid("the path cannot be read"));
     }
+  }
+
+  // --- what is counted ---
+
+  private Future<Buffer> timed(String operation, Future<Buffer> answer) {
+    long begun = System.nanoTime();
+    return answer.onSuccess(
+        done ->
+            telemetry
+                .timer(Meter.EVENTS_TIME, operation)
+                .record(System.nanoTime() - begun, TimeUnit.NANOSECONDS));
+  }
+
+  private void handled(String subscription, String operation, String result, int events) {
+    telemetry.adder(Meter.EVENTS_HANDLED, subscription, operation, result).add(events);
+  }
+
+  /** What a request fails with, as a tag. */
+  private static String result(Throwable cause) {
+    if (!(cause instanceof ApiError error)) {
+      return cause instanceof ReplyException ? "unavailable" : "gone";
+    }
+    return error.code().replaceAll("([a-z])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
   }
 
   private static byte[] address(HttpServerRequest request) {
@@ -257,13 +289,37 @@ final class Events {
     if (!operation.equals("publish")) {
       throw ApiError.invalid("a topic has no such operation (allowed: publish)");
     }
+    String id = topic.topic().id();
+    List<IncomingEvent> incoming;
+    try {
+      incoming = IncomingEvent.read(request.headers(), body);
+    } catch (ApiError e) {
+      published(id, result(e), 1);
+      throw e;
+    }
+    return timed(operation, enqueue(id, topic.matcher(), incoming))
+        .onComplete(
+            done ->
+                published(
+                    id, done.succeeded() ? "success" : result(done.cause()), incoming.size()));
+  }
+
+  private void published(String topic, String result, int events) {
+    telemetry.adder(Meter.EVENTS_PUBLISHED, topic, result).add(events);
+  }
+
+  private Future<Buffer> enqueue(String topic, EventMatcher matcher, List<IncomingEvent> incoming) {
     List<Command.Incoming> events = new ArrayList<>();
-    for (IncomingEvent event : IncomingEvent.read(request.headers(), body)) {
-      List<String> queues = topic.matcher().wanting(event.json().getMap());
+    int matched = 0;
+    for (IncomingEvent event : incoming) {
+      List<String> queues = matcher.wanting(event.json().getMap());
+      matched += queues.size();
       if (!queues.isEmpty()) {
         events.add(new Command.Incoming(queues, event.bytes()));
       }
     }
+    telemetry.adder(Meter.EVENTS_MATCHED, topic).add(matched);
+    telemetry.adder(Meter.EVENTS_UNMATCHED, topic).add(incoming.size() - events.size());
     Buffer done = Buffer.buffer("{}");
     if (events.isEmpty()) {
       return Future.succeededFuture(done);
@@ -305,17 +361,30 @@ final class Events {
     if (!isThere) {
       throw ApiError.notFound("event subscription '%s'".formatted(shown(name)));
     }
+    String counted = OPERATIONS.contains(operation) ? operation : "other";
+    Future<Buffer> answer;
+    try {
+      answer = handle(request, operation, id, body);
+    } catch (ApiError e) {
+      answer = Future.failedFuture(e);
+    }
+    return timed(counted, answer.onFailure(e -> handled(id, counted, result(e), 1)));
+  }
+
+  private Future<Buffer> handle(
+      HttpServerRequest request, String operation, String id, byte[] body) {
     return switch (operation) {
       case "receive" -> receive(request, id);
-      case "acknowledge" -> settle(id, Return.Kind.ACKNOWLEDGE, 0, body);
-      case "reject" -> settle(id, Return.Kind.REJECT, 0, body);
-      case "renewlock" -> settle(id, Return.Kind.RENEW, 0, body);
+      case "acknowledge" -> settle(id, operation, Return.Kind.ACKNOWLEDGE, 0, body);
+      case "reject" -> settle(id, operation, Return.Kind.REJECT, 0, body);
+      case "renewlock" -> settle(id, operation, Return.Kind.RENEW, 0, body);
       case "release" -> {
         String delay = Optional.ofNullable(request.getParam("releaseDelayInSeconds")).orElse("0");
         if (!DELAYS.contains(delay)) {
           throw ApiError.invalid("releaseDelayInSeconds: none (allowed: 0, 10, 60, 600, 3600)");
         }
-        yield settle(id, Return.Kind.RELEASE, Long.parseLong(delay) * 1_000, body);
+        long millis = Long.parseLong(delay) * 1_000;
+        yield settle(id, operation, Return.Kind.RELEASE, millis, body);
       }
       default ->
           throw ApiError.invalid(
@@ -446,7 +515,9 @@ final class Events {
                   value.add(element(given.queue(), took, bodies.get(i)));
                 }
               }
-              if (!one.answer.tryComplete(given(value))) {
+              if (one.answer.tryComplete(given(value))) {
+                handled(one.queue, "receive", "success", value.size());
+              } else {
                 giveBack(one.queue, given);
               }
             });
@@ -503,7 +574,8 @@ final class Events {
     return Optional.empty();
   }
 
-  private Future<Buffer> settle(String queue, Return.Kind kind, long delay, byte[] body) {
+  private Future<Buffer> settle(
+      String queue, String operation, Return.Kind kind, long delay, byte[] body) {
     List<String> given = lockTokens(body);
     List<Command.Token> tokens = new ArrayList<>();
     JsonArray succeeded = new JsonArray();
@@ -521,6 +593,7 @@ final class Events {
     JsonObject answer =
         new JsonObject().put("failedLockTokens", failed).put("succeededLockTokens", succeeded);
     if (tokens.isEmpty()) {
+      handled(queue, operation, "failed", failed.size());
       return Future.succeededFuture(answer.toBuffer());
     }
     return append(new Command.Return(queue, kind, delay, 0, tokens))
@@ -537,6 +610,8 @@ final class Events {
                   failed.add(failure(known.get(i), settled));
                 }
               }
+              handled(queue, operation, "success", succeeded.size());
+              handled(queue, operation, "failed", failed.size());
               return answer.toBuffer();
             });
   }

@@ -109,7 +109,7 @@ public final class Management {
     this.bus = bus;
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
-    this.events = new Events(bus, keys);
+    this.events = new Events(bus, telemetry, keys);
     this.publish = new HttpPublish(bus, keys);
     this.nodes = new ClusterNodes(bus, settings.nodeName());
     this.resources =

@@ -254,7 +254,7 @@ public final class AuthorizationVerticle extends VerticleBase {
       }
     }
     if (isOfEvents) {
-      broker.eventRoute = registry.eventRoute();
+      broker.eventRoute = registry.eventRoute(broker.telemetry);
       broker.lifeCycle = registry.lifeCycle();
       network(registry.policy().settings().network());
       vertx.eventBus().send(Bus.DELIVERY, registry.subscriptions(), Bus.local());

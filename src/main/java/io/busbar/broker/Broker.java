@@ -15,6 +15,8 @@ import io.busbar.shard.Sending;
 import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -87,6 +89,7 @@ public final class Broker {
 
   private final Set<Safeguard> without;
 
+  private final Map<Dialect, AtomicInteger> clients = new EnumMap<>(Dialect.class);
   final AtomicInteger connections = new AtomicInteger();
   final AtomicLong localSubscriptions = new AtomicLong();
   final AtomicInteger pendingConnects = new AtomicInteger();
@@ -142,14 +145,23 @@ public final class Broker {
         tls.put(listener, new Tls(listener));
       }
     }
+    for (Dialect dialect : EnumSet.complementOf(EnumSet.of(Dialect.HTTP_PUBLISH))) {
+      AtomicInteger count = new AtomicInteger();
+      clients.put(dialect, count);
+      telemetry.gauge(Meter.CLIENTS, count::get, dialect.tag());
+    }
     telemetry.gauge(Meter.CONNECTIONS, connections::get);
     telemetry.gauge(Meter.HANDSHAKES, handshakes::get);
     telemetry.gauge(Meter.OVERLOADED, () -> pressure.why() == null ? 0 : 1);
-    telemetry.gauge(Meter.LOOP_LAG, () -> pressure.lag() / 1_000.0);
     telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);
     telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);
     telemetry.gauge(Meter.FILTERS, index::filters);
     telemetry.gauge(Meter.SUBSCRIPTIONS, localSubscriptions::get);
+  }
+
+  /** How many clients that are let in speak a dialect of MQTT. */
+  AtomicInteger clients(Dialect dialect) {
+    return clients.get(dialect);
   }
 
   /** What the QoS 2 messages of an event loop are called by. */

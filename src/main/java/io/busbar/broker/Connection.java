@@ -68,8 +68,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
    * A connection that was accepted.
    *
    * @param address where it comes from
+   * @param isWebSocket whether its bytes come in frames
    */
-  Connection(Loop loop, String remote, byte[] address) {
+  Connection(Loop loop, String remote, byte[] address, boolean isWebSocket) {
     this.loop = loop;
     this.address = address;
     this.broker = loop.broker;
@@ -79,7 +80,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
             () -> pause(Pause.CHOKED),
             () -> end(ReasonCode.QUOTA_EXCEEDED, "its queue is full"),
             this::drained);
-    this.protocol = new Protocol(this, loop, remote);
+    this.protocol = new Protocol(this, loop, remote, isWebSocket);
     this.closeBy = loop.now + broker.limits.get(Limit.CONNECT_TIMEOUT) * 1_000;
   }
 
@@ -135,6 +136,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Handles whole packets and returns where the first one begins that was not handled. */
   private int process(byte[] buffer, int end) {
     int at = 0;
+    loop.reads();
     try {
       while (at < end && pauses.isEmpty() && !ending && protocol.isReady(buffer[at])) {
         int length = Decoder.packetLength(buffer, at, end);
@@ -326,7 +328,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /** The connection is open: how much the device is ready to take. */
   void opened(Outgoing.Receiver receiver) {
-    outgoing.opened(protocol.version(), receiver);
+    outgoing.opened(protocol.version(), protocol.dialect(), receiver);
     closeBy = Long.MAX_VALUE;
   }
 

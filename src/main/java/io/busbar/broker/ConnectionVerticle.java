@@ -83,6 +83,7 @@ public final class ConnectionVerticle extends VerticleBase {
     Bus.Local body = message.body();
     if (body instanceof Bus.Handover handover) {
       loop.tick();
+      loop.reads(handover.readAt());
       loop.dispatcher.handedOver(handover);
       message.reply(new Bus.Done(), Bus.local());
     } else if (body instanceof Bus.Bells bells) {
@@ -174,14 +175,18 @@ public final class ConnectionVerticle extends VerticleBase {
     Acks.Ack[] ack = new Acks.Ack[1];
     ack[0] =
         new Acks.Ack(
-            outcome ->
-                message.reply(
-                    outcome.isError()
-                        ? new Bus.Refused(
-                            outcome, ack[0].why() == null ? "not taken" : ack[0].why())
-                        : new Bus.Done(),
-                    Bus.local()));
+            outcome -> {
+              if (outcome.isError()) {
+                loop.counters.refused(Dialect.HTTP_PUBLISH, publish.packet()[0], outcome);
+              }
+              message.reply(
+                  outcome.isError()
+                      ? new Bus.Refused(outcome, ack[0].why() == null ? "not taken" : ack[0].why())
+                      : new Bus.Done(),
+                  Bus.local());
+            });
     ack[0].await();
+    loop.reads();
     try {
       loop.dispatcher.publish(publish.packet(), publish.publisher(), ack[0]);
     } catch (MqttException e) {
@@ -194,6 +199,7 @@ public final class ConnectionVerticle extends VerticleBase {
     loop.counters.busMessages++;
     Wire.Forward forward = Wire.Forward.decode(message.body());
     loop.tick();
+    loop.reads();
     Acks.Ack ack = new Acks.Ack(outcome -> taken(message, outcome));
     ack.await();
     loop.dispatcher.handedOver(forward, ack);
@@ -305,7 +311,9 @@ public final class ConnectionVerticle extends VerticleBase {
   private void connected(NetSocket socket, Settings.Listener listener, byte[] address) {
     ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
     loop.tick();
-    Connection connection = new Connection(loop, socket.remoteAddress().toString(), address);
+    Connection connection =
+        new Connection(
+            loop, socket.remoteAddress().toString(), address, listener.protocol().webSocket());
     if (listener.protocol().webSocket()) {
       WebSockets.configure(pipeline, listener, broker.limits.intValue(Limit.WEBSOCKET_FRAME_BYTES));
     }

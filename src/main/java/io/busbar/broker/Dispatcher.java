@@ -149,9 +149,11 @@ final class Dispatcher {
   LongConsumer dispatchOnceKnown(
       Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
     byte[] packet = copy(message, message.retain());
+    long readAt = loop.readAt();
     keep(message, topic, route, origin, ack);
     return number -> {
       try {
+        loop.reads(readAt);
         Topic its = parse(packet, 0, packet.length);
         hand(handedOver, its, route(its), origin.connection(), ack, number);
       } catch (MqttException e) {
@@ -470,6 +472,7 @@ final class Dispatcher {
   private void enqueue(Publish message, Origin origin, EventRoute events, Acks.Ack ack) {
     Command.Enqueue command = events.enqueue(message, origin);
     if (command == null) {
+      loop.counters.routed++;
       return;
     }
     if (ack != null) {
@@ -483,18 +486,21 @@ final class Dispatcher {
         new Outbox.Waiter() {
           @Override
           public void applied(Outcome outcome) {
+            loop.counters.routed++;
             // a queue that is full is not the publisher's fault: what it lacks is in the ledger
             answer(publisher, ack);
           }
 
           @Override
           public void refused(Refusal why) {
+            broker.telemetry.count(Meter.MESSAGES_ROUTED, Unstored.loss(why).tag());
             ReasonCode reason = Unstored.refuses(why);
             notStored(Unstored.loss(why), reason, Unstored.text(why), publisher, ack);
           }
 
           @Override
           public void unknown() {
+            broker.telemetry.count(Meter.MESSAGES_ROUTED, "unknown");
             if (publisher != null) {
               publisher.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
             }
@@ -676,10 +682,10 @@ final class Dispatcher {
    * @throws MqttException if it is more than a message may be
    */
   void publish(byte[] packet, Bus.Publisher publisher, Acks.Ack ack) throws MqttException {
+    loop.counters.received[Dialect.HTTP_PUBLISH.base() + (packet[0] & Dialect.PUBLISH_FLAGS)]++;
     MessageLimits.checkLength(packet, broker.limits);
     Topic topic = parse(packet, 0, packet.length);
     MessageLimits.check(handedOver, broker.limits);
-    loop.counters.received[handedOver.qos()]++;
     Route route = route(topic);
     if (route.isEmpty() && broker.eventRoute == null && !handedOver.retain()) {
       loop.counters.lost(Loss.NO_SUBSCRIBER, 1);

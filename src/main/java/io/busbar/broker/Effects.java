@@ -10,6 +10,7 @@ import io.vertx.core.eventbus.EventBus;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -111,14 +112,16 @@ final class Effects implements Consumer<Effect> {
   }
 
   private void ended(Effect.Ended ended) {
+    String reason = ended.reason().name().toLowerCase(Locale.ROOT);
+    broker.telemetry.count(Meter.SESSIONS_ENDED, reason);
     if (ended.location() != null && ended.reason() != Effect.Reason.CLEAN_START) {
-      ReasonCode reason =
+      ReasonCode code =
           ended.reason() == Effect.Reason.OVERFLOW
               ? ReasonCode.QUOTA_EXCEEDED
               : ReasonCode.ADMINISTRATIVE_ACTION;
       bus.send(
           Bus.loop(ended.location().loop()),
-          new Bus.Evict(ended.location().connection(), reason),
+          new Bus.Evict(ended.location().connection(), code),
           Bus.local());
     }
   }

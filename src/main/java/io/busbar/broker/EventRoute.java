@@ -10,6 +10,8 @@ import io.busbar.policy.Enrichment;
 import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.shard.Command;
+import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Telemetry;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 
 /**
@@ -27,6 +30,8 @@ import java.util.stream.Collectors;
  */
 final class EventRoute {
   private final String source;
+  private final LongAdder matched;
+  private final LongAdder unmatched;
 
   /** Queues that get everything. */
   private final List<String> all;
@@ -40,15 +45,36 @@ final class EventRoute {
    * The route to a topic.
    *
    * @param source the namespace's name, where its events come from
+   * @param counts of the topic
    * @param enrichments what each event gets besides
    */
-  EventRoute(String source, List<EventSubscription> subscriptions, List<Enrichment> enrichments) {
+  EventRoute(
+      String source,
+      Counts counts,
+      List<EventSubscription> subscriptions,
+      List<Enrichment> enrichments) {
     this.source = source;
+    this.matched = counts.matched;
+    this.unmatched = counts.unmatched;
     this.enrichments = enrichments;
     this.all =
         subscriptions.stream().filter(one -> !one.isChoosing()).map(one -> one.id()).toList();
     this.choosing =
         new EventMatcher(subscriptions.stream().filter(EventSubscription::isChoosing).toList());
+  }
+
+  /**
+   * What is counted of a topic's events.
+   *
+   * @param matched events times subscriptions
+   */
+  record Counts(LongAdder matched, LongAdder unmatched) {
+    /** Those of a topic. */
+    static Counts of(Telemetry telemetry, String topic) {
+      return new Counts(
+          telemetry.adder(Meter.EVENTS_MATCHED, topic),
+          telemetry.adder(Meter.EVENTS_UNMATCHED, topic));
+    }
   }
 
   /** A message as an event, for those who want it; null if nobody does. */
@@ -64,6 +90,8 @@ final class EventRoute {
       queues = new ArrayList<>(all);
       queues.addAll(choosing.wanting(json));
     }
+    matched.add(queues.size());
+    unmatched.add(queues.isEmpty() ? 1 : 0);
     return queues.isEmpty()
         ? null
         : new Command.Enqueue(false, List.of(new Command.Incoming(queues, event)));

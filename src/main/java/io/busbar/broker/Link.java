@@ -59,6 +59,9 @@ final class Link {
   private int numbered;
   private long lastNumber;
 
+  /** When the first message of the batch was read ({@link Bus.Handover#readAt}). */
+  private long readAt = Bus.Handover.UNREAD;
+
   /** Batches that are on their way to another node. */
   private final Set<Promise<Object>> underWay = new HashSet<>();
 
@@ -158,6 +161,9 @@ final class Link {
       loop.dirtyLinks.add(this);
       loop.schedule();
     }
+    if (messages == 0) {
+      readAt = loop.readAt();
+    }
     messages++;
     bytes += size;
     credit.take(size, publisher);
@@ -196,6 +202,8 @@ final class Link {
     }
     final int sent = messages;
     final int size = bytes;
+    final long read = readAt;
+    readAt = Bus.Handover.UNREAD;
     final List<Waiting> acks = waiting;
     final List<Bus.Directed> one = directed;
     final List<Wire.Again> repeated = again;
@@ -211,7 +219,7 @@ final class Link {
     Future<?> taken =
         remote
             ? forward(packets, one, called, repeated)
-            : loop.request(address, new Bus.Handover(packets, one), Bus.local(TIMEOUT));
+            : loop.request(address, new Bus.Handover(packets, one, read), Bus.local(TIMEOUT));
     taken.onComplete(
         outcome ->
             loop.execute(

@@ -1,20 +1,26 @@
 package io.busbar.broker;
 
+import io.busbar.bus.Bus;
 import io.busbar.config.Limit;
 import io.busbar.mqtt.Decoder;
 import io.busbar.mqtt.Publish;
 import io.busbar.shard.Sending;
 import io.busbar.telemetry.LimitedLog;
+import io.busbar.telemetry.Meter;
+import io.micrometer.core.instrument.Timer;
 import io.netty.channel.EventLoop;
 import io.vertx.core.Future;
 import io.vertx.core.eventbus.DeliveryOptions;
 import io.vertx.core.eventbus.EventBus;
 import io.vertx.core.eventbus.Message;
 import io.vertx.core.internal.ContextInternal;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -34,7 +40,7 @@ final class Loop {
   /** A sweep looks at one in so many connections, so that none holds the loop for long. */
   static final int SWEEPS = 8;
 
-  private static final long NEVER = -1;
+  private static final long NEVER = Bus.Handover.UNREAD;
 
   /** How long devices are kept waiting by a node that may not serve, in milliseconds. */
   private static final long MOST_PAUSE = 9_000;
@@ -55,6 +61,12 @@ final class Loop {
   /** Milliseconds of a clock that only goes forward, as of the turn's last look at it. */
   long now;
 
+  /** The same in nanoseconds. */
+  long nanos;
+
+  /** When the first was read of what the turn is about, or {@link #NEVER}. */
+  private long readAt = NEVER;
+
   final Dispatcher dispatcher;
   final Rejudging rejudging = new Rejudging(this);
   final Outbox outbox;
@@ -71,11 +83,13 @@ final class Loop {
 
   private final List<Outgoing> dirty = new ArrayList<>();
 
+  private final Timer lag;
+
+  /** When the next sweep is due, on the clock of {@link #nanos}. */
+  private long sweepDue;
+
   /** Since when this node may not serve, or {@link #NEVER}. */
   private long pausedSince = NEVER;
-
-  /** When the last sweep was, or {@link #NEVER}. */
-  private long swept = NEVER;
 
   private final List<Map<Long, Connection>> connections = new ArrayList<>();
   private long serial;
@@ -108,6 +122,19 @@ final class Loop {
       connections.add(new HashMap<>());
     }
     tick();
+    this.lag = broker.telemetry.timer(Meter.LOOP_LAG, String.valueOf(id));
+    measure(Thread.currentThread().getId());
+  }
+
+  /** The thread of the loop uses the processor as long as the loop is busy, and else sleeps. */
+  private void measure(long thread) {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    if (threads.isThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled()) {
+      broker.telemetry.counter(
+          Meter.LOOP_CPU,
+          () -> Math.max(0, threads.getThreadCpuTime(thread)) / 1e9,
+          String.valueOf(id));
+    }
   }
 
   /** What the next QoS 2 message that other nodes are to have is called. */
@@ -116,7 +143,8 @@ final class Loop {
   }
 
   void tick() {
-    now = System.nanoTime() / 1_000_000;
+    nanos = System.nanoTime();
+    now = nanos / 1_000_000;
   }
 
   /**
@@ -212,6 +240,27 @@ final class Loop {
     return shareTurn++ & Integer.MAX_VALUE;
   }
 
+  /** The turn is about what was read now, too. */
+  void reads() {
+    reads(nanos);
+  }
+
+  /**
+   * The turn is about something that was read before.
+   *
+   * @param since on the clock of {@link #nanos}, or {@link Bus.Handover#UNREAD}
+   */
+  void reads(long since) {
+    if (since != Bus.Handover.UNREAD && (readAt == NEVER || since - readAt < 0)) {
+      readAt = since;
+    }
+  }
+
+  /** When the first was read of what the turn is about, or {@link Bus.Handover#UNREAD}. */
+  long readAt() {
+    return readAt;
+  }
+
   /** Has {@link #endTurn} run after the I/O that is ready now. */
   void schedule() {
     if (!scheduled) {
@@ -251,6 +300,7 @@ final class Loop {
       }
       dirty.clear();
     }
+    turned();
     for (int i = 0; i < settled.size(); i++) {
       settled.get(i).settle();
     }
@@ -265,15 +315,29 @@ final class Loop {
       dirtyLinks.get(i).turned();
     }
     dirtyLinks.clear();
+    readAt = NEVER;
     counters.flush();
+  }
+
+  /** What was read in the turn is written: one look at the clock for all of it. */
+  private void turned() {
+    counters.turned(readAt == NEVER ? NEVER : System.nanoTime() - readAt);
+  }
+
+  /** How much later than it should the loop came to this: any task waits that long. */
+  private void late() {
+    if (sweepDue != 0) {
+      long late = Math.max(0, nanos - sweepDue);
+      lag.record(late, TimeUnit.NANOSECONDS);
+      broker.pressure.late(id, TimeUnit.NANOSECONDS.toMillis(late));
+    }
+    sweepDue = nanos + TimeUnit.SECONDS.toNanos(1) / SWEEPS;
   }
 
   /** Time-outs: each connection's once a second, if this is called {@link #SWEEPS} times in it. */
   void sweep() {
-    long before = swept;
     tick();
-    swept = now;
-    broker.pressure.late(id, before == NEVER ? 0 : Math.max(0, now - before - 1_000 / SWEEPS));
+    late();
     if (pausedSince != NEVER && broker.serves()) {
       goOn();
     } else if (pausedSince != NEVER && now - pausedSince > MOST_PAUSE) {

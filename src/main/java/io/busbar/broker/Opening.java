@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 
 /**
  * From CONNECT to CONNACK: what this server does not offer is refused, then the authorization
@@ -43,6 +44,7 @@ final class Opening {
   private final Broker broker;
   private final Packet.Connect connect;
   private final Authentication authentication;
+  private final long begun = System.nanoTime();
   private String clientId;
   private long expirySeconds;
   private Offer offer;
@@ -169,6 +171,14 @@ final class Opening {
     loop.topics.find(name, 0, name.length);
     long delay = asked.properties().number(Property.WILL_DELAY_INTERVAL, 0);
     will = new Will(packet, Math.min(delay, broker.limits.get(Limit.WILL_DELAY)));
+  }
+
+  /** The client is let in: how long that took. */
+  void measure() {
+    broker
+        .telemetry
+        .timer(Meter.CONNECT_TIME, protocol.dialect().tag())
+        .record(System.nanoTime() - begun, TimeUnit.NANOSECONDS);
   }
 
   /** The will, or null. */

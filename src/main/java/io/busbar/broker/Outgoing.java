@@ -47,6 +47,9 @@ final class Outgoing {
   private AliasAssigner aliases;
   private boolean isStored;
 
+  /** Where its counts begin ({@link Dialect#base}). */
+  private int place;
+
   private final HandedOn handed;
 
   /** How much it gets in a second, or null. */
@@ -91,8 +94,9 @@ final class Outgoing {
   }
 
   /** The device is let in: what it speaks and how much it is ready to take. */
-  void opened(MqttVersion speaks, Receiver receiver) {
+  void opened(MqttVersion speaks, Dialect dialect, Receiver receiver) {
     version = speaks;
+    place = dialect.base();
     inflight = new Inflight(receiver.window());
     largestToSend = receiver.maximumPacketSize();
     isStored = receiver.stored();
@@ -166,10 +170,12 @@ final class Outgoing {
    * @param retain the RETAIN flag that the device gets
    * @param ids the subscription identifiers that it gets
    * @param share the shared subscription that chose it, or null
+   * @return whether it was sent
    */
-  void deliver(Publish message, Topic topic, int qos, boolean retain, int[] ids, Share.Key share) {
+  boolean deliver(
+      Publish message, Topic topic, int qos, boolean retain, int[] ids, Share.Key share) {
     if (ended) {
-      return;
+      return false;
     }
     if (live != null) {
       live.add(ByteBuffer.wrap(topic.name));
@@ -182,7 +188,8 @@ final class Outgoing {
     } else if (qos == 0) {
       if (!isDropped()) {
         write(message, topic, 0, retain, ids);
-        sent(message, 0, ids);
+        sent(message, 0, retain, ids);
+        return true;
       }
     } else {
       counters.pending++;
@@ -191,8 +198,9 @@ final class Outgoing {
         int packetIdAt = write(message, topic, qos, retain, ids);
         int packetId = inflight.acquire(qos);
         out.setShort(packetIdAt, packetId);
-        sent(message, qos, ids);
+        sent(message, qos, retain, ids);
         handed.sent(packetId, qos, original);
+        return true;
       } else {
         ByteBuf copy = Unpooled.buffer(message.writtenLength(version, qos, ids));
         int packetIdAt = message.write(copy, version, qos, retain, ids);
@@ -205,6 +213,7 @@ final class Outgoing {
                 original));
       }
     }
+    return false;
   }
 
   /** Writes a message to the device, under an alias where it has one. */
@@ -248,7 +257,7 @@ final class Outgoing {
     Counters counters = loop.counters;
     counters.matched += block.count;
     counters.pending += block.acknowledged;
-    counters.sent[0] += block.count - block.acknowledged;
+    counters.sent[place] += block.count - block.acknowledged;
     if (block.acknowledged == 0 && block.bytes.readableBytes() >= SHARED_BLOCK_BYTES) {
       if (out != null) {
         counters.bytesSent += out.readableBytes();
@@ -271,7 +280,7 @@ final class Outgoing {
         if (block.packetIdAt[i] >= 0) {
           int qos = block.qosOf[i];
           to.setShort(base + block.packetIdAt[i], inflight.acquire(qos));
-          counters.sent[qos]++;
+          counters.sent[place + (qos << 1)]++;
         }
       }
     }
@@ -288,7 +297,7 @@ final class Outgoing {
     } else if (!acknowledged) {
       if (!isDropped()) {
         buffer().writeBytes(block.bytes, start, length);
-        sent(0, length);
+        sent(0, false, length);
       }
     } else {
       counters.pending++;
@@ -298,7 +307,7 @@ final class Outgoing {
         int base = to.writerIndex();
         to.writeBytes(block.bytes, start, length);
         to.setShort(base + packetIdAt, inflight.acquire(block.qosOf[i]));
-        sent(block.qosOf[i], length);
+        sent(block.qosOf[i], false, length);
       } else {
         byte[] packet = new byte[length];
         block.bytes.getBytes(start, packet);
@@ -322,12 +331,12 @@ final class Outgoing {
     return true;
   }
 
-  private void sent(Publish message, int qos, int[] ids) {
-    sent(qos, throttle == null ? 0 : message.writtenLength(version, qos, ids));
+  private void sent(Publish message, int qos, boolean retain, int[] ids) {
+    sent(qos, retain, throttle == null ? 0 : message.writtenLength(version, qos, ids));
   }
 
-  private void sent(int qos, int length) {
-    loop.counters.sent[qos]++;
+  private void sent(int qos, boolean retain, int length) {
+    loop.counters.sent[place + (qos << 1) + (retain ? 1 : 0)]++;
     if (throttle != null) {
       throttle.passed(length);
     }
@@ -424,7 +433,8 @@ final class Outgoing {
       to.setByte(at, to.getByte(at) | 0x08);
     }
     to.setShort(packetIdAt, delivery.packetId());
-    sent(delivery.qos(), to.writerIndex() - at);
+    loop.counters.sentLater++;
+    sent(delivery.qos(), delivery.retain(), to.writerIndex() - at);
     return true;
   }
 
@@ -460,7 +470,8 @@ final class Outgoing {
       int qos = message.qos();
       int packetId = inflight.acquire(qos);
       to.setShort(base + message.packetIdAt(), packetId);
-      sent(qos, message.packet().length);
+      loop.counters.sentLater++;
+      sent(qos, (message.packet()[0] & 1) == 1, message.packet().length);
       handed.sent(packetId, qos, (HandedOn.Message) message.tag());
     }
     if (!ended && queue.size() == 0 && !isCongested()) {

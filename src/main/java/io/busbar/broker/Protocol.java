@@ -54,6 +54,7 @@ final class Protocol {
   final Broker broker;
   final String remote;
   private State state = State.NEW;
+  private final boolean isWebSocket;
   private MqttVersion version = MqttVersion.V3_1_1;
   private String endReason = "connection_lost";
 
@@ -95,7 +96,8 @@ final class Protocol {
   /** The Session Expiry Interval of its DISCONNECT, or -1. */
   private long lastExpiry = -1;
 
-  Protocol(Connection connection, Loop loop, String remote) {
+  Protocol(Connection connection, Loop loop, String remote, boolean isWebSocket) {
+    this.isWebSocket = isWebSocket;
     this.connection = connection;
     this.loop = loop;
     this.broker = loop.broker;
@@ -437,7 +439,9 @@ final class Protocol {
     subscriptions = new Subscriptions(this, rights, mailbox, replay);
     state = State.OPEN;
     granted(known);
-    broker.telemetry.count(Meter.CONNECTS, "success");
+    broker.telemetry.count(Meter.CONNECTS, "success", dialect().tag());
+    broker.clients(dialect()).incrementAndGet();
+    opening.measure();
     tell(null);
     LOG.debug(
         "connected: client={} session={} remote={}",
@@ -582,7 +586,7 @@ final class Protocol {
   /** The CONNECT was refused, with an answer. */
   void refused(ReasonCode reason, String why) {
     endReason = tag(reason);
-    broker.telemetry.count(Meter.CONNECTS, tag(reason));
+    broker.telemetry.count(Meter.CONNECTS, tag(reason), dialect().tag());
     loop.limitedLog.info(
         "connect refused: remote={} session={} reason={} cause={}",
         remote,
@@ -618,6 +622,10 @@ final class Protocol {
     broker.telemetry.count(Meter.DISCONNECTS, endReason);
     if (state == State.OPEN) {
       tell(disconnection);
+      broker.clients(dialect()).decrementAndGet();
+    }
+    if (state == State.OPEN && mailbox == null) {
+      broker.telemetry.count(Meter.SESSIONS_ENDED, "connection");
     }
     if (subscriptions != null) {
       subscriptions.closed();
@@ -664,6 +672,11 @@ final class Protocol {
 
   MqttVersion version() {
     return version;
+  }
+
+  /** What it speaks, once its CONNECT was read. */
+  Dialect dialect() {
+    return Dialect.of(version, isWebSocket);
   }
 
   Bus.Publisher publisher() {

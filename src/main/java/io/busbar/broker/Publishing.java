@@ -37,6 +37,10 @@ final class Publishing {
   private final Loop loop;
   private final Broker broker;
   private final MqttVersion version;
+
+  /** Where the client's counts begin ({@link Dialect#base}). */
+  private final int base;
+
   private Permit permit;
   private final Origin origin;
 
@@ -66,6 +70,7 @@ final class Publishing {
     this.loop = protocol.loop;
     this.broker = protocol.broker;
     this.version = protocol.version();
+    this.base = protocol.dialect().base();
     this.permit = permit;
     this.origin = origin;
     this.mailbox = mailbox;
@@ -97,6 +102,17 @@ final class Publishing {
   }
 
   void publish(byte[] buffer, int start, int end) throws MqttException {
+    try {
+      take(buffer, start, end);
+    } catch (MqttException e) {
+      loop.counters.refused(protocol.dialect(), buffer[start], e.reason());
+      throw e;
+    }
+  }
+
+  private void take(byte[] buffer, int start, int end) throws MqttException {
+    int place = base + (buffer[start] & Dialect.PUBLISH_FLAGS);
+    loop.counters.received[place]++;
     Publish publish = loop.publish;
     publish.parse(buffer, start, end, version);
     int qos = publish.qos();
@@ -115,10 +131,10 @@ final class Publishing {
     }
     int packetId = publish.packetId();
     if (qos == 2 && received.has(packetId)) {
+      loop.counters.received[place]--;
       again(publish, topic);
       return;
     }
-    loop.counters.received[qos]++;
     if (qos > 0 && acks.acknowledgements() + received.count() >= receiveMaximum) {
       throw new MqttException(
           ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
@@ -147,7 +163,7 @@ final class Publishing {
     ReasonCode reason =
         isUnheard && !publish.retain() ? ReasonCode.NO_MATCHING_SUBSCRIBERS : ReasonCode.SUCCESS;
     boolean waits = qos == 2 || route.waits || isEvent || publish.retain() || !acks.isEmpty();
-    Acks.Ack ack = waits ? acks.owe(qos, packetId, reason) : null;
+    Acks.Ack ack = waits ? acks.owe(qos, publish.retain(), packetId, reason, loop.nanos) : null;
     if (qos == 2) {
       received.add(packetId);
     }
@@ -158,6 +174,7 @@ final class Publishing {
     }
     if (ack == null) {
       Encoder.ack(connection.out(), version, Packet.PUBACK, packetId, reason);
+      loop.counters.acknowledged[place]++;
     } else {
       sendAcks();
     }
@@ -174,7 +191,7 @@ final class Publishing {
     if (acks.owesReceived(packetId)) {
       return;
     }
-    Acks.Ack ack = acks.owe(2, packetId, ReasonCode.SUCCESS);
+    Acks.Ack ack = acks.owe(2, publish.retain(), packetId, ReasonCode.SUCCESS, loop.nanos);
     Sending sending = sentBefore.get(packetId);
     if (sending != null && isPermitted(topic)) {
       Route route = loop.dispatcher.route(topic);
@@ -289,7 +306,11 @@ final class Publishing {
   }
 
   private void send(Acks.Ack ack) {
-    if (ack.reason().isError()) {
+    int flags = (ack.qos() << 1) + (ack.retain() ? 1 : 0);
+    if (!ack.reason().isError()) {
+      loop.counters.acknowledged(base + flags, loop.nanos - ack.since());
+    } else {
+      loop.counters.refused(protocol.dialect(), flags, ack.reason());
       if (version != MqttVersion.V5) {
         // its PUBACK and PUBREC can only say yes
         connection.end(ack.reason(), ack.why());
@@ -349,7 +370,8 @@ final class Publishing {
   }
 
   private void refuse(Publish publish, ReasonCode reason, String why) {
-    Acks.Ack ack = acks.owe(publish.qos(), publish.packetId(), reason);
+    Acks.Ack ack =
+        acks.owe(publish.qos(), publish.retain(), publish.packetId(), reason, loop.nanos);
     ack.failed(reason, why);
     sendAcks();
   }
@@ -385,6 +407,9 @@ final class Publishing {
     }
     if (publish.qos() > 0) {
       refuse(publish, ReasonCode.QUOTA_EXCEEDED, why);
+    } else {
+      loop.counters.refused(
+          protocol.dialect(), publish.retain() ? 1 : 0, ReasonCode.QUOTA_EXCEEDED);
     }
   }
 }

@@ -22,6 +22,7 @@ import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.StoredResource;
+import io.busbar.telemetry.Telemetry;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -118,7 +119,7 @@ final class Registry {
   }
 
   /** Where all published messages go besides, or null. */
-  EventRoute eventRoute() {
+  EventRoute eventRoute(Telemetry telemetry) {
     EventRouting routing = policy.settings().events();
     return routing
         .topic()
@@ -127,7 +128,10 @@ final class Registry {
         .map(
             id ->
                 new EventRoute(
-                    policy.settings().name(), of(id).subscriptions(), routing.enrichments()))
+                    policy.settings().name(),
+                    EventRoute.Counts.of(telemetry, id),
+                    of(id).subscriptions(),
+                    routing.enrichments()))
         .orElse(null);
   }
 

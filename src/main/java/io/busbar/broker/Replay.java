@@ -162,7 +162,9 @@ final class Replay {
       }
       int[] ids = subscription.id() == 0 ? Route.NO_IDS : new int[] {subscription.id()};
       Topic topic = loop.topics.find(packet, at, length);
-      connection.outgoing().deliver(loop.stored, topic, qos, true, ids, null);
+      if (connection.outgoing().deliver(loop.stored, topic, qos, true, ids, null)) {
+        loop.counters.sentLater++;
+      }
     } catch (MqttException e) {
       throw new IllegalStateException("a packet that was retained", e);
     }

@@ -210,6 +210,8 @@ public final class SessionVerticle extends VerticleBase {
   private Future<?> serve() {
     broker.telemetry.gauge(Meter.SESSIONS_STORED, store::sessions);
     broker.telemetry.gauge(Meter.RETAINED, store::retainedMessages);
+    broker.telemetry.gauge(Meter.RETAINED_BYTES, store::retainedBytes);
+    broker.telemetry.counter(Meter.RETAINED_EXPIRED, store::retainedExpired);
     broker.telemetry.gauge(Meter.EVENTS_PENDING, store::queuedEvents);
     // what an earlier life had matched is this one's to deliver
     broker.telemetry.adder(Meter.DELIVERIES_MATCHED).add(store.restored());

@@ -334,7 +334,21 @@ final class Subscriptions {
     replay.advance();
   }
 
+  /** A packet is answered: one request, and an operation for each of its filters. */
+  private void count(String operation, List<ReasonCode> codes) {
+    String protocolTag = protocol.dialect().tag();
+    String whole = "success";
+    for (ReasonCode code : codes) {
+      String result = code.isError() ? Protocol.tag(code) : "success";
+      protocol.broker.telemetry.count(
+          Meter.SUBSCRIPTION_OPERATIONS, operation, protocolTag, result);
+      whole = whole.equals("success") ? result : whole;
+    }
+    protocol.broker.telemetry.count(Meter.SUBSCRIPTION_REQUESTS, operation, protocolTag, whole);
+  }
+
   private void suback(int packetId, List<ReasonCode> codes, String why) {
+    count("subscribe", codes);
     PropertyWriter properties = new PropertyWriter();
     protocol.explain(properties, why, 2 + codes.size());
     Encoder.suback(protocol.connection.out(), protocol.version(), packetId, codes, properties);
@@ -447,6 +461,7 @@ final class Subscriptions {
   }
 
   private void unsuback(int packetId, List<ReasonCode> codes, String why) {
+    count("unsubscribe", codes);
     PropertyWriter properties = new PropertyWriter();
     protocol.explain(properties, why, 2 + codes.size());
     Encoder.unsuback(protocol.connection.out(), protocol.version(), packetId, codes, properties);

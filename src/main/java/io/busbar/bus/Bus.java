@@ -499,8 +499,18 @@ public final class Bus {
    *
    * @param packets a run of MQTT 5 PUBLISH packets, packet ids 0, in order, for all that match
    * @param directed messages of shared subscriptions for one connection each
+   * @param readAt when the first of them was read from a socket, as {@link System#nanoTime} has it,
+   *     or {@link #UNREAD}
    */
-  public record Handover(byte[] packets, List<Directed> directed) implements Local {}
+  public record Handover(byte[] packets, List<Directed> directed, long readAt) implements Local {
+    /** Of messages that no client has just sent. */
+    public static final long UNREAD = Long.MIN_VALUE;
+
+    /** Messages that no client has just sent. */
+    public Handover(byte[] packets, List<Directed> directed) {
+      this(packets, directed, UNREAD);
+    }
+  }
 
   /**
    * A message of a shared subscription for the member that was chosen.

@@ -13,6 +13,8 @@ public final class Acks {
   /** One that waits. */
   public static final class Ack {
     private final int qos;
+    private final boolean retain;
+    private final long since;
     private final int packetId;
     private final boolean counts;
     private final Consumer<ReasonCode> then;
@@ -20,8 +22,10 @@ public final class Acks {
     private String why;
     private int waitsFor;
 
-    private Ack(int qos, int packetId, ReasonCode reason) {
+    private Ack(int qos, boolean retain, int packetId, ReasonCode reason, long since) {
       this.qos = qos;
+      this.retain = retain;
+      this.since = since;
       this.packetId = packetId;
       this.reason = reason;
       // a QoS 2 message that is not refused counts by its packet identifier, which stays in use
@@ -36,6 +40,8 @@ public final class Acks {
      */
     public Ack(Consumer<ReasonCode> then) {
       this.qos = 0;
+      this.retain = false;
+      this.since = 0;
       this.packetId = 0;
       this.reason = ReasonCode.SUCCESS;
       this.counts = false;
@@ -45,6 +51,16 @@ public final class Acks {
     /** The QoS of the PUBLISH: 1 is answered with PUBACK, 2 with PUBREC. */
     public int qos() {
       return qos;
+    }
+
+    /** The RETAIN flag of the PUBLISH. */
+    public boolean retain() {
+      return retain;
+    }
+
+    /** When the PUBLISH came, on the clock of whoever owed it. */
+    public long since() {
+      return since;
     }
 
     /** The packet identifier of the PUBLISH. */
@@ -112,9 +128,13 @@ public final class Acks {
     return false;
   }
 
-  /** Owes an acknowledgement of a QoS 1 or 2 message behind those that are owed already. */
-  public Ack owe(int qos, int packetId, ReasonCode reason) {
-    Ack ack = new Ack(qos, packetId, reason);
+  /**
+   * Owes an acknowledgement of a QoS 1 or 2 message behind those that are owed already.
+   *
+   * @param since when it came, on any clock
+   */
+  public Ack owe(int qos, boolean retain, int packetId, ReasonCode reason, long since) {
+    Ack ack = new Ack(qos, retain, packetId, reason, since);
     owed.add(ack);
     acknowledgements += ack.counts ? 1 : 0;
     return ack;

@@ -36,6 +36,7 @@ public final class Retained {
   private final Freezer freezer;
   private long bytes;
   private long changes;
+  private long expired;
 
   /** The last one that a checkpoint wrote, null before the first; and whether it wrote all. */
   private Item written;
@@ -231,7 +232,13 @@ public final class Retained {
       remove(due.first());
       dropped++;
     }
+    expired += dropped;
     return dropped;
+  }
+
+  /** How many have expired in this replica's life: not the same on all of them. */
+  public long expired() {
+    return expired;
   }
 
   /**

@@ -131,6 +131,8 @@ public final class DurableStore implements Store {
 
   private volatile int sessions;
   private volatile int retained;
+  private volatile long retainedBytes;
+  private volatile long retainedExpired;
   private volatile int queuedEvents;
   private volatile int restored;
 
@@ -530,6 +532,16 @@ public final class DurableStore implements Store {
   }
 
   @Override
+  public long retainedBytes() {
+    return retainedBytes;
+  }
+
+  @Override
+  public long retainedExpired() {
+    return retainedExpired;
+  }
+
+  @Override
   public int queuedEvents() {
     return queuedEvents;
   }
@@ -765,6 +777,8 @@ public final class DurableStore implements Store {
   private void count() {
     sessions = group().sessions();
     retained = group().retained().size();
+    retainedBytes = group().retained().bytes();
+    retainedExpired = group().retained().expired();
     queuedEvents = group().queuedEvents();
     journalBytes = replicas.journal().bytes();
     isLeader = replicas.replica(GROUP).leads();
@@ -893,7 +907,7 @@ public final class DurableStore implements Store {
       if (effect instanceof Effect.Bell bell) {
         return isHere(bell.location());
       } else if (effect instanceof Effect.Ended ended) {
-        return ended.location() != null && isHere(ended.location());
+        return ended.location() == null ? isLeader : isHere(ended.location());
       } else if (effect instanceof Effect.Interest
           || effect instanceof Effect.ShareInterest
           || effect instanceof Effect.Ready

@@ -27,6 +27,8 @@ public final class MemoryStore implements Store {
   private Consumer<Effect> effects;
   private volatile int sessions;
   private volatile int retained;
+  private volatile long retainedBytes;
+  private volatile long retainedExpired;
   private volatile int queuedEvents;
 
   /**
@@ -58,6 +60,8 @@ public final class MemoryStore implements Store {
     }
     sessions = group.sessions();
     retained = group.retained().size();
+    retainedBytes = group.retained().bytes();
+    retainedExpired = group.retained().expired();
     queuedEvents = group.queuedEvents();
     then.accept(new Appended.Outcomes(outcomes));
   }
@@ -124,6 +128,16 @@ public final class MemoryStore implements Store {
   @Override
   public int retainedMessages() {
     return retained;
+  }
+
+  @Override
+  public long retainedBytes() {
+    return retainedBytes;
+  }
+
+  @Override
+  public long retainedExpired() {
+    return retainedExpired;
   }
 
   @Override

@@ -208,6 +208,12 @@ public interface Store {
   /** Retained messages; from any thread, at little cost. */
   int retainedMessages();
 
+  /** The bytes of the retained messages; from any thread, at little cost. */
+  long retainedBytes();
+
+  /** Retained messages that have expired since it was started; from any thread, at little cost. */
+  long retainedExpired();
+
   /** Events in queues; for any thread, as it was some time ago. */
   int queuedEvents();
 

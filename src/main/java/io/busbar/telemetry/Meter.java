@@ -11,19 +11,47 @@ public enum Meter {
       "busbar.overloaded",
       Kind.GAUGE,
       "1 while the node takes no new clients: it is short of memory or late"),
-  LOOP_LAG(
-      "busbar.loop.lag",
-      Kind.GAUGE,
-      "seconds that the latest event loop is behind its timers, smoothed over five"),
-  CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result"),
+  CLIENTS("busbar.clients", Kind.GAUGE, "clients that are let in", "protocol"),
+  CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result", "protocol"),
+  CONNECT_TIME(
+      "busbar.connect.time",
+      Kind.TIMER,
+      "from a whole CONNECT until it is answered with success",
+      "protocol"),
   DISCONNECTS("busbar.disconnects", Kind.COUNTER, "connections ended", "reason"),
   PACKETS_REFUSED(
       "busbar.packets.refused",
       Kind.COUNTER,
       "packets that were malformed or beyond a limit",
       "reason"),
-  PUBLISHES_RECEIVED("busbar.publishes.received", Kind.COUNTER, "PUBLISH from clients", "qos"),
-  PUBLISHES_SENT("busbar.publishes.sent", Kind.COUNTER, "PUBLISH to clients", "qos"),
+  PUBLISHES_RECEIVED(
+      "busbar.publishes.received",
+      Kind.COUNTER,
+      "PUBLISH from clients, those that were refused included",
+      "qos",
+      "protocol",
+      "retain"),
+  PUBLISHES_REFUSED(
+      "busbar.publishes.refused",
+      Kind.COUNTER,
+      "those of them that were refused or dropped",
+      "qos",
+      "protocol",
+      "retain",
+      "reason"),
+  PUBLISH_TIME(
+      "busbar.publish.time",
+      Kind.HISTOGRAM,
+      "from the read of a QoS 1 or 2 PUBLISH until PUBACK or PUBREC with success",
+      "qos",
+      "protocol",
+      "retain"),
+  PUBLISHES_SENT(
+      "busbar.publishes.sent", Kind.COUNTER, "PUBLISH to clients", "qos", "protocol", "retain"),
+  DELIVER_TIME(
+      "busbar.deliver.time",
+      Kind.HISTOGRAM,
+      "from the read of a PUBLISH until it is written to a subscriber's socket, where neither a store nor a queue is between"),
   BYTES_RECEIVED("busbar.bytes.received", Kind.COUNTER, "bytes from clients"),
   BYTES_SENT("busbar.bytes.sent", Kind.COUNTER, "bytes to clients"),
   DELIVERIES_MATCHED(
@@ -42,9 +70,30 @@ public enum Meter {
       "bytes that wait in sockets and queues, bounded by outbound-total-bytes"),
   LOST("busbar.lost", Kind.COUNTER, "messages not delivered: the loss ledger", "reason"),
   SUBSCRIPTIONS("busbar.subscriptions", Kind.GAUGE, "subscriptions of this node's connections"),
+  SUBSCRIPTION_REQUESTS(
+      "busbar.subscription.requests",
+      Kind.COUNTER,
+      "SUBSCRIBE and UNSUBSCRIBE packets answered",
+      "operation",
+      "protocol",
+      "result"),
+  SUBSCRIPTION_OPERATIONS(
+      "busbar.subscription.operations",
+      Kind.COUNTER,
+      "filters of those packets",
+      "operation",
+      "protocol",
+      "result"),
   FILTERS("busbar.filters", Kind.GAUGE, "distinct filters in the index, other nodes' included"),
   SESSIONS_STORED("busbar.sessions.stored", Kind.GAUGE, "stored sessions, connected or not"),
+  SESSIONS_ENDED(
+      "busbar.sessions.ended", Kind.COUNTER, "sessions that ended, by what ended them", "reason"),
   RETAINED("busbar.retained", Kind.GAUGE, "retained messages"),
+  RETAINED_BYTES("busbar.retained.bytes", Kind.GAUGE, "their bytes"),
+  RETAINED_EXPIRED(
+      "busbar.retained.expired",
+      Kind.COUNTER,
+      "retained messages whose Message Expiry Interval passed; each node counts for the whole store it has"),
   STORE_COMMIT(
       "busbar.store.commit",
       Kind.TIMER,
@@ -116,9 +165,46 @@ public enum Meter {
       Kind.COUNTER,
       "CONNECTs of clients that passwords are asked of, by what came of it",
       "result"),
+  LOOP_CPU(
+      "busbar.loop.cpu.seconds",
+      Kind.COUNTER,
+      "processor time of an event loop's thread: its rate is the busy share of the loop",
+      "loop"),
+  LOOP_LAG(
+      "busbar.loop.lag",
+      Kind.TIMER,
+      "how much later than it should an event loop came to a task, eight times a second",
+      "loop"),
   API_REQUESTS(
       "busbar.api.requests", Kind.COUNTER, "requests of the management API answered", "status"),
   BUS_MESSAGES("busbar.bus.messages", Kind.COUNTER, "messages taken from the bus", "verticle"),
+  MESSAGES_ROUTED(
+      "busbar.messages.routed",
+      Kind.COUNTER,
+      "MQTT messages given to the topic that routing names, by what came of it",
+      "result"),
+  EVENTS_MATCHED(
+      "busbar.events.matched", Kind.COUNTER, "events times the subscriptions they match", "topic"),
+  EVENTS_UNMATCHED(
+      "busbar.events.unmatched", Kind.COUNTER, "events that match no subscription", "topic"),
+  EVENTS_PUBLISHED(
+      "busbar.events.published",
+      Kind.COUNTER,
+      "events published over HTTP; a request that cannot be read is one",
+      "topic",
+      "result"),
+  EVENTS_HANDLED(
+      "busbar.events.handled",
+      Kind.COUNTER,
+      "events received, acknowledged, released, rejected or renewed over HTTP; a request that fails as a whole is one",
+      "subscription",
+      "operation",
+      "result"),
+  EVENTS_TIME(
+      "busbar.events.time",
+      Kind.TIMER,
+      "from a whole request for events over HTTP until its answer with success",
+      "operation"),
   EVENTS_DELIVERED(
       "busbar.events.delivered",
       Kind.COUNTER,
@@ -144,7 +230,9 @@ public enum Meter {
     COUNTER,
     GAUGE,
     /** How often, and how long it took: shown as seconds, with a histogram. */
-    TIMER
+    TIMER,
+    /** The same of what happens too often for a timer; without a maximum. */
+    HISTOGRAM
   }
 
   private final String id;

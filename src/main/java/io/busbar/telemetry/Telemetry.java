@@ -5,8 +5,15 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.prometheus.metrics.model.registry.Collector;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.MetricMetadata;
+import io.prometheus.metrics.model.snapshots.Unit;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -21,7 +28,7 @@ import java.util.stream.LongStream;
  */
 public final class Telemetry {
   /** Upper bounds of a timer's histogram: from a write to memory to a disk that hangs. */
-  private static final Duration[] BUCKETS =
+  static final Duration[] BUCKETS =
       LongStream.of(
               100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000, 1_000_000,
               5_000_000)
@@ -30,6 +37,7 @@ public final class Telemetry {
 
   private final MeterRegistry registry;
   private final Map<String, LongAdder> adders = new ConcurrentHashMap<>();
+  private final Map<Meter, Map<List<String>, Histogram>> histograms = new ConcurrentHashMap<>();
   private final EnumMap<Loss, LongAdder> ledger = new EnumMap<>(Loss.class);
 
   /** Registers the ledger's rows, so that each is visible from the start. */
@@ -92,15 +100,55 @@ public final class Telemetry {
     builder.strongReference(true).register(registry);
   }
 
-  /** Registers a timer, or gives the one that is there. */
-  public Timer timer(Meter meter) {
-    return Timer.builder(meter.id())
-        .description(meter.meaning())
-        .serviceLevelObjectives(BUCKETS)
-        .register(registry);
+  /** Registers a counter whose value is asked for at each scrape, on the scraper's thread. */
+  public void counter(Meter meter, DoubleSupplier value, String... tagValues) {
+    FunctionCounter.Builder<MeterRegistry> builder =
+        FunctionCounter.builder(meter.id(), registry, asked -> value.getAsDouble())
+            .description(meter.meaning());
+    for (int i = 0; i < tagValues.length; i++) {
+      builder.tag(meter.tags().get(i), tagValues[i]);
+    }
+    builder.register(registry);
   }
 
-  /** The sum of a counter over all its tags, for tests and summaries. */
+  /** Registers a timer, or gives the one that is there; values of the meter's tags in order. */
+  public Timer timer(Meter meter, String... tagValues) {
+    Timer.Builder builder =
+        Timer.builder(meter.id()).description(meter.meaning()).serviceLevelObjectives(BUCKETS);
+    for (int i = 0; i < tagValues.length; i++) {
+      builder.tag(meter.tags().get(i), tagValues[i]);
+    }
+    return builder.register(registry);
+  }
+
+  /**
+   * The histogram of a meter of kind {@link Meter.Kind#HISTOGRAM}; values of its tags in order.
+   * Micrometer has none that more than one may be added to at once, so Prometheus reads it from
+   * here.
+   */
+  public Histogram histogram(Meter meter, String... tagValues) {
+    return histograms
+        .computeIfAbsent(meter, this::exposed)
+        .computeIfAbsent(
+            List.of(tagValues),
+            values -> new Histogram(Labels.of(meter.tags().toArray(String[]::new), tagValues)));
+  }
+
+  private Map<List<String>, Histogram> exposed(Meter meter) {
+    Map<List<String>, Histogram> all = new ConcurrentHashMap<>();
+    if (registry instanceof PrometheusMeterRegistry prometheus) {
+      String name = meter.id().replace('.', '_') + "_seconds";
+      MetricMetadata metadata = new MetricMetadata(name, meter.meaning(), Unit.SECONDS);
+      Collector collector =
+          () ->
+              new HistogramSnapshot(
+                  metadata, all.values().stream().map(Histogram::snapshot).toList());
+      prometheus.getPrometheusRegistry().register(collector);
+    }
+    return all;
+  }
+
+  /** The sum of a counter or histogram over all its tags, for tests and summaries. */
   public double total(Meter meter) {
     double sum = 0;
     for (FunctionCounter counter : registry.find(meter.id()).functionCounters()) {
@@ -108,6 +156,9 @@ public final class Telemetry {
     }
     for (Counter counter : registry.find(meter.id()).counters()) {
       sum += counter.count();
+    }
+    for (Histogram histogram : histograms.getOrDefault(meter, Map.of()).values()) {
+      sum += histogram.count();
     }
     return sum;
   }

@@ -16,6 +16,7 @@ import io.busbar.mqtt.Property;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.telemetry.Loss;
+import io.busbar.telemetry.Meter;
 import io.busbar.testing.Await;
 import io.busbar.testing.NpmScript;
 import io.busbar.testing.RawClient;
@@ -287,6 +288,34 @@ class EventsIT {
         .isEqualTo("AAEC");
     assertThat(value.getJsonObject(0).getJsonObject("brokerProperties").getInteger("deliveryCount"))
         .isEqualTo(1);
+  }
+
+  private static long counted(Meter meter, String... values) {
+    return node.telemetry().adder(meter, values).sum();
+  }
+
+  @Test
+  void whatBecomesOfEventsIsCounted() throws Exception {
+    final long published = counted(Meter.EVENTS_PUBLISHED, "orders", "success");
+    final long refused = counted(Meter.EVENTS_PUBLISHED, "orders", "invalid_request");
+    final long matched = counted(Meter.EVENTS_MATCHED, "orders");
+    final long received = counted(Meter.EVENTS_HANDLED, "orders/all", "receive", "success");
+    final long taken = counted(Meter.EVENTS_HANDLED, "orders/all", "acknowledge", "success");
+    final long unknown = counted(Meter.EVENTS_HANDLED, "orders/all", "acknowledge", "failed");
+    published(event("counted"));
+    assertThat(publish(STRUCTURED, "nonsense").statusCode()).isEqualTo(400);
+    JsonArray value = received("all", 1);
+    settle("acknowledge", token(value, 0), "no token of ours");
+
+    assertThat(counted(Meter.EVENTS_PUBLISHED, "orders", "success")).isEqualTo(published + 1);
+    assertThat(counted(Meter.EVENTS_PUBLISHED, "orders", "invalid_request")).isEqualTo(refused + 1);
+    assertThat(counted(Meter.EVENTS_MATCHED, "orders")).isGreaterThan(matched);
+    assertThat(counted(Meter.EVENTS_HANDLED, "orders/all", "receive", "success"))
+        .isEqualTo(received + 1);
+    assertThat(counted(Meter.EVENTS_HANDLED, "orders/all", "acknowledge", "success"))
+        .isEqualTo(taken + 1);
+    assertThat(counted(Meter.EVENTS_HANDLED, "orders/all", "acknowledge", "failed"))
+        .isEqualTo(unknown + 1);
   }
 
   @Test

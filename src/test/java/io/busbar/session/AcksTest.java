@@ -18,9 +18,9 @@ class AcksTest {
 
   @Test
   void laterOnesWaitForEarlierOnes() {
-    Acks.Ack first = acks.owe(1, 1, ReasonCode.SUCCESS);
-    Acks.Ack second = acks.owe(1, 2, ReasonCode.NOT_AUTHORIZED);
-    acks.owe(1, 3, ReasonCode.SUCCESS);
+    Acks.Ack first = acks.owe(1, false, 1, ReasonCode.SUCCESS, 0);
+    Acks.Ack second = acks.owe(1, false, 2, ReasonCode.NOT_AUTHORIZED, 0);
+    acks.owe(1, false, 3, ReasonCode.SUCCESS, 0);
     first.await();
     first.await();
     second.await();
@@ -53,7 +53,7 @@ class AcksTest {
     int owed = 0;
     for (int i = 0; i < 20_000; i++) {
       if (random.nextInt(3) == 0) {
-        Acks.Ack ack = acks.owe(1, owed++, ReasonCode.SUCCESS);
+        Acks.Ack ack = acks.owe(1, false, owed++, ReasonCode.SUCCESS, 0);
         for (int events = random.nextInt(3); events > 0; events--) {
           ack.await();
           waiting.add(ack);

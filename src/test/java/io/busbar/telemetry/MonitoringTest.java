@@ -40,6 +40,8 @@ class MonitoringTest {
               name + "_seconds_count",
               name + "_seconds_sum",
               name + "_seconds_max");
+      case HISTOGRAM ->
+          List.of(name + "_seconds_bucket", name + "_seconds_count", name + "_seconds_sum");
     };
   }
 

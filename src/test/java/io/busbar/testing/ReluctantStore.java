@@ -226,6 +226,16 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
+  public long retainedBytes() {
+    return kept.retainedBytes();
+  }
+
+  @Override
+  public long retainedExpired() {
+    return kept.retainedExpired();
+  }
+
+  @Override
   public int retainedMessages() {
     return kept.retainedMessages();
   }

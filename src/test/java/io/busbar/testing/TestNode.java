@@ -15,6 +15,7 @@ import io.busbar.store.StoreMeters;
 import io.busbar.store.Stores;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Telemetry;
 import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -308,6 +309,11 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
     return nodes.get(0).vertx();
   }
 
+  /** The meters of the first node. */
+  public Telemetry telemetry() {
+    return nodes.get(0).telemetry();
+  }
+
   /** The value of a gauge now. */
   public double gauge(Meter gauge) {
     return nodes.stream()
@@ -346,7 +352,16 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
   /** PUBLISH packets sent to clients at a QoS. */
   public long sent(int qos) {
     return nodes.stream()
-        .mapToLong(node -> node.telemetry().adder(Meter.PUBLISHES_SENT, String.valueOf(qos)).sum())
+        .flatMap(
+            node ->
+                node
+                    .telemetry()
+                    .registry()
+                    .find(Meter.PUBLISHES_SENT.id())
+                    .tag("qos", String.valueOf(qos))
+                    .functionCounters()
+                    .stream())
+        .mapToLong(counter -> (long) counter.count())
         .sum();
   }
 
