@@ -297,7 +297,7 @@ class EventsIT {
   @Test
   void whatBecomesOfEventsIsCounted() throws Exception {
     final long published = counted(Meter.EVENTS_PUBLISHED, "orders", "success");
-    final long refused = counted(Meter.EVENTS_PUBLISHED, "orders", "invalid_request");
+    final long refused = counted(Meter.EVENTS_PUBLISHED, "orders", "bad_request");
     final long matched = counted(Meter.EVENTS_MATCHED, "orders");
     final long received = counted(Meter.EVENTS_HANDLED, "orders/all", "receive", "success");
     final long taken = counted(Meter.EVENTS_HANDLED, "orders/all", "acknowledge", "success");
@@ -308,7 +308,7 @@ class EventsIT {
     settle("acknowledge", token(value, 0), "no token of ours");
 
     assertThat(counted(Meter.EVENTS_PUBLISHED, "orders", "success")).isEqualTo(published + 1);
-    assertThat(counted(Meter.EVENTS_PUBLISHED, "orders", "invalid_request")).isEqualTo(refused + 1);
+    assertThat(counted(Meter.EVENTS_PUBLISHED, "orders", "bad_request")).isEqualTo(refused + 1);
     assertThat(counted(Meter.EVENTS_MATCHED, "orders")).isGreaterThan(matched);
     assertThat(counted(Meter.EVENTS_HANDLED, "orders/all", "receive", "success"))
         .isEqualTo(received + 1);
