@@ -322,7 +322,8 @@ public final class Node {
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
       Optional<Management> open =
           settings.accessForAll()
-              ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, true))
+              ? Optional.of(
+                  new Management(vertx.eventBus(), settings, telemetry, () -> health(broker), true))
               : Optional.empty();
       HttpVerticle surface =
           new HttpVerticle(settings.http(), () -> health(broker), registry::scrape, open);
@@ -332,7 +333,9 @@ public final class Node {
               .map(
                   to ->
                       new ApiVerticle(
-                          to, new Management(vertx.eventBus(), settings, telemetry, false)));
+                          to,
+                          new Management(
+                              vertx.eventBus(), settings, telemetry, () -> health(broker), false)));
       Future<?> deployed = clustered ? watchMembers() : Future.succeededFuture();
       for (int i = 0; i < loops; i++) {
         int id = i;

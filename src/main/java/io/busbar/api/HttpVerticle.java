@@ -180,6 +180,7 @@ public final class HttpVerticle extends VerticleBase {
         .setStatusCode(status)
         .putHeader("content-type", type)
         .putHeader("cache-control", "no-store")
+        .putHeader("x-content-type-options", "nosniff")
         .putHeader("content-length", Integer.toString(body.length()));
     if (request.method().equals(HttpMethod.HEAD)) {
       response.end();

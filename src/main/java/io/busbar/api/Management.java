@@ -33,6 +33,7 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,6 +53,10 @@ import org.slf4j.LoggerFactory;
  *   GET /openapi.json                          what all of this is
  *   GET /sessions, …                           see {@link Sessions}
  *   GET /retained, …                           see {@link RetainedMessages}
+ *   GET /queues                                see {@link EventBacklog}
+ *   GET /node                                  see {@link NodeStatus}
+ *   POST /tail                                 see {@link Tailing}
+ *   GET /console/, …                           see {@link Console}; without a key
  * </pre>
  */
 public final class Management {
@@ -83,6 +88,14 @@ public final class Management {
   private final ClusterNodes nodes;
   private final Sessions sessions;
   private final RetainedMessages retained;
+  private final EventBacklog backlog;
+  private final NodeStatus status;
+  private final Tailing tailing = new Tailing();
+
+  /** Null where it is switched off. */
+  private final Console console;
+
+  private Vertx vertx;
 
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
@@ -103,9 +116,15 @@ public final class Management {
   /**
    * The API of a node.
    *
+   * @param health asked on worker threads: may not block for long
    * @param isOpen whether whoever comes may do anything; else those who have a key of the settings
    */
-  public Management(EventBus bus, Settings settings, Telemetry telemetry, boolean isOpen) {
+  public Management(
+      EventBus bus,
+      Settings settings,
+      Telemetry telemetry,
+      Supplier<Health> health,
+      boolean isOpen) {
     this.bus = bus;
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
@@ -123,6 +142,9 @@ public final class Management {
     this.strangers = new Rates(mostRequests, mostRequests, MOST_CALLERS);
     this.sessions = new Sessions(bus, resources);
     this.retained = new RetainedMessages(bus, resources);
+    this.backlog = new EventBacklog(bus);
+    this.status = new NodeStatus(settings, telemetry, health);
+    this.console = isOpen || settings.api().orElseThrow().console() ? new Console() : null;
   }
 
   private static JsonObject description() {
@@ -134,7 +156,8 @@ public final class Management {
   }
 
   /** Begins to look after itself, once a second. */
-  void start(Vertx vertx) {
+  void start(Vertx its) {
+    vertx = its;
     events.start(vertx);
     vertx.setPeriodic(
         1_000,
@@ -166,11 +189,28 @@ public final class Management {
         || HttpPublish.handles(path)
         || Sessions.handles(path)
         || RetainedMessages.handles(path)
+        || EventBacklog.handles(path)
+        || NodeStatus.handles(path)
+        || Tailing.handles(path)
+        || Console.handles(path)
         || ResourcePath.is(path);
   }
 
   /** Answers a request, one day. */
   void handle(HttpServerRequest request) {
+    if (Console.handles(request.path())) {
+      showConsole(request);
+      return;
+    }
+    String site = request.getHeader("sec-fetch-site");
+    if (site != null && !site.equals("same-origin") && !site.equals("none")) {
+      // a browser shows who asks by a certificate, or from this machine, for any page it has open
+      fail(
+          request,
+          "-",
+          new ApiError(403, "AuthorizationFailed", "pages of other sites may not ask this API"));
+      return;
+    }
     Future<Answer> answer;
     if (Events.handles(request.path())) {
       read(request)
@@ -202,12 +242,50 @@ public final class Management {
       caller = caller(request).orElse(null);
       admit(caller, remote);
       Caller known = known(request, caller);
-      answer = read(request).compose(body -> answer(request, known.role(), body));
+      if (Tailing.handles(request.path())) {
+        tail(request, known);
+        return;
+      }
+      answer = read(request).compose(body -> answer(request, known, body));
     } catch (ApiError e) {
       answer = Future.failedFuture(e);
     }
     String who = caller == null ? "-" : caller.name();
     answer.onSuccess(good -> send(request, who, good)).onFailure(e -> fail(request, who, e));
+  }
+
+  private void showConsole(HttpServerRequest request) {
+    if (console != null) {
+      console.answer(request);
+    } else {
+      Console.refuse(
+          request, new ApiError(404, "NotFound", "the console is switched off (api.console)"));
+    }
+  }
+
+  /** Payloads are shown as they come: whoever may change what clients may do may see them. */
+  private void tail(HttpServerRequest request, Caller caller) {
+    if (!request.method().equals(HttpMethod.POST)) {
+      throw notAllowed(request, "POST");
+    }
+    require(caller.role(), Role.OPERATOR);
+    read(request)
+        .map(Tailing::filter)
+        .onSuccess(
+            filter -> {
+              try {
+                tailing.answer(vertx, request, filter);
+                AUDIT.info(
+                    "looks at messages: who=\"{}\" filter={} remote={}",
+                    caller.name(),
+                    shown(filter),
+                    request.remoteAddress());
+                telemetry.count(Meter.API_REQUESTS, "200");
+              } catch (ApiError e) {
+                fail(request, caller.name(), e);
+              }
+            })
+        .onFailure(e -> fail(request, caller.name(), e));
   }
 
   // --- who asks ---
@@ -297,7 +375,8 @@ public final class Management {
     return whole.future();
   }
 
-  private Future<Answer> answer(HttpServerRequest request, Role role, byte[] body) {
+  private Future<Answer> answer(HttpServerRequest request, Caller caller, byte[] body) {
+    Role role = caller.role();
     MultiMap query = request.params();
     if (request.path().equals(EXPLAIN)) {
       if (request.method().equals(HttpMethod.GET)) {
@@ -313,6 +392,12 @@ public final class Management {
         throw notAllowed(request, "GET");
       }
       return Future.succeededFuture(new Answer(200, description));
+    }
+    if (NodeStatus.handles(request.path())) {
+      return status.answer(vertx, request, caller);
+    }
+    if (EventBacklog.handles(request.path())) {
+      return backlog.answer(request);
     }
     if (ClusterNodes.handles(request.path())) {
       if (!request.method().equals(HttpMethod.GET)) {

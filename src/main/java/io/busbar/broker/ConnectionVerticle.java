@@ -69,7 +69,8 @@ public final class ConnectionVerticle extends VerticleBase {
     loop = new Loop(id, broker, vertx.eventBus(), (ContextInternal) context);
     sweep = vertx.setPeriodic(1_000 / Loop.SWEEPS, t -> loop.sweep());
     MessageConsumer<Bus.Local> local = vertx.eventBus().localConsumer(Bus.loop(id), this::onLocal);
-    Future<Void> registered = local.completion();
+    MessageConsumer<Bus.Local> tails = vertx.eventBus().localConsumer(Bus.TAILS, this::onLocal);
+    Future<Void> registered = local.completion().compose(v -> tails.completion());
     if (!clustered) {
       return registered;
     }
@@ -117,6 +118,8 @@ public final class ConnectionVerticle extends VerticleBase {
     } else if (body instanceof Bus.PublishMessage publish) {
       loop.tick();
       publish(message, publish);
+    } else if (body instanceof Bus.Watch watch) {
+      loop.dispatcher.watch(watch.tail());
     } else if (body instanceof Bus.NetworkChanged) {
       loop.tick();
       loop.connections().forEach(Connection::networkChanged);

@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.bus.Tail;
 import io.busbar.bus.Wire;
 import io.busbar.config.Limit;
 import io.busbar.match.SubscriptionIndex;
@@ -54,6 +55,9 @@ final class Dispatcher {
   private final Link[] loopLinks;
   private final Map<String, Link> nodeLinks = new HashMap<>();
 
+  /** Who looks at what is published; null while nobody does. */
+  private Tail[] tails;
+
   /** Bytes of messages for which another member is about to be looked for. */
   private long handingOn;
 
@@ -103,6 +107,9 @@ final class Dispatcher {
 
   /** What the store has to do about a message, and those who get their messages elsewhere. */
   private void keep(Publish message, Topic topic, Route route, Origin origin, Acks.Ack ack) {
+    if (tails != null) {
+      show(message, topic, origin);
+    }
     List<Command.Pick> picks =
         route.shares.length == 0 ? NO_PICKS : share(message, topic, route, origin, ack);
     boolean isQueued = message.qos() > 0 && (route.stored || !picks.isEmpty());
@@ -743,6 +750,29 @@ final class Dispatcher {
     }
   }
 
+  // --- people who look ---
+
+  /** Somebody looks at what is published, until that has ended. */
+  void watch(Tail tail) {
+    int others = tails == null ? 0 : tails.length;
+    tails = others == 0 ? new Tail[1] : Arrays.copyOf(tails, others + 1);
+    tails[others] = tail;
+  }
+
+  private void show(Publish message, Topic topic, Origin origin) {
+    String client = origin.publisher() == null ? "" : origin.publisher().authenticationName();
+    for (Tail tail : tails) {
+      tail.show(message, topic.name, client);
+    }
+  }
+
+  private void forgetEndedTails() {
+    if (tails != null) {
+      Tail[] left = Arrays.stream(tails).filter(tail -> !tail.hasEnded()).toArray(Tail[]::new);
+      tails = left.length == 0 ? null : left;
+    }
+  }
+
   // --- streams and turns ---
 
   Link linkToLoop(int to) {
@@ -765,6 +795,7 @@ final class Dispatcher {
 
   /** Each second. */
   void sweep() {
+    forgetEndedTails();
     Arrays.stream(loopLinks).filter(link -> link != null).forEach(Link::sweep);
     List.copyOf(nodeLinks.values()).forEach(Link::sweep);
   }

@@ -344,6 +344,11 @@ public final class SessionVerticle extends VerticleBase {
           read.queue(),
           read.events(),
           bodies -> hop.execute(() -> message.reply(new Bus.EventBodies(bodies), Bus.local())));
+    } else if (body instanceof Bus.ListQueues list) {
+      store.queues(
+          list.after(),
+          list.most(),
+          queues -> hop.execute(() -> message.reply(new Bus.QueuesListed(queues), Bus.local())));
     } else if (body instanceof Bus.ReadRetained read) {
       Consumer<Retained.Page> then =
           page -> hop.execute(() -> message.reply(new Bus.RetainedPage(page), Bus.local()));

@@ -15,6 +15,7 @@ import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
+import io.busbar.shard.EventQueueView;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
@@ -57,6 +58,8 @@ import java.util.function.Predicate;
  *   authorization     FindSubscriptions          Subscriptions          AuthorizationVerticle
  *   authorization     FindLifeCycle              LifeCycle              AuthorizationVerticle
  *   session           ReadEvents                 EventBodies            SessionVerticle
+ *   session           ListQueues                 QueuesListed           SessionVerticle
+ *   tails             Watch                      -                      ConnectionVerticle
  *   events            Ready                      -                      whoever gives out events
  *   delivery          Subscriptions, Members     -                      DeliveryVerticle
  *   delivery          Introduce                  Introduced             DeliveryVerticle
@@ -101,6 +104,9 @@ public final class Bus {
 
   /** Whoever gives out events, told by the session verticle. */
   public static final String EVENTS = "busbar.events";
+
+  /** Local: who looks at what is published, told to all event loops. */
+  public static final String TAILS = "tails";
 
   /** Local: sessions of this node. */
   public static final String SESSION = "session";
@@ -317,6 +323,16 @@ public final class Bus {
   /** Those bytes, in the order of the question; null for an event that is gone. */
   public record EventBodies(List<byte[]> events) implements Local {}
 
+  /**
+   * Asks what waits in some of the queues of events, in the order of their names.
+   *
+   * @param after the name that they come after, or null
+   */
+  public record ListQueues(String after, int most) implements Local {}
+
+  /** That. */
+  public record QueuesListed(List<EventQueueView> queues) implements Local {}
+
   /** Queues of events have something to give out. */
   public record Ready(Set<String> queues) implements Local {}
 
@@ -400,6 +416,9 @@ public final class Bus {
 
   /** Wills to be published. */
   public record Wills(List<Effect.WillDue> wills) implements Local {}
+
+  /** Somebody looks at what clients publish, until that has ended. */
+  public record Watch(Tail tail) implements Local {}
 
   /** Messages of shared subscriptions that need another member. */
   public record Repicks(List<Effect.Repick> repicks) implements Local {}

@@ -86,6 +86,10 @@ final class Commands {
         "curl -s --cacert %s -H \"Authorization: Bearer $(cat %s)\" https://%s/namespaces%n",
         quoted("ca.pem"), quoted("api-key"), address);
     out.println();
+    out.printf(
+        "# the web console, with the key in %s%n# https://%s/console/%n",
+        quoted("api-key"), address);
+    out.println();
   }
 
   private String mosquitto(String command, String client, String version, String rest) {

@@ -202,9 +202,21 @@ public record Settings(
    * @param keys file of those who may, with the hashes of their keys
    * @param clientAuthority PEM file of whoever signed the certificates of those who may, if they
    *     come with any
+   * @param console whether the web console is served beside it
    */
   public record Api(
-      Address address, Path certificate, Path key, Path keys, Optional<Path> clientAuthority) {
+      Address address,
+      Path certificate,
+      Path key,
+      Path keys,
+      Optional<Path> clientAuthority,
+      boolean console) {
+    /** With the console. */
+    public Api(
+        Address address, Path certificate, Path key, Path keys, Optional<Path> clientAuthority) {
+      this(address, certificate, key, keys, clientAuthority, true);
+    }
+
     /** For those who have a key. */
     public Api(Address address, Path certificate, Path key, Path keys) {
       this(address, certificate, key, keys, Optional.empty());
@@ -212,7 +224,8 @@ public record Settings(
 
     /** The same at another port. */
     public Api at(int port) {
-      return new Api(new Address(address.host(), port), certificate, key, keys, clientAuthority);
+      return new Api(
+          new Address(address.host(), port), certificate, key, keys, clientAuthority, console);
     }
   }
 

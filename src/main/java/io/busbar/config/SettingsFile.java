@@ -243,7 +243,7 @@ public final class SettingsFile {
   }
 
   private static Settings.Api api(Section section, Path file, Path home) {
-    section.only("host", "port", "certificate", "key", "keys", "clientAuthority");
+    section.only("host", "port", "certificate", "key", "keys", "clientAuthority", "console");
     return new Settings.Api(
         address(section, "127.0.0.1", API_PORT),
         section.has("certificate")
@@ -253,7 +253,8 @@ public final class SettingsFile {
         section.has("keys") ? path(section, "keys", file) : keys(home),
         section.has("clientAuthority")
             ? Optional.of(readable(section, "clientAuthority", file))
-            : Optional.empty());
+            : Optional.empty(),
+        section.flag("console", true));
   }
 
   private static Settings.EventDelivery eventDelivery(Section root, Path file) {

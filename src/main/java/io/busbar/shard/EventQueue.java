@@ -153,8 +153,16 @@ final class EventQueue {
   }
 
   private long endOfFirst() {
-    long published = again.isEmpty() ? untouched.published() : firstReady().published;
-    return published + rules.ttlMillis();
+    return publishedFirst() + rules.ttlMillis();
+  }
+
+  private long publishedFirst() {
+    return again.isEmpty() ? untouched.published() : firstReady().published;
+  }
+
+  EventQueueView view() {
+    return new EventQueueView(
+        name, size(), away.size(), bytes, isReady() ? publishedFirst() : 0, rules);
   }
 
   /** Whether so many events of so many bytes may come in. */
@@ -410,6 +418,12 @@ final class EventQueue {
     /** A queue that is not about to change, or null. */
     EventQueue get(String name) {
       return byName.get(name);
+    }
+
+    /** Some of them as people look at them, behind a name or, if that is null, from the first. */
+    List<EventQueueView> views(String after, int most) {
+      NavigableMap<String, EventQueue> rest = after == null ? byName : byName.tailMap(after, false);
+      return rest.values().stream().limit(most).map(EventQueue::view).toList();
     }
 
     /** A queue that is about to change, or null. */

@@ -533,6 +533,11 @@ public final class Group {
     return bodies;
   }
 
+  /** What waits in queues of events, behind a name or, if that is null, from the first. */
+  public List<EventQueueView> queues(String after, int most) {
+    return eventQueues.views(after, most);
+  }
+
   /** Events in all queues. */
   public int queuedEvents() {
     return eventQueues.events();

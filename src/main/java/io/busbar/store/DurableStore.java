@@ -5,6 +5,7 @@ import io.busbar.config.Settings;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
+import io.busbar.shard.EventQueueView;
 import io.busbar.shard.FormException;
 import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
@@ -476,6 +477,11 @@ public final class DurableStore implements Store {
   @Override
   public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
     turn.execute(() -> then.accept(group().events(queue, took)));
+  }
+
+  @Override
+  public void queues(String after, int most, Consumer<List<EventQueueView>> then) {
+    turn.execute(() -> then.accept(group().queues(after, most)));
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.busbar.store;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
+import io.busbar.shard.EventQueueView;
 import io.busbar.shard.Group;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
@@ -84,6 +85,11 @@ public final class MemoryStore implements Store {
   @Override
   public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
     then.accept(group.events(queue, took));
+  }
+
+  @Override
+  public void queues(String after, int most, Consumer<List<EventQueueView>> then) {
+    then.accept(group.queues(after, most));
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.busbar.store;
 import io.busbar.bus.Wire;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
+import io.busbar.shard.EventQueueView;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
@@ -89,6 +90,14 @@ public interface Store {
    * @param then not called if there is nothing to read from: who asks has a time-out
    */
   void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then);
+
+  /**
+   * What waits in queues of events, in the order of their names.
+   *
+   * @param after the name that they come after, or null
+   * @param then not called if there is nothing to read from: who asks has a time-out
+   */
+  void queues(String after, int most, Consumer<List<EventQueueView>> then);
 
   /**
    * A stored session, or null.

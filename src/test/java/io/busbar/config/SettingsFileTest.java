@@ -82,6 +82,16 @@ class SettingsFileTest {
   }
 
   @Test
+  void theConsoleCanBeSwitchedOff() throws IOException {
+    for (boolean isOn : List.of(true, false)) {
+      Settings settings = read(GOOD + "api: {console: " + isOn + "}\n");
+      assertThat(settings.api().orElseThrow().console()).isEqualTo(isOn);
+      assertThat(settings.api().orElseThrow().at(1).console()).isEqualTo(isOn);
+    }
+    assertThat(read(GOOD + "api: {port: 1}\n").api().orElseThrow().console()).isTrue();
+  }
+
+  @Test
   void good() throws IOException {
     Settings settings = read(GOOD);
     Optional<Path> certificate = Optional.of(directory.resolve("etc/tls/cert.pem"));

@@ -90,6 +90,23 @@ class EventQueueTest {
   }
 
   @Test
+  void viewsTellWhatWaits_andSinceWhen() {
+    put("a", "b", "c");
+    now += 1_000;
+    take(2);
+    EventQueueView q = group.queues(null, 1).get(0);
+    assertThat(q.name()).isEqualTo("q");
+    assertThat(q.events()).isEqualTo(3);
+    assertThat(q.away()).isEqualTo(2);
+    assertThat(q.bytes()).isEqualTo(3L + 3 * EventQueue.OVERHEAD);
+    assertThat(q.oldest()).isEqualTo(now - 1_000);
+    take(1);
+    assertThat(group.queues(null, 1).get(0).oldest()).as("nothing is ready").isZero();
+    assertThat(group.queues("q", 5)).extracting(EventQueueView::name).containsExactly("r");
+    assertThat(group.queues("r", 5)).isEmpty();
+  }
+
+  @Test
   void eventsAreGivenOutOnceInTheirOrder() {
     assertThat(put("a", "b", "c")).isEqualTo(new Outcome.Published(3));
     assertThat(rung()).isEqualTo(1);

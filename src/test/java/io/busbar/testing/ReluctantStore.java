@@ -3,6 +3,7 @@ package io.busbar.testing;
 import io.busbar.shard.Bounds;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
+import io.busbar.shard.EventQueueView;
 import io.busbar.shard.InboxPage;
 import io.busbar.shard.Outcome;
 import io.busbar.shard.Owned;
@@ -197,6 +198,11 @@ public final class ReluctantStore implements Store {
   @Override
   public void events(String queue, List<Outcome.Took> took, Consumer<List<byte[]>> then) {
     thread.execute(() -> read(() -> kept.events(queue, took, then)));
+  }
+
+  @Override
+  public void queues(String after, int most, Consumer<List<EventQueueView>> then) {
+    thread.execute(() -> read(() -> kept.queues(after, most, then)));
   }
 
   private void read(Runnable reading) {
