@@ -76,7 +76,7 @@ class EventKillIT {
                     properties: {resourceId: messages}
       """;
 
-  private static final int MESSAGES = 4_000;
+  private static final int MESSAGES = 2_400;
 
   @TempDir static Path home;
   private final Vertx vertx = Vertx.vertx();
