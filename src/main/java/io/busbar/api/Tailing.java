@@ -119,7 +119,14 @@ final class Tailing {
 
   /** Whoever reads slowly misses more: nothing gathers but in the tail. */
   private static void turn(Tail tail, HttpServerResponse response, int[] turns) {
-    if (response.ended() || response.closed() || response.writeQueueFull()) {
+    if (response.ended() || response.closed()) {
+      return;
+    }
+    turns[0]++;
+    if (response.writeQueueFull()) {
+      if (turns[0] >= MOST_TURNS) {
+        response.reset(); // else whoever does not read would look for ever
+      }
       return;
     }
     StringBuilder lines = new StringBuilder();
@@ -133,7 +140,7 @@ final class Tailing {
       turns[1] = 0;
       lines.append('\n');
     }
-    if (++turns[0] >= MOST_TURNS) {
+    if (turns[0] >= MOST_TURNS) {
       response.end(
           lines + new JsonObject().put("ended", "it has lasted 10 minutes").encode() + '\n');
     } else if (!lines.isEmpty()) {

@@ -298,10 +298,7 @@ public final class ConnectionVerticle extends VerticleBase {
     }
     loop.tick();
     byte[] address = address(socket);
-    if (!broker.network.allows(address)) {
-      broker.telemetry.count(Meter.DENIALS, "network");
-      loop.limitedLog.warn("connection refused: remote={} reason=address", socket.remoteAddress());
-      socket.close();
+    if (isForbidden(socket, address)) {
       return;
     }
     if (tls == null) {
@@ -311,9 +308,27 @@ public final class ConnectionVerticle extends VerticleBase {
     }
   }
 
+  private boolean isForbidden(NetSocket socket, byte[] address) {
+    if (broker.network.allows(address)) {
+      return false;
+    }
+    broker.telemetry.count(Meter.DENIALS, "network");
+    loop.limitedLog.warn("connection refused: remote={} reason=address", socket.remoteAddress());
+    socket.close();
+    return true;
+  }
+
   private void connected(NetSocket socket, Settings.Listener listener, byte[] address) {
     ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
     loop.tick();
+    if (isStopping) {
+      socket.close();
+      return;
+    }
+    // a handshake takes a while: since it began, the rules may have changed
+    if (isForbidden(socket, address)) {
+      return;
+    }
     Connection connection =
         new Connection(
             loop, socket.remoteAddress().toString(), address, listener.protocol().webSocket());

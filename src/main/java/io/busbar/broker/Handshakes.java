@@ -88,7 +88,7 @@ final class Handshakes {
       shed(one.channel);
       return;
     }
-    SslHandler handler = one.tls.handler(one.channel.alloc(), seconds);
+    SslHandler handler = one.tls.handler(one.channel.alloc(), Math.max(1, one.until - loop.now));
     Failures failures = new Failures();
     one.channel.pipeline().addFirst(handler, failures);
     handler

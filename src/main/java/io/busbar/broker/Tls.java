@@ -84,9 +84,9 @@ final class Tls {
   }
 
   /** What a connection reads and writes through. */
-  SslHandler handler(ByteBufAllocator buffers, long handshakeSeconds) {
+  SslHandler handler(ByteBufAllocator buffers, long handshakeMillis) {
     SslHandler handler = context.newHandler(buffers);
-    handler.setHandshakeTimeoutMillis(handshakeSeconds * 1_000);
+    handler.setHandshakeTimeoutMillis(handshakeMillis);
     return handler;
   }
 
