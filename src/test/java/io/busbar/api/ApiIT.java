@@ -775,6 +775,7 @@ class ApiIT {
   @Test
   void whoAsksTooOftenIsToldToWait() throws Exception {
     List<HttpResponse<Buffer>> refused = new ArrayList<>();
+    int sent = 0;
     // on a busy machine they come less often at first than they may
     for (int round = 0; round < 20 && refused.isEmpty(); round++) {
       List<Future<HttpResponse<Buffer>>> answers = new ArrayList<>();
@@ -786,11 +787,13 @@ class ApiIT {
                 .send());
       }
       await(Future.all(answers));
+      sent += answers.size();
       answers.stream()
           .map(Future::result)
           .filter(one -> one.statusCode() == 429)
           .forEach(refused::add);
-      assertThat(refused).hasSizeLessThanOrEqualTo(300);
+      // a second's are there at once; later rounds find what those before have left
+      assertThat(sent - refused.size()).isGreaterThanOrEqualTo(300);
     }
     assertThat(refused).isNotEmpty();
     assertThat(refused.get(0).getHeader("Retry-After")).isEqualTo("1");
