@@ -11,7 +11,6 @@ import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Policy;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.session.Rates;
-import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
 import io.busbar.telemetry.Telemetry;
 import io.vertx.core.Future;
@@ -35,8 +34,6 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The management API: who asks, what for, and the answer. Resources are {@link Resources}'. For the
@@ -60,9 +57,6 @@ import org.slf4j.LoggerFactory;
  * </pre>
  */
 public final class Management {
-
-  /** Who changed what, and whom that was refused. */
-  private static final Logger AUDIT = LoggerFactory.getLogger("io.busbar.audit");
 
   private static final int MAX_BODY = 1 << 20;
 
@@ -100,7 +94,6 @@ public final class Management {
   /** Null where whoever comes may do anything. */
   private final ApiKeys keys;
 
-  private final LimitedLog denials = new LimitedLog(AUDIT);
   private final JsonObject description = description();
   private final Rates callers;
   private final Rates strangers;
@@ -162,7 +155,6 @@ public final class Management {
     vertx.setPeriodic(
         1_000,
         t -> {
-          denials.sweep();
           callers.sweep(System.nanoTime() / 1_000_000);
           strangers.sweep(System.nanoTime() / 1_000_000);
           refresh(vertx);
@@ -275,11 +267,16 @@ public final class Management {
             filter -> {
               try {
                 tailing.answer(vertx, request, filter);
-                AUDIT.info(
-                    "looks at messages: who=\"{}\" filter={} remote={}",
-                    caller.name(),
-                    shown(filter),
-                    request.remoteAddress());
+                telemetry
+                    .audit()
+                    .changed(
+                        "messages looked at",
+                        "who",
+                        caller.name(),
+                        "filter",
+                        filter,
+                        "remote",
+                        request.remoteAddress());
                 telemetry.count(Meter.API_REQUESTS, "200");
               } catch (ApiError e) {
                 fail(request, caller.name(), e);
@@ -575,14 +572,20 @@ public final class Management {
   private void send(HttpServerRequest request, String who, Answer answer) {
     boolean isChange = !request.method().equals(HttpMethod.GET);
     if (isChange && !request.method().equals(HttpMethod.HEAD)) {
-      // all of them: who may change something is known, and does not do it that often
-      AUDIT.info(
-          "changed: who=\"{}\" method={} path={} status={} remote={}",
-          who,
-          request.method(),
-          shown(request.path()),
-          answer.status(),
-          request.remoteAddress());
+      telemetry
+          .audit()
+          .changed(
+              "request carried out",
+              "who",
+              who,
+              "method",
+              request.method(),
+              "path",
+              request.path(),
+              "status",
+              answer.status(),
+              "remote",
+              request.remoteAddress());
     }
     if (answer.breaks() != null) {
       request.response().putHeader("x-busbar-breaks", answer.breaks());
@@ -608,14 +611,23 @@ public final class Management {
       HttpVerticle.fail(request, cause);
       return;
     }
-    denials.info(
-        "refused: who=\"{}\" method={} path={} status={} remote={} cause={}",
-        who,
-        request.method(),
-        shown(request.path()),
-        error.status(),
-        request.remoteAddress(),
-        error.getMessage());
+    telemetry
+        .audit()
+        .denied(
+            "request refused",
+            who.equals("-") ? request.remoteAddress().hostAddress() : who,
+            "who",
+            who,
+            "method",
+            request.method(),
+            "path",
+            request.path(),
+            "status",
+            error.status(),
+            "remote",
+            request.remoteAddress(),
+            "reason",
+            error.getMessage());
     request.response().putHeader("x-ms-error-code", error.code());
     if (error.status() == 401) {
       request.response().putHeader("www-authenticate", "Bearer");
@@ -640,10 +652,5 @@ public final class Management {
       return Optional.of(ApiError.unavailable("the store did not answer: try again"));
     }
     return Optional.empty();
-  }
-
-  private static String shown(String path) {
-    String line = path.replaceAll("[^\\x21-\\x7e]", "?");
-    return line.length() > 200 ? line.substring(0, 200) + "…" : line;
   }
 }

@@ -92,6 +92,7 @@ public final class AuthorizationVerticle extends VerticleBase {
         1_000,
         t -> {
           limitedLog.sweep();
+          broker.telemetry.audit().sweep();
           passwords.sweep();
         });
     webhooks = new WebhookAuthentication(vertx, broker.settings.webhook(), broker.telemetry);
@@ -245,12 +246,17 @@ public final class AuthorizationVerticle extends VerticleBase {
         tell(before, one);
       }
       if (isLoaded && change.isPresent()) {
-        limitedLog.info(
-            "resource {}: kind={} name={} owner={}",
-            one.resource() == null ? "removed" : "changed",
-            Resource.Kind.of(one.kind()).plural(),
-            one.name(),
-            one.resource() == null ? "-" : one.resource().owner());
+        broker
+            .telemetry
+            .audit()
+            .changed(
+                one.resource() == null ? "resource removed" : "resource changed",
+                "kind",
+                Resource.Kind.of(one.kind()).plural(),
+                "name",
+                one.name(),
+                "owner",
+                one.resource() == null ? null : one.resource().owner());
       }
     }
     if (isOfEvents) {
@@ -314,16 +320,30 @@ public final class AuthorizationVerticle extends VerticleBase {
                 .toList();
         if (!lost.isEmpty()) {
           commands.add(new Command.Revoke(session.session(), lost));
+          denied("subscriptions removed", session, lost);
         }
       } else if (areAllRegistered()) {
         // else it may be one whose token says who it is
         commands.add(new Command.End(session.session()));
+        denied("session ended", session, null);
       }
     }
-    if (!commands.isEmpty()) {
-      limitedLog.warn("stored sessions lose what their clients have no right to: {}", commands);
-    }
     return commands;
+  }
+
+  private void denied(String event, Owned session, List<String> filters) {
+    broker
+        .telemetry
+        .audit()
+        .denied(
+            event,
+            session.owner(),
+            "client",
+            session.owner(),
+            "session",
+            session.session(),
+            "filters",
+            filters);
   }
 
   /** Whether a client whose connection is gone may still have its will published. */

@@ -313,7 +313,16 @@ public final class ConnectionVerticle extends VerticleBase {
       return false;
     }
     broker.telemetry.count(Meter.DENIALS, "network");
-    loop.limitedLog.warn("connection refused: remote={} reason=address", socket.remoteAddress());
+    broker
+        .telemetry
+        .audit()
+        .denied(
+            "connection refused",
+            socket.remoteAddress().hostAddress(),
+            "remote",
+            socket.remoteAddress(),
+            "reason",
+            "clients may not come from this address");
     socket.close();
     return true;
   }

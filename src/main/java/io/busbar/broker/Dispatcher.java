@@ -727,11 +727,18 @@ final class Dispatcher {
   void deniedWill(Origin origin, String why) {
     loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
     loop.broker.telemetry.count(Meter.DENIALS, "will");
-    loop.limitedLog.warn(
-        "will denied: client={} session={} reason={}",
-        origin.publisher().authenticationName(),
-        origin.publisher().clientId(),
-        why);
+    loop.broker
+        .telemetry
+        .audit()
+        .denied(
+            "will denied",
+            origin.publisher().authenticationName(),
+            "client",
+            origin.publisher().authenticationName(),
+            "session",
+            origin.publisher().clientId(),
+            "reason",
+            why);
     if (origin.effect() != 0) {
       loop.outbox.addUntilTaken(new Command.Confirm(new long[] {origin.effect()}));
     }

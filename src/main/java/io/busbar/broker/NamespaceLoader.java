@@ -66,7 +66,7 @@ final class NamespaceLoader {
         .onSuccess(
             done -> {
               broker.telemetry.count(Meter.NAMESPACE_LOADS, "loaded");
-              LOG.info("namespace file loaded: file={}", first());
+              broker.telemetry.audit().changed("namespace file loaded", "file", first());
             })
         .onFailure(
             e -> {

@@ -308,11 +308,20 @@ final class Opening {
     if (lost.isEmpty()) {
       return stored;
     }
-    loop.limitedLog.warn(
-        "subscriptions removed: client={} session={} filters={}",
-        permit.authenticationName(),
-        clientId,
-        lost);
+    loop.broker
+        .telemetry
+        .audit()
+        .denied(
+            "subscriptions removed",
+            permit.authenticationName(),
+            "client",
+            permit.authenticationName(),
+            "session",
+            clientId,
+            "remote",
+            protocol.remote,
+            "filters",
+            lost);
     loop.outbox.addUntilTaken(new Command.Unsubscribe(clientId, stored.epoch(), lost));
     return new Outcome.Opened(
         stored.present(),

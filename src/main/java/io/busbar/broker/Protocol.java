@@ -22,8 +22,10 @@ import io.busbar.telemetry.Meter;
 import io.netty.buffer.ByteBufUtil;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +43,13 @@ final class Protocol {
 
   /** So much of a client id stands in a log line. */
   private static final int LOGGED = 80;
+
+  /** Why a CONNECT is refused because of who sent it: those are written down in the audit. */
+  private static final Set<ReasonCode> OF_THE_CLIENT =
+      EnumSet.of(
+          ReasonCode.NOT_AUTHORIZED,
+          ReasonCode.BAD_USER_NAME_OR_PASSWORD,
+          ReasonCode.BAD_AUTHENTICATION_METHOD);
 
   /** What may come next from the device. */
   private enum State {
@@ -257,10 +266,7 @@ final class Protocol {
 
   /** Nobody may come from its address any more. */
   void forbidden() {
-    end(
-        ReasonCode.NOT_AUTHORIZED,
-        "clients may not come from this address any more",
-        Disconnection.IP_FORBIDDEN);
+    deny("clients may not come from this address any more", Disconnection.IP_FORBIDDEN);
   }
 
   // --- enhanced authentication (section 4.12) ---
@@ -276,11 +282,7 @@ final class Protocol {
               this,
               opening.connect(),
               this::authenticated,
-              no ->
-                  end(
-                      ReasonCode.NOT_AUTHORIZED,
-                      no.text(),
-                      Disconnection.CLIENT_AUTHENTICATION_ERROR),
+              no -> deny(no.text(), Disconnection.CLIENT_AUTHENTICATION_ERROR),
               () -> {});
       authentication.requireMethod(auth);
       if (auth.reason() != ReasonCode.REAUTHENTICATE) {
@@ -297,10 +299,7 @@ final class Protocol {
   private void authenticated(Bus.Authenticated known) {
     Permit rights = known.permit();
     if (!rights.authenticationName().equals(publisher.authenticationName())) {
-      end(
-          ReasonCode.NOT_AUTHORIZED,
-          "authenticated again as another client",
-          Disconnection.CLIENT_AUTHENTICATION_ERROR);
+      deny("authenticated again as another client", Disconnection.CLIENT_AUTHENTICATION_ERROR);
       return;
     }
     granted(known);
@@ -348,17 +347,37 @@ final class Protocol {
 
   private void denied(String why) {
     broker.telemetry.count(Meter.DENIALS, "connection");
-    loop.limitedLog.warn(
-        "connection ended: client={} session={} reason={}",
-        publisher.authenticationName(),
-        shortened(publisher.clientId()),
-        why);
-    end(
-        ReasonCode.NOT_AUTHORIZED,
+    deny(
         why,
         isRefused
             ? Disconnection.CLIENT_AUTHENTICATION_ERROR
             : Disconnection.CLIENT_AUTHORIZATION_ERROR);
+  }
+
+  /** Whoever is connected may not be any more. */
+  private void deny(String why, Disconnection called) {
+    denied("connection ended", null, null, why);
+    end(ReasonCode.NOT_AUTHORIZED, why, called);
+  }
+
+  /** Writes down what a connected client was denied: {@code value} is a {@code kind}, or null. */
+  void denied(String event, String kind, String value, String why) {
+    broker
+        .telemetry
+        .audit()
+        .denied(
+            event,
+            publisher.authenticationName(),
+            "client",
+            publisher.authenticationName(),
+            "session",
+            publisher.clientId(),
+            "remote",
+            remote,
+            kind,
+            value,
+            "reason",
+            why);
   }
 
   // --- acknowledgements ---
@@ -587,12 +606,34 @@ final class Protocol {
   void refused(ReasonCode reason, String why) {
     endReason = tag(reason);
     broker.telemetry.count(Meter.CONNECTS, tag(reason), dialect().tag());
-    loop.limitedLog.info(
-        "connect refused: remote={} session={} reason={} cause={}",
-        remote,
-        shortened(opening.connect().clientId()),
-        tag(reason),
-        why);
+    if (OF_THE_CLIENT.contains(reason)) {
+      // names are anybody's: who is denied is counted by where it comes from
+      String host = remote.substring(0, Math.max(0, remote.lastIndexOf(':')));
+      Packet.Connect connect = opening.connect();
+      broker
+          .telemetry
+          .audit()
+          .denied(
+              "connect refused",
+              host,
+              "client",
+              connect.userName(),
+              "session",
+              connect.clientId(),
+              "remote",
+              remote,
+              "code",
+              tag(reason),
+              "reason",
+              why);
+    } else {
+      loop.limitedLog.info(
+          "connect refused: remote={} session={} reason={} cause={}",
+          remote,
+          shortened(opening.connect().clientId()),
+          tag(reason),
+          why);
+    }
     connection.end();
   }
 

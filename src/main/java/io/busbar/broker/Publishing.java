@@ -357,11 +357,7 @@ final class Publishing {
             : permit.whyNotPublish(name).orElse("denied");
     loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
     broker.telemetry.count(Meter.DENIALS, "publish");
-    loop.limitedLog.warn(
-        "publish denied: client={} topic={} reason={}",
-        origin.publisher().authenticationName(),
-        name,
-        why);
+    protocol.denied("publish denied", "topic", name, why);
     if (publish.qos() == 0 || version != MqttVersion.V5) {
       // no packet can say so: QoS 0 has no answer, 3.1.1 no negative one
       throw new MqttException(ReasonCode.NOT_AUTHORIZED, why);

@@ -210,11 +210,7 @@ final class Subscriptions {
       String name = new String(filter, StandardCharsets.UTF_8);
       all.why = permit.whyNotSubscribe(name).orElse("denied");
       protocol.broker.telemetry.count(Meter.DENIALS, "subscribe");
-      loop.limitedLog.warn(
-          "subscribe denied: client={} filter={} reason={}",
-          protocol.publisher().authenticationName(),
-          name,
-          all.why);
+      protocol.denied("subscribe denied", "filter", name, all.why);
       return ReasonCode.NOT_AUTHORIZED;
     }
     if (!byName.containsKey(asked.name()) && byName.size() >= limit(Limit.SUBSCRIPTIONS)) {

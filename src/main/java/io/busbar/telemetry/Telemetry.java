@@ -39,6 +39,7 @@ public final class Telemetry {
   private final Map<String, LongAdder> adders = new ConcurrentHashMap<>();
   private final Map<Meter, Map<List<String>, Histogram>> histograms = new ConcurrentHashMap<>();
   private final EnumMap<Loss, LongAdder> ledger = new EnumMap<>(Loss.class);
+  private final Audit audit = new Audit();
 
   /** Registers the ledger's rows, so that each is visible from the start. */
   public Telemetry(MeterRegistry registry) {
@@ -51,6 +52,11 @@ public final class Telemetry {
   /** Where the meters live. */
   public MeterRegistry registry() {
     return registry;
+  }
+
+  /** Where is written down what was denied, and what was changed. */
+  public Audit audit() {
+    return audit;
   }
 
   /** Enters messages in the loss ledger. */

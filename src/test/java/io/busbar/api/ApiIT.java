@@ -13,6 +13,7 @@ import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
 import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
+import io.busbar.testing.AuditRecords;
 import io.busbar.testing.NpmScript;
 import io.busbar.testing.RawClient;
 import io.busbar.testing.TestPki;
@@ -1019,6 +1020,25 @@ class ApiIT {
         403,
         "AuthorizationFailed",
         "a key of role reader may not do this (needed: operator)");
+  }
+
+  @Test
+  void whoChangesSomethingOrMayNotIsWrittenDown() throws Exception {
+    try (AuditRecords records = new AuditRecords()) {
+      made("clients", "truck-1", new JsonObject());
+      records.await(
+          "request carried out",
+          "who=\"key the owner\"",
+          "method=\"PUT\"",
+          "path=\"" + ARM + "/clients/truck-1\"",
+          "status=\"201\"",
+          "remote=\"127.0.0.1:");
+      ask(HttpMethod.DELETE, ARM + VERSION, null, "a-reader");
+      records.await("request refused", "who=\"key ", "method=\"DELETE\"", "status=\"403\"");
+      ask(HttpMethod.GET, ARM + VERSION, null, "a-guess");
+      records.await("request refused", "who=\"-\"", "status=\"401\"");
+      assertThat(records.all().toString()).doesNotContain("a-guess", "a-reader");
+    }
   }
 
   // --- why ---
