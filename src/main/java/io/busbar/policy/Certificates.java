@@ -1,6 +1,7 @@
 package io.busbar.policy;
 
 import io.busbar.policy.NamespaceSettings.NameSource;
+import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.cert.CertPathBuilder;
@@ -18,8 +19,10 @@ import java.util.ArrayList;
 import java.util.Date;
 import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import javax.security.auth.x500.X500Principal;
@@ -27,6 +30,10 @@ import javax.security.auth.x500.X500Principal;
 /**
  * Whether a certificate proves to be a client's. The TLS handshake proved that the peer holds the
  * private key of the first certificate; everything else is judged here.
+ *
+ * <p>That some certificates are a path to a registered one stays true while those are registered
+ * and all of them are valid: it is remembered, so that a device that comes back costs no signature.
+ * Not thread-safe.
  */
 final class Certificates {
   /** The most certificates of a chain that are looked at. */
@@ -35,6 +42,36 @@ final class Certificates {
   private static final String CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
   private static final String ANY_USAGE = "2.5.29.37.0";
   private final List<CaCertificate> authorities;
+
+  /** How many chains are remembered, the latest used ones. */
+  private static final int REMEMBERED = 65_536;
+
+  /** By the digest of a chain. */
+  private final Map<String, Known> known =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Known> eldest) {
+          return size() > REMEMBERED;
+        }
+      };
+
+  /**
+   * A chain that led to a registered certificate.
+   *
+   * @param path which certificates of the chain, from the client's on
+   */
+  private record Known(CaCertificate issuer, Instant from, Instant until, byte[] path) {
+    Proof proof(List<X509Certificate> chain) {
+      List<X509Certificate> certificates = new ArrayList<>(path.length + 1);
+      for (byte at : path) {
+        certificates.add(chain.get(at));
+      }
+      certificates.add(issuer.certificate());
+      return new Proof(null, issuer, until, certificates);
+    }
+  }
 
   Certificates(List<CaCertificate> authorities) {
     this.authorities = authorities;
@@ -141,8 +178,41 @@ final class Certificates {
     }
   }
 
-  /** RFC 5280 section 6, from the registered certificates; {@link Revocations} judges the rest. */
+  /** The path of a chain, which may be known from before. */
   private Proof path(List<X509Certificate> chain, Instant now) {
+    String digest = digest(chain);
+    Known before = known.get(digest);
+    if (before != null && !now.isBefore(before.from) && !now.isAfter(before.until)) {
+      return before.proof(chain);
+    }
+    Proof found = build(chain, now);
+    if (found.whyNot == null) {
+      byte[] path = new byte[found.path.size() - 1];
+      Instant from = found.issuer.certificate().getNotBefore().toInstant();
+      for (int i = 0; i < path.length; i++) {
+        path[i] = (byte) chain.indexOf(found.path.get(i));
+        Instant begin = found.path.get(i).getNotBefore().toInstant();
+        from = begin.isAfter(from) ? begin : from;
+      }
+      known.put(digest, new Known(found.issuer, from, found.until, path));
+    }
+    return found;
+  }
+
+  private static String digest(List<X509Certificate> chain) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (X509Certificate one : chain) {
+        digest.update(one.getEncoded());
+      }
+      return new String(digest.digest(), StandardCharsets.ISO_8859_1);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** RFC 5280 section 6, from the registered certificates; {@link Revocations} judges the rest. */
+  private Proof build(List<X509Certificate> chain, Instant now) {
     Set<TrustAnchor> anchors = new HashSet<>();
     for (CaCertificate authority : authorities) {
       if (whyNotValid("", authority.certificate(), now).isEmpty()) {

@@ -40,6 +40,10 @@ public final class Policy {
   private final Map<String, TopicSpace> spaces = new LinkedHashMap<>();
   private final Map<String, PermissionBinding> bindings = new LinkedHashMap<>();
   private final Map<String, CaCertificate> authorities = new LinkedHashMap<>();
+
+  /** What is made of the authorities; null until it is asked for again. */
+  private Certificates certificates;
+
   private NamespaceSettings settings = new NamespaceSettings("busbar", List.of());
 
   /** Whose certificates are not trusted any more, or null where nobody is asked. */
@@ -84,6 +88,7 @@ public final class Policy {
       return Affected.NOBODY;
     } else if (resource instanceof CaCertificate authority) {
       CaCertificate old = authorities.put(authority.id(), authority);
+      certificates = null;
       // one more lets more clients in, and ends no connection
       return old == null || old.equals(authority) ? Affected.NOBODY : Affected.EVERYONE;
     }
@@ -113,7 +118,10 @@ public final class Policy {
       case CLIENT_GROUP -> changed(groups.remove(id) != null);
       case TOPIC_SPACE -> changed(spaces.remove(id) != null);
       case PERMISSION_BINDING -> changed(bindings.remove(id) != null);
-      case CA_CERTIFICATE -> authorities.remove(id) == null ? Affected.NOBODY : Affected.EVERYONE;
+      case CA_CERTIFICATE -> {
+        certificates = null;
+        yield authorities.remove(id) == null ? Affected.NOBODY : Affected.EVERYONE;
+      }
       case TOPIC, EVENT_SUBSCRIPTION, ACCESS_KEYS -> Affected.NOBODY;
       case NAMESPACE -> put(new NamespaceSettings(settings.name(), List.of()));
     };
@@ -259,8 +267,10 @@ public final class Policy {
     if (!client.enabled()) {
       return refused("client " + Text.quote(client.authenticationName()) + " is disabled");
     }
-    Certificates.Proof proof =
-        new Certificates(List.copyOf(authorities.values())).prove(client, chain, now);
+    if (certificates == null) {
+      certificates = new Certificates(List.copyOf(authorities.values()));
+    }
+    Certificates.Proof proof = certificates.prove(client, chain, now);
     List<Revocations.Issued> path =
         revocations == null ? List.of() : revocations.issued(proof.path());
     boolean isAsked = revocations != null && revocations.isOnline() && !path.isEmpty();

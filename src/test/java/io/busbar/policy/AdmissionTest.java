@@ -72,6 +72,34 @@ class AdmissionTest {
   }
 
   @Test
+  void aPathThatWasFoundBefore_holdsWhileAllOfItIsValidAndRegistered() {
+    TestCa line = ROOT.intermediate("CN=Line 9", NEXT_YEAR);
+    X509Certificate leaf = line.issue(new X500Name("CN=vehicle01"), JANUARY, JULY, null);
+    List<X509Certificate> chain = List.of(leaf, ROOT.certificate(), line.certificate());
+    Policy plant = policy(List.of(ROOT), client("vehicle01"));
+    for (int i = 0; i < 2; i++) {
+      Admission.Granted granted =
+          (Admission.Granted) plant.admit("vehicle01", "s", chain, TestCa.NOW);
+      assertThat(granted.until()).isEqualTo(JULY);
+      assertThat(((Admission.Credential.Certificate) granted.credential()).issuer().name())
+          .isEqualTo("ca0");
+    }
+    Instant afterwards = JULY.plusSeconds(1);
+    assertThat(plant.admit("vehicle01", "s", chain, afterwards))
+        .isInstanceOf(Admission.Refused.class);
+    // the same certificate without what leads from it to the root, and with another of that name
+    refused(plant, "vehicle01", "leads to no registered CA", leaf);
+    TestCa other = ROOT.intermediate("CN=Line 9", NEXT_YEAR);
+    assertThat(plant.admit("vehicle01", "s", List.of(leaf, other.certificate()), TestCa.NOW))
+        .isInstanceOf(Admission.Refused.class);
+    plant.remove(Resource.Kind.CA_CERTIFICATE, "ca0");
+    assertThat(plant.admit("vehicle01", "s", chain, TestCa.NOW))
+        .isInstanceOfSatisfying(
+            Admission.Refused.class,
+            no -> assertThat(no.text()).contains("no CA certificate is registered"));
+  }
+
+  @Test
   void ok_wholeSubject() {
     granted(
         policy,

@@ -3,6 +3,7 @@ package io.busbar.policy;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.policy.PermissionBinding.Permission;
+import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -56,6 +57,47 @@ public class PermitBench {
   @Benchmark
   public Permit compile1000() {
     return large.permit(client);
+  }
+
+  /** A registry of a million clients besides those groups. */
+  @State(Scope.Benchmark)
+  public static class Million {
+    private static final TestCa ROOT = TestCa.root("CN=Root");
+    private static final X509Certificate LEAF = ROOT.issue("CN=client-777777");
+    final Policy policy = large();
+    private int next;
+
+    public Million() {
+      policy.put(new CaCertificate("root", ROOT.certificate()));
+      for (int i = 0; i < 1_000_000; i++) {
+        policy.put(
+            new Client(
+                "client-" + i,
+                "client-" + i,
+                true,
+                Client.ValidationScheme.SUBJECT_MATCHES_AUTHENTICATION_NAME,
+                List.of(),
+                Map.of("type", new Attribute.Text("type" + i % 1_000))));
+      }
+    }
+
+    /** The next of them, in an order that no cache of the processor knows. */
+    Client any() {
+      next = (next + 611_953) % 1_000_000;
+      return policy.client("client-" + next).orElseThrow();
+    }
+  }
+
+  /** Finds one of a million clients and its permit out of 1,000 groups and bindings. */
+  @Benchmark
+  public Permit permitOfMillion(Million million) {
+    return million.policy.permit(million.any());
+  }
+
+  /** A CONNECT: finds the client, proves its certificate's chain, and compiles its permit. */
+  @Benchmark
+  public Admission admitOfMillion(Million million) {
+    return million.policy.admit("client-777777", "session", List.of(Million.LEAF), TestCa.NOW);
   }
 
   private static Permit permit(int templates) {
