@@ -3,11 +3,8 @@ package io.busbar;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.config.Limit;
-import io.busbar.mqtt.Encoder;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.Packet;
-import io.busbar.mqtt.Property;
-import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.testing.Await;
 import io.busbar.testing.RawClient;
@@ -69,12 +66,6 @@ class TokenIT {
               })
           .durable();
 
-  private static PropertyWriter properties(byte[] token) {
-    return new PropertyWriter()
-        .string(Property.AUTHENTICATION_METHOD, METHOD)
-        .binary(Property.AUTHENTICATION_DATA, token);
-  }
-
   private static JsonObject claims(String subject, Duration good) {
     // the node's name: that of its first listener
     return TestTokens.claims(subject, "127.0.0.1", Instant.now(), good)
@@ -89,11 +80,7 @@ class TokenIT {
 
   private static Packet.Connack connect(RawClient client, String session, byte[] token)
       throws IOException {
-    client.send(
-        RawClient.bytes(
-            out ->
-                Encoder.connect(
-                    out, MqttVersion.V5, session, true, 30, null, null, properties(token))));
+    TestTokens.request(client, session, METHOD, token);
     return client.read(Packet.Connack.class);
   }
 
@@ -104,8 +91,7 @@ class TokenIT {
   }
 
   private static void again(RawClient client, byte[] token) throws IOException {
-    client.send(
-        RawClient.bytes(out -> Encoder.auth(out, ReasonCode.REAUTHENTICATE, properties(token))));
+    TestTokens.again(client, METHOD, token);
   }
 
   private static void write(String text) throws IOException {
@@ -156,13 +142,8 @@ class TokenIT {
     RawClient old = NODE.open(RawClient.Transport.TCP, MqttVersion.V3_1_1);
     assertThat(TestPki.connect(old, "truck-1", "old").code()).isEqualTo(5);
     RawClient other = NODE.open(RawClient.Transport.TCP, MqttVersion.V5);
-    PropertyWriter wrong =
-        new PropertyWriter()
-            .string(Property.AUTHENTICATION_METHOD, "OAUTH2-JWT")
-            .binary(Property.AUTHENTICATION_DATA, token(claims("truck-1", Duration.ofMinutes(5))));
-    other.send(
-        RawClient.bytes(
-            out -> Encoder.connect(out, MqttVersion.V5, "other", true, 30, null, null, wrong)));
+    byte[] token = token(claims("truck-1", Duration.ofMinutes(5)));
+    TestTokens.request(other, "other", "OAUTH2-JWT", token);
     Packet.Connack connack = other.read(Packet.Connack.class);
     assertThat(connack.code()).isEqualTo(ReasonCode.BAD_AUTHENTICATION_METHOD.code());
     assertThat(connack.properties().reasonString()).contains("allowed: CUSTOM-JWT");

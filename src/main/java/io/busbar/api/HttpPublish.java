@@ -160,17 +160,24 @@ final class HttpPublish {
     return new ApiError(401, "Unauthorized", why);
   }
 
+  private static ApiError refused(Bus.Refused no) {
+    return no.reason() == ReasonCode.SERVER_UNAVAILABLE
+        ? new ApiError(status(no.reason()), code(no.reason()), no.text())
+        : unauthorized(no.text());
+  }
+
   /**
    * A token does not say for which method it is.
    *
-   * @param before why it is none of an earlier method that is offered, or null
+   * @param before why it is none of an earlier method that is offered, or null; that nobody can say
+   *     whether it is one goes before others
    */
   private Future<Optional<Permit>> authenticate(
       HttpServerRequest request,
       String token,
       List<TokenIssuer.Method> methods,
       int next,
-      String before) {
+      Bus.Refused before) {
     Bus.Authenticate who =
         new Bus.Authenticate(
             MqttVersion.V5,
@@ -191,12 +198,14 @@ final class HttpPublish {
                   reply.body() instanceof Bus.Refused refused
                       ? refused
                       : new Bus.Refused(ReasonCode.NOT_AUTHORIZED, "the token is not enough");
-              boolean isOffered = no.reason() != ReasonCode.BAD_AUTHENTICATION_METHOD;
-              String why = before == null && isOffered ? no.text() : before;
+              boolean isTold =
+                  no.reason() == ReasonCode.SERVER_UNAVAILABLE
+                      || (before == null && no.reason() != ReasonCode.BAD_AUTHENTICATION_METHOD);
+              Bus.Refused why = isTold ? no : before;
               if (next + 1 < methods.size()) {
                 return authenticate(request, token, methods, next + 1, why);
               }
-              throw unauthorized(why == null ? no.text() : why);
+              throw refused(why == null ? no : why);
             });
   }
 

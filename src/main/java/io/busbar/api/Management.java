@@ -128,7 +128,8 @@ public final class Management {
         new Resources(
             bus,
             settings,
-            new NamespaceShape(settings.host(), settings.limits().get(Limit.SESSION_EXPIRY)));
+            new NamespaceShape(
+                settings.host(), settings.limits().get(Limit.SESSION_EXPIRY), settings.profile()));
     this.batch = new Batch(resources);
     this.mostRequests = settings.limits().intValue(Limit.API_REQUESTS);
     this.callers = new Rates(mostRequests, mostRequests, MOST_CALLERS);

@@ -1,7 +1,10 @@
 package io.busbar.api;
 
+import io.busbar.config.Profile;
 import io.busbar.config.ResourceForm;
+import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.Resource.Kind;
+import io.busbar.policy.TokenIssuer;
 import io.busbar.shard.StoredResource;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonArray;
@@ -33,16 +36,19 @@ final class NamespaceShape {
 
   private final String host;
   private final long sessionExpirySeconds;
+  private final Profile profile;
 
   /**
    * The shape of a node's namespace.
    *
    * @param host where clients reach it
    * @param sessionExpirySeconds the longest Session Expiry Interval
+   * @param profile in which a namespace may be no more than Event Grid's
    */
-  NamespaceShape(String host, long sessionExpirySeconds) {
+  NamespaceShape(String host, long sessionExpirySeconds, Profile profile) {
     this.host = host;
     this.sessionExpirySeconds = sessionExpirySeconds;
+    this.profile = profile;
   }
 
   static String name(StoredResource stored) {
@@ -83,7 +89,7 @@ final class NamespaceShape {
     return stored(before.getString("name"), sent.put("properties", properties));
   }
 
-  private static byte[] stored(String name, JsonObject sent) {
+  private byte[] stored(String name, JsonObject sent) {
     JsonObject authentication = object(object(object(sent, "properties"), SPACES), AUTHENTICATION);
     Object sources = authentication.getValue(SOURCES);
     JsonObject form =
@@ -118,9 +124,20 @@ final class NamespaceShape {
         }
       }
     }
-    // judged
-    ResourceForm.decode(Kind.NAMESPACE, form.toBuffer().getBytes());
+    judge(
+        (NamespaceSettings)
+            ResourceForm.decode(Kind.NAMESPACE, form.toBuffer().getBytes()).resource());
     return form.put(SENT, sent).toBuffer().getBytes();
+  }
+
+  private void judge(NamespaceSettings settings) {
+    for (TokenIssuer issuer : settings.tokenIssuers()) {
+      if (profile == Profile.AZURE && issuer.isFetchedHereAlone()) {
+        throw ApiError.invalid(
+            "%s: this node fetches no keys of its issuer (allowed: encodedIssuerCertificates; jwksUri and discovery in another profile than azure)"
+                .formatted(issuer.method().property()));
+      }
+    }
   }
 
   private static JsonObject object(JsonObject in, String key) {

@@ -39,6 +39,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -61,7 +62,8 @@ public final class AuthorizationVerticle extends VerticleBase {
   private boolean isLoaded;
 
   private final Map<String, AuthenticationMethod> methods = new TreeMap<>();
-  private final TokenAuthentication tokens = new TokenAuthentication(Instant::now);
+  private TokenAuthentication tokens;
+  private IssuerKeys issuerKeys;
   private WebhookAuthentication webhooks;
   private PasswordAuthentication passwords;
 
@@ -95,6 +97,16 @@ public final class AuthorizationVerticle extends VerticleBase {
           broker.telemetry.audit().sweep();
           passwords.sweep();
         });
+    issuerKeys =
+        new IssuerKeys(
+            vertx,
+            broker,
+            registry.policy().published(),
+            () -> affected(Affected.EVERYONE),
+            limitedLog);
+    tokens =
+        new TokenAuthentication(
+            Instant::now, Optional.of(issuerKeys), broker.settings.profile(), broker.telemetry);
     webhooks = new WebhookAuthentication(vertx, broker.settings.webhook(), broker.telemetry);
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "authorization");
     return lookUpRevoked()
@@ -263,6 +275,10 @@ public final class AuthorizationVerticle extends VerticleBase {
       broker.eventRoute = registry.eventRoute(broker.telemetry);
       broker.lifeCycle = registry.lifeCycle();
       network(registry.policy().settings().network());
+      issuerKeys.are(
+          tokenIssuers().stream()
+              .flatMap(issuer -> tokens.published(issuer).stream())
+              .collect(Collectors.toSet()));
       vertx.eventBus().send(Bus.DELIVERY, registry.subscriptions(), Bus.local());
     }
   }

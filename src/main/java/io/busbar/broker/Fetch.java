@@ -2,6 +2,7 @@ package io.busbar.broker;
 
 import io.busbar.config.Guard;
 import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -12,8 +13,15 @@ import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.PemTrustOptions;
 import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 
 /**
  * Fetches what is behind URLs, with http or https: whole, within a time, and up to a size.
@@ -25,8 +33,17 @@ final class Fetch {
 
   private static final int MAX_WAITING = 10_000;
 
+  /** Of Cache-Control (RFC 9111 section 5.2.2). */
+  private static final Pattern NOT_KEPT =
+      Pattern.compile("(?:^|[\\s,])no-(?:store|cache)(?![\\w-])");
+
+  private static final Pattern MAX_AGE =
+      Pattern.compile("(?:^|[\\s,])max-age=\"?([0-9]{1,10})(?![0-9])");
+  private static final Pattern SECONDS = Pattern.compile("[0-9]{1,10}");
+
   private final Vertx vertx;
   private final Optional<Guard> guard;
+  private final Optional<Path> authority;
   private HttpClient client;
 
   /**
@@ -36,6 +53,13 @@ final class Fetch {
    * @param bytes of its body, at most
    */
   record Bounds(long timeout, int bytes) {}
+
+  /**
+   * An answer that counts.
+   *
+   * @param fresh how long it stays so (RFC 9111 section 4.2), where it says that
+   */
+  record Answer(Buffer body, Optional<Duration> fresh) {}
 
   /** No answer that counts; its message says why, and may be shown to whoever asks. */
   static final class Failed extends Exception {
@@ -52,8 +76,18 @@ final class Fetch {
    * @param guard whom nothing is sent to; none where the operator wrote the URLs
    */
   Fetch(Vertx vertx, Optional<Guard> guard) {
+    this(vertx, guard, Optional.empty());
+  }
+
+  /**
+   * Fetches from servers that an authority vouches for.
+   *
+   * @param authority PEM file of it; none for those that the JVM trusts
+   */
+  Fetch(Vertx vertx, Optional<Guard> guard, Optional<Path> authority) {
     this.vertx = vertx;
     this.guard = guard;
+    this.authority = authority;
   }
 
   /** A place, without what may be long or secret in it. */
@@ -63,15 +97,37 @@ final class Fetch {
 
   /** What is there; fails with {@link Failed}. */
   Future<Buffer> get(URI from, Bounds bounds) {
+    return answer(from, bounds).map(Answer::body);
+  }
+
+  /** The same, with how long it is so. */
+  Future<Answer> answer(URI from, Bounds bounds) {
     return call(HttpMethod.GET, from, null, null, bounds);
   }
 
   /** What is answered to something; fails with {@link Failed}. */
   Future<Buffer> post(URI to, String type, Buffer body, Bounds bounds) {
-    return call(HttpMethod.POST, to, type, body, bounds);
+    return call(HttpMethod.POST, to, type, body, bounds).map(Answer::body);
   }
 
-  private Future<Buffer> call(
+  /**
+   * How long an answer stays fresh by its headers; empty if they do not say, zero if not at all.
+   */
+  static Optional<Duration> fresh(MultiMap headers) {
+    String control = String.join(",", headers.getAll("cache-control")).toLowerCase(Locale.ROOT);
+    if (NOT_KEPT.matcher(control).find()) {
+      return Optional.of(Duration.ZERO);
+    }
+    Matcher age = MAX_AGE.matcher(control);
+    if (age.find()) {
+      String since = headers.get("age");
+      long passed = since != null && SECONDS.matcher(since).matches() ? Long.parseLong(since) : 0;
+      return Optional.of(Duration.ofSeconds(Math.max(0, Long.parseLong(age.group(1)) - passed)));
+    }
+    return Optional.empty();
+  }
+
+  private Future<Answer> call(
       HttpMethod method, URI place, String type, Buffer body, Bounds bounds) {
     Optional<String> forbidden = guard.flatMap(one -> one.whyNot(place.getHost()));
     if (forbidden.isPresent()) {
@@ -94,15 +150,23 @@ final class Fetch {
     client()
         .request(options)
         .onSuccess(request -> call.send(request, body))
-        .onFailure(e -> call.fail("cannot be reached"));
+        .onFailure(
+            e ->
+                call.fail(
+                    e instanceof SSLException
+                        ? "has no certificate that is trusted and has its name"
+                        : "cannot be reached"));
     return call.answer.future().onComplete(done -> vertx.cancelTimer(timer));
   }
 
   private HttpClient client() {
     if (client == null) {
+      HttpClientOptions options = new HttpClientOptions().setVerifyHost(true);
+      authority.ifPresent(
+          file -> options.setTrustOptions(new PemTrustOptions().addCertPath(file.toString())));
       client =
           vertx.createHttpClient(
-              new HttpClientOptions().setVerifyHost(true),
+              options,
               new PoolOptions().setHttp1MaxSize(CONNECTIONS).setMaxWaitQueueSize(MAX_WAITING));
     }
     return client;
@@ -111,7 +175,7 @@ final class Fetch {
   /** One request, which ends once: with its answer, or with what went wrong. */
   private final class Call {
     private final Bounds bounds;
-    private final Promise<Buffer> answer = Promise.promise();
+    private final Promise<Answer> answer = Promise.promise();
     private final Buffer body = Buffer.buffer();
     private HttpClientRequest request;
 
@@ -157,7 +221,7 @@ final class Fetch {
               body.appendBuffer(part);
             }
           });
-      response.endHandler(done -> answer.tryComplete(body));
+      response.endHandler(done -> answer.tryComplete(new Answer(body, fresh(response.headers()))));
     }
   }
 }

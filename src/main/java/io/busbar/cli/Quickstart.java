@@ -179,7 +179,8 @@ final class Quickstart implements Callable<Integer> {
         read.api().map(api -> apiPort == null ? api : api.at(apiPort)),
         read.webhook(),
         read.eventDelivery(),
-        read.revocation());
+        read.revocation(),
+        read.tokenIssuers());
   }
 
   /** The built-in webhook listens where an event subscription leads. */

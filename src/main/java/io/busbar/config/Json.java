@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -54,7 +53,8 @@ final class Json {
       int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
       throw new ConfigException("line %d: not JSON".formatted(line));
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      // bytes in memory can be read, so they are in no encoding of JSON
+      throw new ConfigException("not JSON (allowed: UTF-8)");
     }
   }
 

@@ -386,6 +386,15 @@ public enum Limit {
       "passwords for one name from one address (of IPv6: one /64), over ten seconds; and ten times"
           + " as many that are wrong from one address for any names. Beyond, none is checked. 0"
           + " bounds none"),
+  ISSUER_KEYS(
+      "issuer-keys",
+      100,
+      100,
+      "keys",
+      1,
+      1_000,
+      null,
+      "keys in the JWK Set of a token issuer; one with more is not taken in"),
   PUBLISH_MESSAGES(
       "publish-messages",
       0,

@@ -25,6 +25,7 @@ import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Resource;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TokenIssuer.Method;
+import io.busbar.policy.TokenIssuer.Published;
 import io.busbar.policy.TokenIssuer.Signer;
 import io.busbar.policy.TopicSpace;
 import io.netty.util.NetUtil;
@@ -327,7 +328,7 @@ public record ResourceForm(Resource resource, String description) {
   }
 
   private static TokenIssuer tokenIssuer(Method method, Section section, Path file) {
-    section.only("tokenIssuer", "audiences", "encodedIssuerCertificates");
+    section.only("tokenIssuer", "audiences", "encodedIssuerCertificates", "jwksUri", "discovery");
     String issuer = section.requiredText("tokenIssuer");
     List<String> audiences = section.texts("audiences").orElse(List.of());
     List<Signer> signers = new ArrayList<>();
@@ -335,7 +336,19 @@ public record ResourceForm(Resource resource, String description) {
       one.only("kid", "encodedCertificate", "file");
       signers.add(new Signer(one.requiredText("kid"), certificate(one, file)));
     }
-    return section.made(() -> new TokenIssuer(method, issuer, audiences, signers));
+    Optional<Published> published = published(section, issuer);
+    return section.made(() -> new TokenIssuer(method, issuer, audiences, signers, published));
+  }
+
+  private static Optional<Published> published(Section section, String issuer) {
+    boolean isDiscovered = section.flag("discovery", false);
+    if (isDiscovered && section.has("jwksUri")) {
+      throw section.error("discovery", "given besides jwksUri (allowed: one of them)");
+    }
+    if (isDiscovered) {
+      return Optional.of(section.made(() -> Published.discovered(issuer)));
+    }
+    return section.text("jwksUri").map(uri -> section.made(() -> Published.keys(uri)));
   }
 
   // --- writing ---
@@ -449,6 +462,14 @@ public record ResourceForm(Resource resource, String description) {
     out.writeStringField("tokenIssuer", issuer.issuer());
     if (!issuer.audiences().isEmpty()) {
       texts(out, "audiences", issuer.audiences());
+    }
+    if (issuer.published().isPresent()) {
+      Published published = issuer.published().get();
+      if (published.issuer().isPresent()) {
+        out.writeBooleanField("discovery", true);
+      } else {
+        out.writeStringField("jwksUri", published.at().toString());
+      }
     }
     out.writeArrayFieldStart("encodedIssuerCertificates");
     for (Signer signer : issuer.signers()) {

@@ -26,6 +26,8 @@ import java.util.Optional;
  * @param webhook how the webhook is called that says who clients are, where the namespace has one
  * @param eventDelivery how events are brought to those who get them pushed
  * @param revocation where certificates of clients are looked up that are not trusted any more
+ * @param tokenIssuers how keys are fetched that issuers of tokens publish, where the namespace
+ *     names such issuers
  */
 public record Settings(
     String nodeName,
@@ -42,7 +44,8 @@ public record Settings(
     Optional<Api> api,
     Webhook webhook,
     EventDelivery eventDelivery,
-    Revocation revocation) {
+    Revocation revocation,
+    TokenIssuers tokenIssuers) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
@@ -77,7 +80,8 @@ public record Settings(
         Optional.empty(),
         Webhook.PLAIN,
         EventDelivery.PLAIN,
-        Revocation.NONE);
+        Revocation.NONE,
+        TokenIssuers.PLAIN);
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -150,31 +154,41 @@ public record Settings(
 
   /** The same with other storage. */
   public Settings with(Storage other) {
-    return with(other, api, webhook, eventDelivery, revocation);
+    return with(other, api, webhook, eventDelivery, revocation, tokenIssuers);
   }
 
   /** The same with an API. */
   public Settings with(Api other) {
-    return with(storage, Optional.of(other), webhook, eventDelivery, revocation);
+    return with(storage, Optional.of(other), webhook, eventDelivery, revocation, tokenIssuers);
   }
 
   /** The same with another way to call the webhook of the namespace. */
   public Settings with(Webhook other) {
-    return with(storage, api, other, eventDelivery, revocation);
+    return with(storage, api, other, eventDelivery, revocation, tokenIssuers);
   }
 
   /** The same with another way to bring events to others. */
   public Settings with(EventDelivery other) {
-    return with(storage, api, webhook, other, revocation);
+    return with(storage, api, webhook, other, revocation, tokenIssuers);
   }
 
   /** The same with other lists of revoked certificates. */
   public Settings with(Revocation other) {
-    return with(storage, api, webhook, eventDelivery, other);
+    return with(storage, api, webhook, eventDelivery, other, tokenIssuers);
+  }
+
+  /** The same with another way to fetch keys of issuers. */
+  public Settings with(TokenIssuers other) {
+    return with(storage, api, webhook, eventDelivery, revocation, other);
   }
 
   private Settings with(
-      Storage kept, Optional<Api> at, Webhook asked, EventDelivery brought, Revocation revoked) {
+      Storage kept,
+      Optional<Api> at,
+      Webhook asked,
+      EventDelivery brought,
+      Revocation revoked,
+      TokenIssuers fetched) {
     return new Settings(
         nodeName,
         profile,
@@ -190,7 +204,8 @@ public record Settings(
         at,
         asked,
         brought,
-        revoked);
+        revoked,
+        fetched);
   }
 
   /**
@@ -270,6 +285,39 @@ public record Settings(
 
     /** Copies the list, so that settings do not change. */
     public Online {
+      allowedHosts = List.copyOf(allowedHosts);
+    }
+  }
+
+  /**
+   * How keys are fetched that issuers of tokens publish.
+   *
+   * @param authority PEM file of whoever signed their servers' certificates, or none for those that
+   *     the JVM trusts
+   * @param allowedHosts names of hosts that they may be on, {@code *.example.com} for all below
+   *     one; none given means any but this machine
+   * @param refresh after how long they are fetched again at the latest; headers of HTTP may say
+   *     sooner
+   * @param again how long an issuer is left alone after that, whoever wants to know of new keys
+   * @param stale for how long after {@code refresh} keys count that cannot be fetched again
+   */
+  public record TokenIssuers(
+      Optional<Path> authority,
+      List<String> allowedHosts,
+      Duration refresh,
+      Duration again,
+      Duration stale) {
+    /** Any but this machine; an hour, ten seconds, and one more hour. */
+    public static final TokenIssuers PLAIN =
+        new TokenIssuers(
+            Optional.empty(),
+            List.of(),
+            Duration.ofHours(1),
+            Duration.ofSeconds(10),
+            Duration.ofHours(1));
+
+    /** Copies the list, so that settings do not change. */
+    public TokenIssuers {
       allowedHosts = List.copyOf(allowedHosts);
     }
   }

@@ -43,6 +43,11 @@ public final class SettingsFile {
 
   private static final int MAX_REFRESH = 86_400;
 
+  /** Five minutes and a week, in seconds. */
+  private static final int MAX_AGAIN = 300;
+
+  private static final int MAX_STALE = 604_800;
+
   private static final int MAX_VOTERS = 7;
   private static final long MIN_SEGMENT = 1024 * 1024;
   private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
@@ -96,7 +101,8 @@ public final class SettingsFile {
             : Optional.empty(),
         Settings.Webhook.PLAIN,
         Settings.EventDelivery.PLAIN,
-        Settings.Revocation.NONE);
+        Settings.Revocation.NONE,
+        Settings.TokenIssuers.PLAIN);
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -138,7 +144,8 @@ public final class SettingsFile {
                 "api",
                 "webhookAuthentication",
                 "eventDelivery",
-                "revocation");
+                "revocation",
+                "tokenIssuers");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -169,7 +176,29 @@ public final class SettingsFile {
         eventDelivery(root, file),
         root.section("revocation")
             .map(section -> revocation(section, file))
-            .orElse(Settings.Revocation.NONE));
+            .orElse(Settings.Revocation.NONE),
+        tokenIssuers(root, file));
+  }
+
+  private static Settings.TokenIssuers tokenIssuers(Section root, Path file) {
+    Section section =
+        root.section("tokenIssuers")
+            .orElseGet(root::nothing)
+            .only("authority", "allowedHosts", "refresh", "again", "stale");
+    Settings.TokenIssuers plain = Settings.TokenIssuers.PLAIN;
+    return new Settings.TokenIssuers(
+        section.has("authority")
+            ? Optional.of(readable(section, "authority", file))
+            : Optional.empty(),
+        hosts(section),
+        seconds(section, "refresh", MIN_REFRESH, MAX_REFRESH, plain.refresh()),
+        seconds(section, "again", 1, MAX_AGAIN, plain.again()),
+        seconds(section, "stale", 0, MAX_STALE, plain.stale()));
+  }
+
+  private static Duration seconds(
+      Section section, String key, int least, int most, Duration absent) {
+    return Duration.ofSeconds(section.whole(key, least, most, (int) absent.toSeconds()));
   }
 
   /** What happens where nobody says whether a certificate is revoked. */
@@ -211,14 +240,12 @@ public final class SettingsFile {
         throw section.error(key, "given without online (allowed: with online: true)");
       }
     }
-    int absent = (int) Settings.Online.REFRESH.toSeconds();
-    int refresh = section.whole("refresh", MIN_REFRESH, MAX_REFRESH, absent);
+    Duration refresh =
+        seconds(section, "refresh", MIN_REFRESH, MAX_REFRESH, Settings.Online.REFRESH);
     return new Settings.Revocation(
         lists,
         missing == Missing.REFUSE,
-        isOnline
-            ? Optional.of(new Settings.Online(hosts(section), Duration.ofSeconds(refresh)))
-            : Optional.empty());
+        isOnline ? Optional.of(new Settings.Online(hosts(section), refresh)) : Optional.empty());
   }
 
   private static List<String> hosts(Section section) {

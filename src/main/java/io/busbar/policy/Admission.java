@@ -2,6 +2,7 @@ package io.busbar.policy;
 
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.PermissionBinding.Permission;
+import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
@@ -38,10 +39,10 @@ public sealed interface Admission {
      * A token, which says all that is known of the client.
      *
      * @param method what it was for
-     * @param signer the certificate of the namespace's issuer whose key signed it
+     * @param key of the issuer's, by which its signature was verified
      * @param roles what it may do in all topic spaces, where the method is one of roles
      */
-    record Token(TokenIssuer.Method method, X509Certificate signer, Set<Permission> roles)
+    record Token(TokenIssuer.Method method, PublicKey key, Set<Permission> roles)
         implements Credential {
       /** Copies the roles, so that a credential does not change. */
       public Token {

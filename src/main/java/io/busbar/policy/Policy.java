@@ -6,6 +6,7 @@ import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.NamespaceSettings.NameSource;
 import io.busbar.policy.PermissionBinding.Permission;
+import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -48,6 +49,8 @@ public final class Policy {
 
   /** Whose certificates are not trusted any more, or null where nobody is asked. */
   private Revocations revocations;
+
+  private final PublishedKeys published = new PublishedKeys();
 
   /** What is made of groups, spaces and bindings; null until it is asked for again. */
   private List<Group> compiled;
@@ -349,6 +352,11 @@ public final class Policy {
     revocations = asked;
   }
 
+  /** The keys that issuers of tokens publish, to be told of. */
+  public PublishedKeys published() {
+    return published;
+  }
+
   /** Judges a client again that is connected, after something changed: verifies no signature. */
   public Admission again(Admission.Granted before) {
     if (before.credential() instanceof Credential.Certificate
@@ -358,20 +366,24 @@ public final class Policy {
     Client client = before.client();
     String who = "client " + Text.quote(client.authenticationName()) + " ";
     if (before.credential() instanceof Credential.Token token) {
-      boolean isSigner =
+      boolean isKey =
           settings.tokenIssuers().stream()
               .filter(issuer -> issuer.method() == token.method())
-              .flatMap(issuer -> issuer.signers().stream())
-              .anyMatch(signer -> signer.certificate().equals(token.signer()));
-      if (!isSigner) {
-        return refused(
-            who + "has a token of an issuer's certificate that is not registered any more");
+              .anyMatch(issuer -> mayBeOf(issuer, token.key()));
+      if (!isKey) {
+        return refused(who + "has a token of a key that is not its issuer's any more");
       }
     } else if (before.credential() instanceof Credential.Webhook told
         && !settings.webhook().equals(Optional.of(told.webhook()))) {
       return refused(who + "was let in by a webhook that is not asked any more");
     }
     return identified(client, before.credential(), before.until());
+  }
+
+  private boolean mayBeOf(TokenIssuer issuer, PublicKey key) {
+    return issuer.signers().stream()
+            .anyMatch(signer -> signer.certificate().getPublicKey().equals(key))
+        || issuer.published().filter(at -> published.mayBe(at, key)).isPresent();
   }
 
   /** The same for a client of the registry. */

@@ -165,6 +165,16 @@ public enum Meter {
       Kind.COUNTER,
       "CONNECTs of clients that passwords are asked of, by what came of it",
       "result"),
+  TOKENS(
+      "busbar.tokens",
+      Kind.COUNTER,
+      "tokens that clients and publishers over HTTP sent, by what came of it",
+      "result"),
+  ISSUER_KEYS(
+      "busbar.issuer.keys",
+      Kind.COUNTER,
+      "fetches of the keys that issuers of tokens publish, taken in or refused",
+      "result"),
   LOOP_CPU(
       "busbar.loop.cpu.seconds",
       Kind.COUNTER,

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.busbar.broker.AuthenticationMethod.Step;
+import io.busbar.config.Jose;
+import io.busbar.config.Profile;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
 import io.busbar.policy.Attribute;
@@ -12,18 +14,26 @@ import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.PolicyException;
 import io.busbar.policy.TokenIssuer;
 import io.busbar.policy.TokenIssuer.Method;
+import io.busbar.policy.TokenIssuer.Published;
 import io.busbar.policy.TokenIssuer.Signer;
+import io.busbar.telemetry.Telemetry;
 import io.busbar.testing.TestTokens;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.security.GeneralSecurityException;
+import java.security.PublicKey;
+import java.security.spec.MGF1ParameterSpec;
+import java.security.spec.PSSParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -33,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tokens that are good, and attempts with others: each is refused with its one reason. */
 class TokenAuthenticationTest {
@@ -41,6 +52,7 @@ class TokenAuthenticationTest {
   private static final TestTokens FIRST = issuer("first");
   private static final TestTokens SECOND = issuer("second");
   private static final TestTokens STRANGER = issuer("first");
+  private static final String NO_ALGORITHM = "not signed with an algorithm (alg) of RS256, RS384";
   private static final TokenIssuer ISSUER =
       new TokenIssuer(
           Method.CUSTOM_JWT,
@@ -55,7 +67,22 @@ class TokenAuthenticationTest {
   }
 
   private static Step judge(byte[] token) {
-    return new TokenAuthentication(() -> NOW).judge(ISSUER, "unused", token);
+    return judge(ISSUER, token);
+  }
+
+  private static Step judge(TokenIssuer issuer, byte[] token) {
+    return judge(Profile.OPEN, issuer, token);
+  }
+
+  private static Step judge(Profile profile, TokenIssuer issuer, byte[] token) {
+    Telemetry telemetry = new Telemetry(new SimpleMeterRegistry());
+    return new TokenAuthentication(() -> NOW, Optional.empty(), profile, telemetry)
+        .judge(issuer, HERE, token)
+        .result();
+  }
+
+  private static PublicKey key(TestTokens issuer) {
+    return issuer.certificate().getPublicKey();
   }
 
   private static JsonObject claims() {
@@ -76,7 +103,7 @@ class TokenAuthenticationTest {
     assertThat(known.client().authenticationName()).isEqualTo("truck-1");
     assertThat(known.client().attributes()).isEmpty();
     assertThat(known.credential())
-        .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, FIRST.certificate(), Set.of()));
+        .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, key(FIRST), Set.of()));
     assertThat(known.until())
         .isEqualTo(Instant.ofEpochSecond(NOW.plus(Duration.ofMinutes(10)).getEpochSecond() + 60));
   }
@@ -118,7 +145,7 @@ class TokenAuthenticationTest {
       nameless.remove("typ");
       for (JsonObject header : List.of(issuer.header(), nameless)) {
         assertThat(identified(issuer.token(header, claims())).credential())
-            .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, issuer.certificate(), Set.of()));
+            .isEqualTo(new Credential.Token(Method.CUSTOM_JWT, key(issuer), Set.of()));
       }
     }
   }
@@ -153,15 +180,13 @@ class TokenAuthenticationTest {
             .put(
                 "roles",
                 new JsonArray().add("Reader").add("EventGrid TopicSpaces Subscriber").add(7));
-    TokenAuthentication tokens = new TokenAuthentication(() -> NOW);
     Step.Identified known =
-        (Step.Identified) tokens.judge(entra, HERE, FIRST.token(FIRST.header(), claims));
+        (Step.Identified) judge(Profile.AZURE, entra, FIRST.token(FIRST.header(), claims));
     assertThat(known.client().authenticationName()).isEqualTo("object-1");
     assertThat(known.credential())
         .isEqualTo(
-            new Credential.Token(
-                Method.OAUTH2_JWT, FIRST.certificate(), Set.of(Permission.SUBSCRIBER)));
-    Step here = tokens.judge(entra, HERE, FIRST.token(FIRST.header(), claims.put("aud", HERE)));
+            new Credential.Token(Method.OAUTH2_JWT, key(FIRST), Set.of(Permission.SUBSCRIBER)));
+    Step here = judge(entra, FIRST.token(FIRST.header(), claims.put("aud", HERE)));
     assertThat(here).isInstanceOf(Step.Refused.class);
   }
 
@@ -198,6 +223,13 @@ class TokenAuthenticationTest {
     return joined(signed, TestTokens.base64(mac.doFinal(signed.getBytes(UTF_8))));
   }
 
+  /** The same bytes in another text: with bits beyond the last. */
+  private static String unclean(String base64) {
+    String digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    int last = digits.indexOf(base64.charAt(base64.length() - 1));
+    return base64.substring(0, base64.length() - 1) + digits.charAt(last + 1);
+  }
+
   static Stream<Arguments> attempts() throws GeneralSecurityException {
     byte[] good = FIRST.token(FIRST.header(), claims());
     String head = part(good, 0);
@@ -230,9 +262,9 @@ class TokenAuthenticationTest {
                 Arguments.of("signature does not verify", joined(head, body, "")),
                 Arguments.of("signature does not verify", joined(head, other, signature)),
                 Arguments.of("signature does not verify", flipped),
-                Arguments.of("not signed with the algorithm RS256", joined(none, body, "")),
-                Arguments.of("not signed with the algorithm RS256", joined(none, body, signature)),
-                Arguments.of("not signed with the algorithm RS256", confused()),
+                Arguments.of(NO_ALGORITHM, joined(none, body, "")),
+                Arguments.of(NO_ALGORITHM, joined(none, body, signature)),
+                Arguments.of(NO_ALGORITHM, confused()),
                 Arguments.of(
                     "signature does not verify", STRANGER.token(STRANGER.header(), claims())),
                 Arguments.of(
@@ -243,15 +275,45 @@ class TokenAuthenticationTest {
                     FIRST.token(head, TestTokens.base64("\"text\""))),
                 Arguments.of(
                     "its claims is not a JSON object",
-                    FIRST.token(head, TestTokens.base64(new byte[] {(byte) 0xC0, 0x00})))));
-    for (Object algorithm : List.of("rs256", "RS384", "ES256", "PS256", "")) {
-      all.add(header("not signed with the algorithm RS256", h -> h.put("alg", algorithm)));
+                    FIRST.token(head, TestTokens.base64(new byte[] {(byte) 0xC0, 0x00}))),
+                Arguments.of(
+                    "its claims is not a JSON object",
+                    FIRST.token(
+                        head, TestTokens.base64(new byte[] {0, 0, 0, 0x7b, 0x7f, 0, 0, 0}))),
+                Arguments.of(
+                    "its claims is not a JSON object",
+                    FIRST.token(head, TestTokens.base64("{\"sub\":\"a\",\"sub\":\"b\"}"))),
+                Arguments.of(
+                    "its claims is not a JSON object",
+                    FIRST.token(head, TestTokens.base64(claims().encode() + "{}"))),
+                Arguments.of(
+                    "its header is not a JSON object",
+                    joined(
+                        TestTokens.base64("{\"alg\":\"none\",\"alg\":\"RS256\"}"),
+                        body,
+                        signature)),
+                Arguments.of(
+                    "its signature is not base64url", joined(head, body, signature + "==")),
+                Arguments.of(
+                    "its signature is not base64url", joined(head, body, signature + "AAA")),
+                Arguments.of(
+                    "its signature is not base64url", joined(head, body, unclean(signature))),
+                Arguments.of("its claims is not base64url", joined(head, body + "=", signature)),
+                Arguments.of("its claims is not base64url", joined(head, "\n" + body, signature))));
+    for (Object algorithm : List.of("rs256", "HS512", "none", "NONE", "EdDSA", "ES256K", "")) {
+      all.add(header(NO_ALGORITHM, h -> h.put("alg", algorithm)));
+    }
+    for (Object algorithm : List.of("RS384", "RS512", "PS256", "PS384", "PS512")) {
+      all.add(header("signature does not verify", h -> h.put("alg", algorithm)));
+    }
+    for (Object algorithm : List.of("ES256", "ES384", "ES512")) {
+      all.add(header("its algorithm (alg) is none of its key's", h -> h.put("alg", algorithm)));
     }
     long now = NOW.getEpochSecond();
     all.addAll(
         List.of(
             header("its alg is not a text", h -> h.put("alg", new JsonArray().add("RS256"))),
-            header("not signed with the algorithm RS256", h -> h.remove("alg")),
+            header(NO_ALGORITHM, h -> h.remove("alg")),
             header("is of another type", h -> h.put("typ", "at+jwt")),
             header("its typ is not a text", h -> h.put("typ", 1)),
             header("needs extensions", h -> h.put("crit", new JsonArray().add("b64"))),
@@ -305,13 +367,147 @@ class TokenAuthenticationTest {
             TestTokens.ISSUER,
             List.of(),
             List.of(new Signer("old", old.certificate())));
-    Step step =
-        new TokenAuthentication(() -> NOW).judge(issuer, HERE, old.token(old.header(), claims()));
+    Step step = judge(issuer, old.token(old.header(), claims()));
     assertThat(((Step.Refused) step).text())
         .isEqualTo("token: the issuer's certificate 'old' is not valid now");
   }
 
+  // --- algorithms ---
+
+  private static TokenIssuer pinned(TestTokens... issuers) {
+    return new TokenIssuer(
+        Method.CUSTOM_JWT,
+        TestTokens.ISSUER,
+        List.of(),
+        Stream.of(issuers)
+            .map(one -> new Signer(one.header().getString("kid"), one.certificate()))
+            .toList());
+  }
+
+  private static TestTokens curve(int bits) {
+    return TestTokens.issuer("curve", "EC", bits, NOW.plusSeconds(3_600));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {256, 384, 521})
+  void aKeyOnACurveSignsByTheCurvesAlgorithm(int bits) {
+    TestTokens curve = curve(bits);
+    TokenIssuer issuer = pinned(curve);
+    byte[] token = curve.token(curve.header(), claims());
+    assertThat(judge(issuer, token)).isInstanceOf(Step.Identified.class);
+    assertThat(judge(Profile.AZURE, issuer, token)).isInstanceOf(Step.Refused.class);
+    for (String other : List.of("RS256", "PS256", "ES256", "ES384", "ES512")) {
+      if (!other.equals(curve.header().getString("alg"))) {
+        byte[] wrong = curve.token(curve.header().put("alg", other), claims());
+        assertThat(((Step.Refused) judge(issuer, wrong)).text())
+            .isEqualTo("token: its algorithm (alg) is none of its key's");
+      }
+    }
+  }
+
+  @Test
+  void anRsaKeySignsWithBothPaddingsAndAllHashes() {
+    for (int bits : new int[] {256, 384, 512}) {
+      String head = TestTokens.base64(FIRST.header().put("alg", "RS" + bits).encode());
+      String body = TestTokens.base64(claims().encode());
+      identified(FIRST.token(head, body, "SHA%dwithRSA".formatted(bits), null));
+      head = TestTokens.base64(FIRST.header().put("alg", "PS" + bits).encode());
+      String hash = "SHA-" + bits;
+      PSSParameterSpec padding =
+          new PSSParameterSpec(hash, "MGF1", new MGF1ParameterSpec(hash), bits / 8, 1);
+      identified(FIRST.token(head, body, "RSASSA-PSS", padding));
+      PSSParameterSpec unsalted =
+          new PSSParameterSpec(hash, "MGF1", new MGF1ParameterSpec(hash), 0, 1);
+      assertThat(judge(FIRST.token(head, body, "RSASSA-PSS", unsalted)))
+          .isInstanceOf(Step.Refused.class);
+    }
+  }
+
+  /** RFC 7518 section 3.4: R and S of the curve's size each, neither of them nothing. */
+  @Test
+  void aSignatureOnACurveHasItsOneForm() {
+    TestTokens curve = curve(256);
+    TokenIssuer issuer = pinned(curve);
+    String head = TestTokens.base64(curve.header().encode());
+    String body = TestTokens.base64(claims().encode());
+    byte[] pair = Jose.bytes(part(curve.token(head, body), 2)).orElseThrow();
+    byte[] noR = pair.clone();
+    Arrays.fill(noR, 0, 32, (byte) 0);
+    byte[] noS = pair.clone();
+    Arrays.fill(noS, 32, 64, (byte) 0);
+    byte[] beyond = pair.clone();
+    Arrays.fill(beyond, 0, 32, (byte) 0xFF);
+    List<byte[]> wrong =
+        List.of(
+            new byte[0],
+            new byte[64],
+            noR,
+            noS,
+            beyond,
+            Arrays.copyOf(pair, 63),
+            Arrays.copyOf(pair, 65),
+            Arrays.copyOf(pair, 96));
+    for (byte[] one : wrong) {
+      Step step = judge(issuer, joined(head, body, TestTokens.base64(one)));
+      assertThat(((Step.Refused) step).text()).contains("its signature does not verify");
+    }
+    byte[] encoded = curve.token(head, body, "SHA256withECDSA", null);
+    assertThat(judge(issuer, encoded)).isInstanceOf(Step.Refused.class);
+    assertThat(judge(issuer, curve.token(head, body))).isInstanceOf(Step.Identified.class);
+  }
+
+  /** Event Grid knows one algorithm, and no keys that are fetched but Entra's. */
+  @Test
+  void inProfileAzureATokenIsWhatEventGridTakes() {
+    byte[] good = FIRST.token(FIRST.header(), claims());
+    assertThat(judge(Profile.AZURE, ISSUER, good)).isInstanceOf(Step.Identified.class);
+    String head = TestTokens.base64(FIRST.header().put("alg", "RS384").encode());
+    byte[] other = FIRST.token(head, TestTokens.base64(claims().encode()), "SHA384withRSA", null);
+    assertThat(((Step.Refused) judge(Profile.AZURE, ISSUER, other)).text())
+        .isEqualTo("token: is not signed with an algorithm (alg) of RS256");
+    TokenAuthentication azure =
+        new TokenAuthentication(() -> NOW, Optional.empty(), Profile.AZURE, null);
+    for (Method method : Method.values()) {
+      TokenIssuer fetched =
+          new TokenIssuer(
+              method,
+              TestTokens.ISSUER,
+              List.of(),
+              List.of(),
+              Optional.of(Published.discovered(TestTokens.ISSUER)));
+      assertThat(azure.published(fetched).isPresent()).isEqualTo(method == Method.OAUTH2_JWT);
+    }
+  }
+
   // --- the issuer ---
+
+  @Test
+  void anIssuersKeysAreBehindAUrlThatIsSecured() {
+    assertThat(Published.discovered("https://a.example.com/t/").at())
+        .hasToString("https://a.example.com/t/.well-known/openid-configuration");
+    assertThat(Published.discovered("http://localhost:81").at())
+        .hasToString("http://localhost:81/.well-known/openid-configuration");
+    assertThat(Published.keys("https://a.example.com/k?v=1").at())
+        .hasToString("https://a.example.com/k?v=1");
+    for (String wrong :
+        List.of(
+            "",
+            "plant",
+            "http://a.example.com",
+            "https://u:secret@a.example.com",
+            "https://a.example.com/#secret",
+            "https://a b")) {
+      assertThatThrownBy(() -> Published.keys(wrong))
+          .isInstanceOf(PolicyException.class)
+          .hasMessageContaining("jwksUri: is not a URL of a JWK Set (allowed: https://host")
+          .hasMessageNotContaining("secret");
+      assertThatThrownBy(() -> Published.discovered(wrong))
+          .isInstanceOf(PolicyException.class)
+          .hasMessageContaining("tokenIssuer: is not a URL, which discovery needs");
+    }
+    assertThatThrownBy(() -> Published.discovered("https://a.example.com?x"))
+        .isInstanceOf(PolicyException.class);
+  }
 
   @Test
   void anIssuerHasOneOrTwoStrongKeysOfDifferentNames() {
@@ -319,7 +515,7 @@ class TokenAuthenticationTest {
     Signer second = new Signer("second", SECOND.certificate());
     Instant later = NOW.plusSeconds(3_600);
     TestTokens weak = TestTokens.issuer("weak", "RSA", 1_024, later);
-    TestTokens curve = TestTokens.issuer("curve", "EC", 256, later);
+    TestTokens other = TestTokens.issuer("other", "DSA", 2_048, later);
     refused("tokenIssuer", " ", List.of(), List.of(first));
     refused("audiences", "i", List.of(""), List.of(first));
     refused("audiences", "i", Collections.nCopies(9, "a"), List.of(first));
@@ -331,7 +527,7 @@ class TokenAuthenticationTest {
         "i",
         List.of(),
         List.of(new Signer("", FIRST.certificate())));
-    for (TestTokens bad : List.of(weak, curve)) {
+    for (TestTokens bad : List.of(weak, other)) {
       refused(
           "encodedIssuerCertificates[1].encodedCertificate",
           "i",

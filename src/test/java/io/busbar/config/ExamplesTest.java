@@ -39,6 +39,7 @@ class ExamplesTest {
   @BeforeEach
   void certificates() throws IOException, GeneralSecurityException {
     Files.writeString(directory.resolve("tokens.pem"), TestTokens.issuer("one").pem());
+    Files.writeString(directory.resolve("issuer-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-token"), "secret");
     Files.writeString(directory.resolve("kafka.properties"), "bootstrap.servers=localhost:9092");
@@ -73,6 +74,7 @@ class ExamplesTest {
     "settings, 'api: { zzz: 1 }'",
     "settings, 'webhookAuthentication: { zzz: 1 }'",
     "settings, 'eventDelivery: { zzz: 1 }'",
+    "settings, 'tokenIssuers: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",

@@ -10,8 +10,12 @@ import io.busbar.policy.Client;
 import io.busbar.policy.Client.ValidationScheme;
 import io.busbar.policy.EventDelivery;
 import io.busbar.policy.EventSubscription;
+import io.busbar.policy.NamespaceSettings;
 import io.busbar.policy.NamespaceSettings.NameSource;
+import io.busbar.policy.Resource;
 import io.busbar.policy.TestCa;
+import io.busbar.policy.TokenIssuer;
+import io.busbar.policy.TokenIssuer.Published;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -315,6 +319,33 @@ class NamespaceFileTest {
       }
     }
     assertThat(read).isBetween(100, 2_900);
+  }
+
+  @Test
+  void issuersThatPublishTheirKeysAreStoredAsTheyAreRead() throws IOException {
+    NamespaceFile read =
+        read(
+            """
+            name: plant
+            customJwtAuthentication: {tokenIssuer: plant, jwksUri: "https://tokens.example.com/keys"}
+            oauth2JwtAuthentication: {tokenIssuer: "https://sts.example.com/t/", discovery: true}
+            """);
+    ResourceForm form = read.resources().get(0);
+    assertThat(ResourceForm.decode(Resource.Kind.NAMESPACE, form.encode())).isEqualTo(form);
+    List<TokenIssuer> issuers = ((NamespaceSettings) form.resource()).tokenIssuers();
+    assertThat(issuers.get(0).published())
+        .contains(new Published(URI.create("https://tokens.example.com/keys"), Optional.empty()));
+    assertThat(issuers.get(1).published())
+        .contains(
+            new Published(
+                URI.create("https://sts.example.com/t/.well-known/openid-configuration"),
+                Optional.of("https://sts.example.com/t/")));
+    refused(
+        "name: plant\ncustomJwtAuthentication: {tokenIssuer: p, jwksUri: 'http://example.com/'}",
+        ":2: customJwtAuthentication.jwksUri: is not a URL of a JWK Set (allowed: https://host");
+    refused(
+        "name: plant\ncustomJwtAuthentication: {tokenIssuer: p, discovery: yes}",
+        ":2: customJwtAuthentication.discovery: \"yes\" (allowed: true, false)");
   }
 
   private NamespaceFile read(String text) throws IOException {

@@ -321,6 +321,17 @@ class SettingsFileTest {
   }
 
   @Test
+  void keysOfTokenIssuers() throws IOException {
+    refused("tokenIssuers: {refresh: 59}", ":1: tokenIssuers.refresh: 59 (allowed: 60 to 86400");
+    refused("tokenIssuers: {again: 0}", ":1: tokenIssuers.again: 0 (allowed: 1 to 300)");
+    refused("tokenIssuers: {stale: -1}", ":1: tokenIssuers.stale: -1 (allowed: 0 to 604800)");
+    refused("tokenIssuers: {authority: none.pem}", ":1: tokenIssuers.authority: ");
+    refused(
+        "tokenIssuers: {allowedHosts: ['https://x/']}",
+        ":1: tokenIssuers.allowedHosts[0]: \"https://x/\" (allowed: a host, or *.HOST");
+  }
+
+  @Test
   void anyMutation_isReadOrRefusedInOneLine() throws IOException {
     Random random = new Random(20_261_124);
     byte[] spice = "{}[]:-,#&*!|>'\"%@`$ \n\t\0\u007f0aZ?~<=".getBytes(UTF_8);

@@ -159,7 +159,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
               of.api(),
               of.webhook(),
               of.eventDelivery(),
-              of.revocation()));
+              of.revocation(),
+              of.tokenIssuers()));
     }
   }
 

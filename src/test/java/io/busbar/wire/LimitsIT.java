@@ -39,6 +39,7 @@ class LimitsIT {
           Map.entry(Limit.PASSWORD_CHECKS, "PasswordIT"),
           Map.entry(Limit.PENDING_PASSWORDS, "PasswordIT"),
           Map.entry(Limit.PASSWORD_ATTEMPTS, "PasswordIT"),
+          Map.entry(Limit.ISSUER_KEYS, "TokenKeysIT"),
           Map.entry(Limit.SESSION_CONNECTS, "RatesIT"),
           Map.entry(Limit.PUBLISH_MESSAGES, "RatesIT"),
           Map.entry(Limit.PUBLISH_BYTES, "RatesIT"),
