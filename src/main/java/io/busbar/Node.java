@@ -513,6 +513,7 @@ public final class Node {
       left.retainAll(nodes);
       List<String> working = nodes.stream().filter(node -> !left.contains(node)).toList();
       vertx.eventBus().send(Bus.DELIVERY, new Bus.Members(working), Bus.local());
+      vertx.eventBus().send(Bus.AUTHORIZATION, new Bus.Members(working), Bus.local());
       for (int i = 0; i < loops; i++) {
         vertx.eventBus().send(Bus.loop(i), now, Bus.local());
       }

@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.bus.Bus;
+import io.busbar.bus.Wire;
 import io.busbar.config.ClientEvents;
 import io.busbar.config.EventQueues;
 import io.busbar.config.Limit;
@@ -25,6 +26,7 @@ import io.busbar.telemetry.LimitedLog;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.Message;
 import java.io.ByteArrayInputStream;
 import java.security.cert.CertificateException;
@@ -51,6 +53,9 @@ public final class AuthorizationVerticle extends VerticleBase {
   /** How long changes are gathered before connections are judged again, in milliseconds. */
   private static final long GATHER = 50;
 
+  /** How long another node waits for what a draft decides otherwise, in milliseconds. */
+  private static final long SHADOW = 2_000;
+
   private final Broker broker;
   private final Registry registry = new Registry();
   private final NamespaceLoader loader;
@@ -69,6 +74,9 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   /** Asks whether certificates are revoked, or null where nobody is asked. */
   private StatusLookups statuses;
+
+  /** Compares a draft with the policy, while somebody wants that. */
+  private Shadowing shadowing;
 
   private CertificateFactory certificates;
   private LongAdder busMessages;
@@ -90,12 +98,22 @@ public final class AuthorizationVerticle extends VerticleBase {
   public Future<?> start() throws CertificateException {
     certificates = CertificateFactory.getInstance("X.509");
     passwords = new PasswordAuthentication(vertx, broker);
+    shadowing =
+        new Shadowing(
+            vertx,
+            broker,
+            registry::policy,
+            () -> {
+              registry.revise();
+              affected(Affected.EVERYONE);
+            });
     vertx.setPeriodic(
         1_000,
         t -> {
           limitedLog.sweep();
           broker.telemetry.audit().sweep();
           passwords.sweep();
+          shadowing.sweep();
         });
     issuerKeys =
         new IssuerKeys(
@@ -115,7 +133,23 @@ public final class AuthorizationVerticle extends VerticleBase {
                 vertx
                     .eventBus()
                     .<Bus.Local>localConsumer(Bus.AUTHORIZATION, this::onLocal)
-                    .completion());
+                    .completion())
+        .compose(v -> shadowElsewhere());
+  }
+
+  /** Other nodes may ask to have a draft compared. */
+  private Future<?> shadowElsewhere() {
+    return vertx.isClustered()
+        ? vertx
+            .eventBus()
+            .<Buffer>consumer(
+                Bus.nodeShadows(broker.nodeId),
+                message ->
+                    message.reply(
+                        shadowing.answer(Wire.ShadowQuestion.decode(message.body())),
+                        Bus.remote(SHADOW)))
+            .completion()
+        : Future.succeededFuture();
   }
 
   /** Certificates are looked up in lists, if there are any. */
@@ -187,6 +221,10 @@ public final class AuthorizationVerticle extends VerticleBase {
           return;
         }
         Admission admission = judge(who, chain);
+        shadowing.judged(
+            who.userName() == null ? "" : who.userName(),
+            admission,
+            draft -> judge(draft, who, chain));
         if (admission instanceof Admission.Unsettled unsettled) {
           settle(unsettled, message);
           return;
@@ -204,8 +242,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Again again) {
       renewStatuses(again.granted());
       message.reply(
-          new Bus.Judged(again.granted().stream().map(registry.policy()::again).toList()),
-          Bus.local());
+          new Bus.Judged(again.granted().stream().map(this::again).toList()), Bus.local());
     } else if (message.body() instanceof Bus.Covered review) {
       message.reply(new Bus.Uncovered(uncovered(review.sessions())), Bus.local());
     } else if (message.body() instanceof Bus.MayPublish may) {
@@ -213,11 +250,17 @@ public final class AuthorizationVerticle extends VerticleBase {
     } else if (message.body() instanceof Bus.Explain why) {
       Policy judges = registry.policy();
       if (!why.changes().isEmpty()) {
-        judges = judges.draft(why.authenticationName(), why.changes());
+        judges = judges.draft(why.changes());
       }
       message.reply(
           new Bus.Explained(judges.explain(why.authenticationName(), why.right(), why.wanted())),
           Bus.local());
+    } else if (message.body() instanceof Bus.TakeShadow take) {
+      message.reply(shadowing.take(take), Bus.local());
+    } else if (message.body() instanceof Bus.EndShadow end) {
+      shadowing.end(end.id());
+    } else if (message.body() instanceof Bus.Members members) {
+      shadowing.members(members.nodes());
     } else if (message.body() instanceof Bus.Find find) {
       message.reply(new Bus.Found(registry.all(find.kind()).get(find.id())), Bus.local());
     } else if (message.body() instanceof Bus.FindTopic find) {
@@ -271,6 +314,7 @@ public final class AuthorizationVerticle extends VerticleBase {
                 one.resource() == null ? null : one.resource().owner());
       }
     }
+    shadowing.follow();
     if (isOfEvents) {
       broker.eventRoute = registry.eventRoute(broker.telemetry);
       broker.lifeCycle = registry.lifeCycle();
@@ -328,7 +372,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     for (Owned session : sessions) {
       Optional<Client> client = registry.policy().client(session.owner());
       if (client.isPresent()) {
-        Permit permit = registry.policy().permit(client.get());
+        Permit permit = shadowing.permit(client.get());
         List<String> lost =
             session.subscriptions().stream()
                 .filter(subscription -> !permit.maySubscribe(subscription.filter()))
@@ -369,7 +413,7 @@ public final class AuthorizationVerticle extends VerticleBase {
     if (client.isPresent() && !client.get().enabled()) {
       why = "the client is disabled";
     } else if (client.isPresent()) {
-      why = registry.policy().permit(client.get()).whyNotPublish(may.topic()).orElse(null);
+      why = shadowing.permit(client.get()).whyNotPublish(may.topic()).orElse(null);
     } else if (areAllRegistered()) {
       why = "the client is not registered any more";
     }
@@ -516,8 +560,18 @@ public final class AuthorizationVerticle extends VerticleBase {
   }
 
   private Admission judge(Bus.Authenticate who, List<X509Certificate> chain) {
+    return judge(registry.policy(), who, chain);
+  }
+
+  private static Admission judge(Policy policy, Bus.Authenticate who, List<X509Certificate> chain) {
     String userName = who.userName() == null ? "" : who.userName();
-    return registry.policy().admit(userName, who.clientId(), chain, Instant.now());
+    return policy.admit(userName, who.clientId(), chain, Instant.now());
+  }
+
+  /** Judges one that is connected. */
+  private Admission again(Admission.Granted before) {
+    Admission now = registry.policy().again(before);
+    return now instanceof Admission.Granted granted ? shadowing.beside(granted) : now;
   }
 
   /** Those are asked whom its certificates name, and then it is judged. */
@@ -550,8 +604,9 @@ public final class AuthorizationVerticle extends VerticleBase {
 
   private Bus.Local answer(Admission admission) {
     if (admission instanceof Admission.Granted granted) {
+      Admission.Granted compared = shadowing.beside(granted);
       return new Bus.Authenticated(
-          granted.permit(), null, granted, registry.revision(), mostSessions());
+          compared.permit(), null, compared, registry.revision(), mostSessions());
     }
     Admission.Refused refused = (Admission.Refused) admission;
     return new Bus.Refused(refused.reason(), refused.text());

@@ -76,6 +76,11 @@ final class Registry {
     return revision;
   }
 
+  /** Permits are others from now on, though no resource has changed. */
+  void revise() {
+    revision++;
+  }
+
   /** Those of a kind, by their ids. */
   NavigableMap<String, StoredResource> all(Kind kind) {
     return resources.get(kind);

@@ -13,6 +13,7 @@ import io.busbar.policy.PermissionBinding.Permission;
 import io.busbar.policy.Permit;
 import io.busbar.policy.Policy;
 import io.busbar.policy.Resource;
+import io.busbar.policy.Shadow;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.EventQueueView;
@@ -52,6 +53,8 @@ import java.util.function.Predicate;
  *   authorization     Covered                    Uncovered              AuthorizationVerticle
  *   authorization     MayPublish                 Done|Refused           AuthorizationVerticle
  *   authorization     Explain                    Explained              AuthorizationVerticle
+ *   authorization     TakeShadow                 Shadowed               AuthorizationVerticle
+ *   authorization     EndShadow, Members         -                      AuthorizationVerticle
  *   authorization     Find                       Found                  AuthorizationVerticle
  *   authorization     ListResources              Listed                 AuthorizationVerticle
  *   authorization     FindTopic                  FoundTopic             AuthorizationVerticle
@@ -95,6 +98,7 @@ import java.util.function.Predicate;
  *   node.ID.store     Wire: order                Wire: view             SessionVerticle
  *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
  *   node.ID.names     Wire: session question     Wire: session names    SessionVerticle
+ *   node.ID.shadows   Wire: shadow question      Wire: shadow answer    AuthorizationVerticle
  *   leaving           string node                -                      Node, of each node
  * </pre>
  */
@@ -163,6 +167,11 @@ public final class Bus {
   /** A node's connected sessions. */
   public static String nodeNames(String node) {
     return "node." + node + ".names";
+  }
+
+  /** Node: a draft of the policy that somebody at another node has compared. */
+  public static String nodeShadows(String node) {
+    return "node." + node + ".shadows";
   }
 
   /** Lets local messages pass by reference; once per Vert.x instance. */
@@ -261,6 +270,30 @@ public final class Bus {
   public record Explain(
       String authenticationName, Permission right, String wanted, List<Policy.Change> changes)
       implements Local {}
+
+  /**
+   * Asks for what a draft decides otherwise for what clients do now, at all nodes; the first time,
+   * to have it compared. Whoever does not ask for some seconds has it compared no more.
+   *
+   * @param id of whoever asks, unique in the cluster
+   */
+  public record TakeShadow(String id, List<Policy.Change> changes) implements Local {}
+
+  /**
+   * That.
+   *
+   * @param refused why nothing is compared, or empty
+   * @param nodes how many compare
+   * @param compared how many decisions, since it began
+   * @param leftOut how many differences are not told, since it began
+   * @param differences those that were not told before
+   */
+  public record Shadowed(
+      String refused, int nodes, long compared, long leftOut, List<Shadow.Difference> differences)
+      implements Local {}
+
+  /** Whoever asked does not any more. */
+  public record EndShadow(String id) implements Local {}
 
   /** Asks for a resource of the namespace. */
   public record Find(Resource.Kind kind, String id) implements Local {}

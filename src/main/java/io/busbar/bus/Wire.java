@@ -1,5 +1,6 @@
 package io.busbar.bus;
 
+import io.busbar.policy.Shadow;
 import io.busbar.shard.Command;
 import io.busbar.shard.Sending;
 import io.netty.buffer.ByteBuf;
@@ -28,6 +29,10 @@ import java.util.List;
  *   evict      u8 version=1, string session name, i64 epoch, string node,
  *              [string whose other names are asked for]
  *   verdict    u8 version=1, u8 yes
+ *   shadow     u8 version=1, u8 kind (1 with changes, 2 without, 3 its end), string id, [u16 count,
+ *              count times (u8 kind, string id, i32 length or -1, bytes)]
+ *   shadowed   u8 version=1, u8 known, i64 compared, i64 left out, u16 count, count times (string
+ *              client, string right, string object, u8 allowed, string why)
  *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port, [u8 forms]
  *   position   u8 version=1, i64 position
@@ -401,6 +406,130 @@ public final class Wire {
         names.add(new SessionName(cursor.string(), cursor.string()));
       }
       return new SessionNames(node, isLast, names);
+    }
+  }
+
+  /**
+   * A change that a draft makes.
+   *
+   * @param kind of the resource, by its code
+   * @param id of the resource
+   * @param resource as it is stored, or null if it is to go
+   */
+  @SuppressWarnings("ArrayRecordComponent")
+  public record DraftChange(int kind, String id, byte[] resource) {}
+
+  /**
+   * What does a draft decide otherwise at a node?
+   *
+   * @param id of whoever asks
+   * @param changes which the draft makes; null where the node is thought to know them
+   * @param isEnd whether nobody asks any more
+   */
+  public record ShadowQuestion(String id, List<DraftChange> changes, boolean isEnd) {
+    private static final int WITH_CHANGES = 1;
+    private static final int WITHOUT = 2;
+    private static final int END = 3;
+
+    /** Copies the changes. */
+    public ShadowQuestion {
+      changes = changes == null ? null : List.copyOf(changes);
+    }
+
+    /** Somebody asks. */
+    public ShadowQuestion(String id, List<DraftChange> changes) {
+      this(id, changes, false);
+    }
+
+    /** Nobody asks any more. */
+    public static ShadowQuestion end(String id) {
+      return new ShadowQuestion(id, null, true);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      int form = isEnd ? END : changes == null ? WITHOUT : WITH_CHANGES;
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) form);
+      string(out, id);
+      if (changes != null) {
+        out.appendUnsignedShort(changes.size());
+        for (DraftChange change : changes) {
+          out.appendByte((byte) change.kind);
+          string(out, change.id);
+          out.appendInt(change.resource == null ? -1 : change.resource.length);
+          if (change.resource != null) {
+            out.appendBytes(change.resource);
+          }
+        }
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static ShadowQuestion decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      int form = cursor.u8();
+      String id = cursor.string();
+      if (form != WITH_CHANGES) {
+        return new ShadowQuestion(id, null, form == END);
+      }
+      List<DraftChange> changes = new ArrayList<>();
+      for (int left = cursor.u16(); left > 0; left--) {
+        int kind = cursor.u8();
+        String of = cursor.string();
+        int length = cursor.i32();
+        changes.add(new DraftChange(kind, of, length < 0 ? null : cursor.bytes(length)));
+      }
+      return new ShadowQuestion(id, changes);
+    }
+  }
+
+  /**
+   * The answer.
+   *
+   * @param isKnown whether the node compares that draft
+   * @param compared how many decisions, since it began
+   * @param leftOut how many differences are not told
+   * @param differences those that were not told before
+   */
+  public record ShadowAnswer(
+      boolean isKnown, long compared, long leftOut, List<Shadow.Difference> differences) {
+    /** Copies the differences. */
+    public ShadowAnswer {
+      differences = List.copyOf(differences);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) (isKnown ? 1 : 0));
+      out.appendLong(compared).appendLong(leftOut).appendUnsignedShort(differences.size());
+      for (Shadow.Difference one : differences) {
+        string(out, one.client());
+        string(out, one.right().name());
+        string(out, one.object());
+        out.appendByte((byte) (one.isAllowed() ? 1 : 0));
+        string(out, one.why());
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static ShadowAnswer decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      boolean isKnown = cursor.u8() == 1;
+      long compared = cursor.i64();
+      long leftOut = cursor.i64();
+      List<Shadow.Difference> differences = new ArrayList<>();
+      for (int left = cursor.u16(); left > 0; left--) {
+        differences.add(
+            new Shadow.Difference(
+                cursor.string(),
+                Shadow.Right.valueOf(cursor.string()),
+                cursor.string(),
+                cursor.u8() == 1,
+                cursor.string()));
+      }
+      return new ShadowAnswer(isKnown, compared, leftOut, differences);
     }
   }
 

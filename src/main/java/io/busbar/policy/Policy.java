@@ -11,6 +11,7 @@ import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,13 @@ public final class Policy {
   /** Whose certificates are not trusted any more, or null where nobody is asked. */
   private Revocations revocations;
 
-  private final PublishedKeys published = new PublishedKeys();
+  /** Of a draft: the policy whose clients it has besides its own, or null. */
+  private final Policy base;
+
+  /** Of a draft: authentication names, folded, of those that it does not have of them. */
+  private final Set<String> hidden = new HashSet<>(0);
+
+  private final PublishedKeys published;
 
   /** What is made of groups, spaces and bindings; null until it is asked for again. */
   private List<Group> compiled;
@@ -70,7 +77,14 @@ public final class Policy {
   record Space(String name, List<TopicTemplate> templates) {}
 
   /** The policy of an empty namespace: nobody may do anything. */
-  public Policy() {}
+  public Policy() {
+    this(null);
+  }
+
+  private Policy(Policy base) {
+    this.base = base;
+    this.published = base == null ? new PublishedKeys() : base.published;
+  }
 
   /** Makes a policy of a namespace, which was judged when it was made. */
   public static Policy compile(Namespace namespace) {
@@ -224,7 +238,11 @@ public final class Policy {
 
   /** The registry's client of an authentication name, whose case does not matter. */
   public Optional<Client> client(String authenticationName) {
-    return Optional.ofNullable(clients.get(Text.fold(authenticationName)));
+    String name = Text.fold(authenticationName);
+    Client own = clients.get(name);
+    return own == null && base != null && !hidden.contains(name)
+        ? base.client(authenticationName)
+        : Optional.ofNullable(own);
   }
 
   /** What a client may do, whether or not it may connect. */
@@ -389,7 +407,7 @@ public final class Policy {
   /** The same for a client of the registry. */
   private Admission registered(Admission.Granted before) {
     String name = before.client().authenticationName();
-    Client client = clients.get(Text.fold(name));
+    Client client = client(name).orElse(null);
     String who = "client " + Text.quote(name) + " ";
     if (client == null) {
       return refused(who + "is not registered any more");
@@ -471,12 +489,20 @@ public final class Policy {
           return found;
         }
       }
-      List<Client> same = bySubject.get(leaf.getSubjectX500Principal());
-      if (source == NameSource.CLIENT_CERTIFICATE_SUBJECT && same != null) {
-        return Optional.of(same.get(0));
+      Optional<Client> same = ofSubject(leaf.getSubjectX500Principal());
+      if (source == NameSource.CLIENT_CERTIFICATE_SUBJECT && same.isPresent()) {
+        return same;
       }
     }
     return Optional.empty();
+  }
+
+  private Optional<Client> ofSubject(X500Principal subject) {
+    List<Client> own = bySubject.get(subject);
+    return own == null && base != null
+        ? base.ofSubject(subject)
+            .filter(one -> !hidden.contains(Text.fold(one.authenticationName())))
+        : Optional.ofNullable(own).map(same -> same.get(0));
   }
 
   private String whyNotFound(String userName, String clientId, List<X509Certificate> chain) {
@@ -510,18 +536,21 @@ public final class Policy {
   public record Change(Resource.Kind kind, String id, Resource resource) {}
 
   /**
-   * What this policy would be, for one client, after changes; this one stays as it is.
-   *
-   * @param authenticationName of the client, whom the changes may make, change or remove
+   * What this policy would be after changes; this one stays as it is. Clients that they do not name
+   * are this one's, also later.
    */
-  public Policy draft(String authenticationName, List<Change> changes) {
-    Policy draft = new Policy();
+  public Policy draft(List<Change> changes) {
+    Policy draft = new Policy(this);
     draft.settings = settings;
+    draft.revocations = revocations;
     draft.groups.putAll(groups);
     draft.spaces.putAll(spaces);
     draft.bindings.putAll(bindings);
-    client(authenticationName).ifPresent(draft::put);
+    draft.authorities.putAll(authorities);
     for (Change change : changes) {
+      if (change.kind == Resource.Kind.CLIENT && clientsById.get(change.id) != null) {
+        draft.hidden.add(Text.fold(clientsById.get(change.id).authenticationName()));
+      }
       if (change.resource == null) {
         draft.remove(change.kind, change.id);
       } else {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.busbar.policy.Shadow;
 import io.busbar.shard.Sending;
 import io.vertx.core.buffer.Buffer;
 import java.nio.charset.StandardCharsets;
@@ -99,6 +100,37 @@ class WireTest {
                 + " 0003 6e4064 07 0000000000000000"
                 + " 0003 6d4065 09 ffffffffffffffff",
             Wire.StoreView::decode),
+        new Form(
+            "shadow, with changes",
+            new Wire.ShadowQuestion(
+                    "i",
+                    List.of(
+                        new Wire.DraftChange(2, "g", new byte[] {7}),
+                        new Wire.DraftChange(1, "c", null)))
+                .encode(),
+            "01 01 0001 69 0002 02 0001 67 00000001 07 01 0001 63 ffffffff",
+            Wire.ShadowQuestion::decode),
+        new Form(
+            "shadow, without",
+            new Wire.ShadowQuestion("i", null).encode(),
+            "01 02 0001 69",
+            Wire.ShadowQuestion::decode),
+        new Form(
+            "shadow, its end",
+            Wire.ShadowQuestion.end("i").encode(),
+            "01 03 0001 69",
+            Wire.ShadowQuestion::decode),
+        new Form(
+            "shadowed",
+            new Wire.ShadowAnswer(
+                    true,
+                    5,
+                    1,
+                    List.of(new Shadow.Difference("c", Shadow.Right.PUBLISH, "t", true, "no")))
+                .encode(),
+            "01 01 0000000000000005 0000000000000001 0001"
+                + " 0001 63 0007 5055424c495348 0001 74 01 0002 6e6f",
+            Wire.ShadowAnswer::decode),
         new Form("position", Wire.position(258), "01 0000000000000102", Wire::toPosition),
         new Form("verdict yes", Wire.verdict(true), "01 01", Wire::isYes),
         new Form("verdict no", Wire.verdict(false), "01 00", Wire::isYes));

@@ -187,20 +187,20 @@ class PolicyTest {
         List.of(
             change(new ClientGroup("trucks", "attributes.kind IN ['truck', 'car']")),
             new Policy.Change(Kind.TOPIC_SPACE, Kind.TOPIC_SPACE.id("nothing"), null));
-    Explanation then = policy.draft("CAR-1", draft).explain("car-1", Permission.PUBLISHER, topic);
+    Explanation then = policy.draft(draft).explain("car-1", Permission.PUBLISHER, topic);
     assertThat(then.allowed()).isTrue();
     assertThat(policy.explain("car-1", Permission.PUBLISHER, topic).allowed()).isFalse();
     // a client that there is not yet, one that is not there any more, a right that is gone
     assertThat(
             policy
-                .draft("bus-1", List.of(change(client("bus-1", true, "truck"))))
+                .draft(List.of(change(client("bus-1", true, "truck"))))
                 .explain("bus-1", Permission.PUBLISHER, "loads/bus-1")
                 .allowed())
         .isTrue();
     Policy.Change gone = new Policy.Change(Kind.CLIENT, Kind.CLIENT.id("truck-1"), null);
     assertThat(
             policy
-                .draft("truck-1", List.of(gone))
+                .draft(List.of(gone))
                 .explain("truck-1", Permission.PUBLISHER, "loads/truck-1")
                 .reason())
         .isEqualTo("client 'truck-1' is not registered");
@@ -208,7 +208,7 @@ class PolicyTest {
         new Policy.Change(Kind.PERMISSION_BINDING, Kind.PERMISSION_BINDING.id("b-0"), null);
     assertThat(
             policy
-                .draft("truck-1", List.of(unbound))
+                .draft(List.of(unbound))
                 .explain("truck-1", Permission.PUBLISHER, "loads/truck-1")
                 .allowed())
         .isFalse();
