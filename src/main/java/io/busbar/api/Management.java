@@ -53,6 +53,7 @@ import javax.net.ssl.SSLPeerUnverifiedException;
  *   GET /queues                                see {@link EventBacklog}
  *   GET /node                                  see {@link NodeStatus}
  *   POST /tail                                 see {@link Tailing}
+ *   POST /trace                                see {@link Tracing}
  *   GET /console/, …                           see {@link Console}; without a key
  * </pre>
  */
@@ -85,6 +86,7 @@ public final class Management {
   private final EventBacklog backlog;
   private final NodeStatus status;
   private final Tailing tailing = new Tailing();
+  private final Tracing tracing = new Tracing();
 
   /** Null where it is switched off. */
   private final Console console;
@@ -185,6 +187,7 @@ public final class Management {
         || EventBacklog.handles(path)
         || NodeStatus.handles(path)
         || Tailing.handles(path)
+        || Tracing.handles(path)
         || Console.handles(path)
         || ResourcePath.is(path);
   }
@@ -239,6 +242,10 @@ public final class Management {
         tail(request, known);
         return;
       }
+      if (Tracing.handles(request.path())) {
+        trace(request, known);
+        return;
+      }
       answer = read(request).compose(body -> answer(request, known, body));
     } catch (ApiError e) {
       answer = Future.failedFuture(e);
@@ -284,6 +291,35 @@ public final class Management {
               }
             })
         .onFailure(e -> fail(request, caller.name(), e));
+  }
+
+  /** What a client does is shown as it happens, to the same. */
+  private void trace(HttpServerRequest request, Caller caller) {
+    if (!request.method().equals(HttpMethod.POST)) {
+      throw notAllowed(request, "POST");
+    }
+    require(caller.role(), Role.OPERATOR);
+    read(request)
+        .map(Tracing::wanted)
+        .compose(
+            wanted -> {
+              String whom = wanted.shown();
+              return tracing
+                  .answer(vertx, request, wanted, () -> traces("ended", caller, whom, request))
+                  .onSuccess(
+                      begun -> {
+                        traces("begun", caller, whom, request);
+                        telemetry.count(Meter.API_REQUESTS, "200");
+                      });
+            })
+        .onFailure(e -> fail(request, caller.name(), e));
+  }
+
+  private void traces(String what, Caller by, String whom, HttpServerRequest request) {
+    telemetry
+        .audit()
+        .changed(
+            "trace " + what, "who", by.name(), "whom", whom, "remote", request.remoteAddress());
   }
 
   // --- who asks ---

@@ -5,10 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.busbar.bus.Bus;
 import io.busbar.bus.Tail;
 import io.busbar.mqtt.Topics;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonObject;
 
@@ -32,18 +32,11 @@ final class Tailing {
   /** How many may look at once. */
   private static final int MOST = 8;
 
-  /** How often what came is sent, in milliseconds, and how many messages at most. */
-  private static final long TURN = 200;
-
+  /** How many messages are sent each {@link LineStream#TURN} at most. */
   private static final int MOST_MESSAGES = 40;
 
-  /** After so many turns without a message an empty line says that there is none. */
-  private static final int SILENT_TURNS = 50;
-
-  /** After so many turns it ends. */
-  private static final int MOST_TURNS = (int) (600_000 / TURN);
-
-  private static final String LINES = "application/x-ndjson";
+  /** How long somebody may look. */
+  private static final int MINUTES = 10;
 
   private int looking;
 
@@ -87,65 +80,31 @@ final class Tailing {
       throw new ApiError(
           429, "TooManyRequests", "%d look already (allowed: %d at once)".formatted(looking, MOST));
     }
-    HttpServerResponse response = request.response();
-    if (response.closed()) {
-      return; // whoever asked has gone
-    }
     looking++;
     Tail tail = new Tail(filter);
     vertx.eventBus().publish(Bus.TAILS, new Bus.Watch(tail), Bus.local());
-    response
-        .setChunked(true)
-        .putHeader("content-type", LINES)
-        .putHeader("cache-control", "no-store")
-        .putHeader("x-content-type-options", "nosniff");
-    // so that the headers are there before the first message is
-    response.write("\n");
-    int[] turns = new int[2];
-    long timer = vertx.setPeriodic(TURN, t -> turn(tail, response, turns));
-    Runnable over =
-        () -> {
-          if (!tail.hasEnded()) {
-            vertx.cancelTimer(timer);
-            tail.end();
-            looking--;
-          }
-        };
-    response
-        .exceptionHandler(e -> over.run())
-        .closeHandler(closed -> over.run())
-        .endHandler(ended -> over.run());
+    new LineStream(
+            vertx,
+            request,
+            MINUTES,
+            // whoever reads slowly misses more
+            MINUTES * 60_000L,
+            () -> Future.succeededFuture(lines(tail)),
+            () -> {
+              tail.end();
+              looking--;
+            })
+        .begin("");
   }
 
-  /** Whoever reads slowly misses more: nothing gathers but in the tail. */
-  private static void turn(Tail tail, HttpServerResponse response, int[] turns) {
-    if (response.ended() || response.closed()) {
-      return;
-    }
-    turns[0]++;
-    if (response.writeQueueFull()) {
-      if (turns[0] >= MOST_TURNS) {
-        response.reset(); // else whoever does not read would look for ever
-      }
-      return;
-    }
+  private static String lines(Tail tail) {
     StringBuilder lines = new StringBuilder();
     tail.take(MOST_MESSAGES).forEach(one -> lines.append(json(one).encode()).append('\n'));
     long skipped = tail.skipped();
     if (skipped > 0) {
       lines.append(new JsonObject().put("skipped", skipped).encode()).append('\n');
     }
-    turns[1] = lines.isEmpty() ? turns[1] + 1 : 0;
-    if (turns[1] == SILENT_TURNS) {
-      turns[1] = 0;
-      lines.append('\n');
-    }
-    if (turns[0] >= MOST_TURNS) {
-      response.end(
-          lines + new JsonObject().put("ended", "it has lasted 10 minutes").encode() + '\n');
-    } else if (!lines.isEmpty()) {
-      response.write(lines.toString());
-    }
+    return lines.toString();
   }
 
   private static JsonObject json(Tail.Seen seen) {

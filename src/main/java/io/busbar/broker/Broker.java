@@ -94,6 +94,9 @@ public final class Broker {
   final AtomicLong localSubscriptions = new AtomicLong();
   final AtomicInteger pendingConnects = new AtomicInteger();
 
+  /** Clients that somebody looks at: until no event loop knows of it any more. */
+  final AtomicInteger traces = new AtomicInteger();
+
   /** TLS handshakes that wait or are under way. */
   final AtomicInteger handshakes = new AtomicInteger();
 
@@ -152,6 +155,7 @@ public final class Broker {
     }
     telemetry.gauge(Meter.CONNECTIONS, connections::get);
     telemetry.gauge(Meter.HANDSHAKES, handshakes::get);
+    telemetry.gauge(Meter.TRACES, traces::get);
     telemetry.gauge(Meter.OVERLOADED, () -> pressure.why() == null ? 0 : 1);
     telemetry.gauge(Meter.DELIVERIES_PENDING, pendingDeliveries::sum);
     telemetry.gauge(Meter.OUTBOUND_PENDING, outbound::used);

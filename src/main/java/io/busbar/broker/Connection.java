@@ -61,6 +61,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private boolean left;
   private boolean closed;
   private Route route;
+
+  /** Tells people who look at its client; null while nobody does. */
+  private Tracer tracer;
+
   private long lastRead;
   private long closeBy;
 
@@ -143,6 +147,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
         protocol.admit(buffer[at], length, end - at);
         if (length == Decoder.INCOMPLETE || at + length > end) {
           break;
+        }
+        if (tracer != null) {
+          tracer.received(buffer, at, at + length);
         }
         protocol.packet(buffer, at, at + length);
         at += length;
@@ -385,6 +392,22 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   void route(Route ofOneSubscription) {
     route = ofOneSubscription;
+  }
+
+  /** Who tells people that look at its client, or null. */
+  Tracer tracer() {
+    return tracer;
+  }
+
+  /** Tells people from now on, or nobody any more: null. */
+  void trace(Tracer by) {
+    tracer = by;
+    outgoing.trace(by);
+  }
+
+  /** What its client is and does, for people. */
+  Protocol protocol() {
+    return protocol;
   }
 
   /** The turn's buffer for the device. */

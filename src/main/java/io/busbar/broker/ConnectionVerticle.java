@@ -120,6 +120,10 @@ public final class ConnectionVerticle extends VerticleBase {
       publish(message, publish);
     } else if (body instanceof Bus.Watch watch) {
       loop.dispatcher.watch(watch.tail());
+    } else if (body instanceof Bus.Follow follow) {
+      loop.tick();
+      loop.traces.follow(follow.trace());
+      message.reply(new Bus.Done(), Bus.local());
     } else if (body instanceof Bus.NetworkChanged) {
       loop.tick();
       loop.connections().forEach(Connection::networkChanged);

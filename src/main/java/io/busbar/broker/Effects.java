@@ -29,6 +29,7 @@ final class Effects implements Consumer<Effect> {
   private final EventBus bus;
   private final Broker broker;
   private final LongAdder handedOn;
+  private final Consumer<Effect.Watched> looked;
   private final List<List<Effect.Bell>> bells = new ArrayList<>();
   private Owed owed = new Owed();
 
@@ -48,8 +49,14 @@ final class Effects implements Consumer<Effect> {
     final List<Effect.Repick> repicks = new ArrayList<>();
   }
 
-  Effects(EventBus bus, Broker broker) {
+  /**
+   * Nothing yet.
+   *
+   * @param looked is told what becomes of messages for sessions that somebody looks at
+   */
+  Effects(EventBus bus, Broker broker, Consumer<Effect.Watched> looked) {
     this.bus = bus;
+    this.looked = looked;
     this.broker = broker;
     this.handedOn = broker.telemetry.adder(Meter.DELIVERIES_SETTLED);
     for (int i = 0; i < broker.loops; i++) {
@@ -81,6 +88,8 @@ final class Effects implements Consumer<Effect> {
       changes.add(changed);
     } else if (effect instanceof Effect.Ready queue) {
       ready.add(queue.queue());
+    } else if (effect instanceof Effect.Watched watched) {
+      looked.accept(watched);
     } else if (effect instanceof Effect.Left) {
       for (int loop = 0; loop < broker.loops; loop++) {
         bus.send(Bus.loop(loop), new Bus.Disowned(), Bus.local());

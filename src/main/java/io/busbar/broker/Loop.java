@@ -69,6 +69,7 @@ final class Loop {
 
   final Dispatcher dispatcher;
   final Rejudging rejudging = new Rejudging(this);
+  final LoopTraces traces = new LoopTraces(this);
   final Outbox outbox;
   final Handshakes handshakes;
 

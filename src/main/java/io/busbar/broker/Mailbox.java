@@ -176,6 +176,9 @@ final class Mailbox {
   }
 
   private void lose(Delivery delivery, Loss loss) {
+    if (connection.tracer() != null) {
+      connection.tracer().lost(loss, delivery.packet(), MqttVersion.V5);
+    }
     done(delivery.sequence());
     if (loss == Loss.EXPIRED) {
       expired++;

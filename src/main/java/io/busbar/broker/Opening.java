@@ -199,6 +199,9 @@ final class Opening {
 
   private void open(Bus.Authenticated as) {
     known = as;
+    if (connection.tracer() != null) {
+      connection.tracer().authenticated(known);
+    }
     // of clients that are known alone: others could keep one away
     String session = known.permit().authenticationName() + '\0' + clientId;
     if (!broker.sessionConnects.take(session, loop.now)) {
@@ -361,6 +364,9 @@ final class Opening {
     Bus.Publisher publisher =
         new Bus.Publisher(known.permit().authenticationName(), clientId, connection.key());
     protocol.opened(known, publisher, offer.keepAlive(), stored, epoch);
+    if (connection.tracer() != null) {
+      connection.tracer().opened(stored);
+    }
     connection.resume(Connection.Pause.OPENING);
   }
 

@@ -58,6 +58,9 @@ final class Outgoing {
   /** Topics of messages since a page of retained messages was asked for, or null. */
   private Set<ByteBuffer> live;
 
+  /** Tells people who look at the client; null while nobody does. */
+  private Tracer tracer;
+
   private long largestToSend = Long.MAX_VALUE;
   private ByteBuf out;
   private int lastOut = 256;
@@ -120,6 +123,11 @@ final class Outgoing {
     return aliases != null;
   }
 
+  /** Tells people from now on, or nobody any more: null. */
+  void trace(Tracer by) {
+    tracer = by;
+  }
+
   /** The client's Maximum Packet Size. */
   long largestToSend() {
     return largestToSend;
@@ -129,6 +137,9 @@ final class Outgoing {
   ByteBuf last() {
     ended = true;
     ByteBuf last = out == null ? Unpooled.EMPTY_BUFFER : out;
+    if (tracer != null) {
+      tracer.sent(last);
+    }
     out = null;
     loop.counters.bytesSent += last.readableBytes();
     return last;
@@ -185,8 +196,9 @@ final class Outgoing {
     if (largestToSend != Long.MAX_VALUE
         && message.writtenLength(version, qos, ids) > largestToSend) {
       counters.lost(Loss.TOO_LARGE, 1);
+      lost(Loss.TOO_LARGE, topic);
     } else if (qos == 0) {
-      if (!isDropped()) {
+      if (!isDropped(topic)) {
         write(message, topic, 0, retain, ids);
         sent(message, 0, retain, ids);
         return true;
@@ -259,6 +271,10 @@ final class Outgoing {
     counters.pending += block.acknowledged;
     counters.sent[place] += block.count - block.acknowledged;
     if (block.acknowledged == 0 && block.bytes.readableBytes() >= SHARED_BLOCK_BYTES) {
+      if (tracer != null) {
+        tracer.sent(out == null ? Unpooled.EMPTY_BUFFER : out);
+        tracer.sent(block.bytes);
+      }
       if (out != null) {
         counters.bytesSent += out.readableBytes();
         ctx.write(out, ctx.voidPromise());
@@ -294,8 +310,9 @@ final class Outgoing {
     boolean acknowledged = block.packetIdAt[i] >= 0;
     if (length > largestToSend) {
       counters.lost(Loss.TOO_LARGE, 1);
+      lost(Loss.TOO_LARGE, block.topic);
     } else if (!acknowledged) {
-      if (!isDropped()) {
+      if (!isDropped(block.topic)) {
         buffer().writeBytes(block.bytes, start, length);
         sent(0, false, length);
       }
@@ -318,17 +335,26 @@ final class Outgoing {
   }
 
   /** Whether a QoS 0 message is not sent, and entered in the ledger. */
-  private boolean isDropped() {
+  private boolean isDropped(Topic topic) {
     Limit reached = throttle == null ? null : throttle.reached(loop.now);
     if (reached != null) {
       broker.telemetry.count(Meter.THROTTLED, reached.key());
       loop.counters.lost(Loss.RECEIVER_THROTTLED, 1);
+      lost(Loss.RECEIVER_THROTTLED, topic);
     } else if (isCongested()) {
       loop.counters.lost(Loss.SLOW_RECEIVER, 1);
+      lost(Loss.SLOW_RECEIVER, topic);
     } else {
       return false;
     }
     return true;
+  }
+
+  /** Tells who looks of a message that the device does not get. */
+  private void lost(Loss loss, Topic topic) {
+    if (tracer != null) {
+      tracer.lost(loss, topic);
+    }
   }
 
   private void sent(Publish message, int qos, boolean retain, int[] ids) {
@@ -359,6 +385,9 @@ final class Outgoing {
 
   private void enqueue(SendQueue.Message message) {
     long most = broker.outbound.isExceeded() ? queueLimit / SQUEEZE : queueLimit;
+    if (tracer != null) {
+      tracer.queued(message.packet());
+    }
     switch (broker.limits.overflow()) {
       case DROP_OLDEST -> dropped(queue.add(message, most));
       case DROP_NEWEST, REFUSE -> dropped(queue.offer(message, most) ? 0 : 1);
@@ -377,6 +406,9 @@ final class Outgoing {
   }
 
   private void dropped(int messages) {
+    if (tracer != null && messages > 0) {
+      tracer.dropped(messages);
+    }
     loop.counters.lost(Loss.QUEUE_FULL, messages);
     loop.counters.pending -= messages;
   }
@@ -461,6 +493,9 @@ final class Outgoing {
       if (message.expiresAt() <= loop.now) {
         loop.counters.lost(Loss.EXPIRED, 1);
         loop.counters.pending--;
+        if (tracer != null) {
+          tracer.lost(Loss.EXPIRED, message.packet(), version);
+        }
         continue;
       }
       message.countDown(loop.now);
@@ -508,6 +543,9 @@ final class Outgoing {
       int bytes = out.readableBytes();
       loop.counters.bytesSent += bytes;
       lastOut = Math.min(65_536, Math.max(256, bytes));
+      if (tracer != null) {
+        tracer.sent(out);
+      }
       ByteBuf whole = out;
       out = null;
       ctx.writeAndFlush(whole, ctx.voidPromise());

@@ -173,6 +173,9 @@ final class Protocol {
     if (state == State.NEW) {
       Packet.Connect connect = (Packet.Connect) packet;
       version = connect.version();
+      if (!loop.traces.isEmpty()) {
+        loop.traces.connects(connection, connect, buffer, start, end);
+      }
       state = State.OPENING;
       connection.pause(Connection.Pause.OPENING);
       opening = new Opening(this, connect);
@@ -457,6 +460,9 @@ final class Protocol {
     publishing = new Publishing(this, rights, origin, mailbox);
     subscriptions = new Subscriptions(this, rights, mailbox, replay);
     state = State.OPEN;
+    if (!loop.traces.isEmpty()) {
+      loop.traces.opened(connection);
+    }
     granted(known);
     broker.telemetry.count(Meter.CONNECTS, "success", dialect().tag());
     broker.clients(dialect()).incrementAndGet();
@@ -578,6 +584,9 @@ final class Protocol {
       opening.end(reason, why);
       return;
     }
+    if (connection.tracer() != null) {
+      connection.tracer().tell("ends", why, reason);
+    }
     endReason = tag(reason);
     disconnection = called;
     if (state == State.OPEN && version == MqttVersion.V5) {
@@ -604,6 +613,9 @@ final class Protocol {
 
   /** The CONNECT was refused, with an answer. */
   void refused(ReasonCode reason, String why) {
+    if (connection.tracer() != null) {
+      connection.tracer().refused(reason, why);
+    }
     endReason = tag(reason);
     broker.telemetry.count(Meter.CONNECTS, tag(reason), dialect().tag());
     if (OF_THE_CLIENT.contains(reason)) {
@@ -694,6 +706,10 @@ final class Protocol {
     if (opening != null) {
       opening.closed();
     }
+    if (connection.tracer() != null) {
+      connection.tracer().tell("closed", endReason.replace('_', ' '), null);
+      connection.trace(null);
+    }
   }
 
   /** Each second: keep alive (section 3.1.2.10). */
@@ -709,6 +725,21 @@ final class Protocol {
   /** Sends the acknowledgements that have nothing to wait for any more. */
   void sendAcks() {
     publishing.sendAcks();
+  }
+
+  /** The client's CONNECT, once it was read; or null. */
+  Packet.Connect connect() {
+    return opening == null ? null : opening.connect();
+  }
+
+  /** What the client publishes, once it is let in; or null. */
+  Publishing publishing() {
+    return publishing;
+  }
+
+  /** Whether its session is stored. */
+  boolean isStored() {
+    return mailbox != null;
   }
 
   MqttVersion version() {

@@ -98,7 +98,14 @@ final class Publishing {
 
   /** Why the client may not publish to a topic now, or empty. */
   Optional<String> whyNot(String topic) {
-    return permit.whyNotPublish(topic);
+    return topic.startsWith("$")
+        ? Optional.of("topics that begin with $ are the server's own")
+        : permit.whyNotPublish(topic);
+  }
+
+  /** The topic that an alias of the client stands for, or null. */
+  byte[] topic(int alias) {
+    return aliases.topic(alias);
   }
 
   void publish(byte[] buffer, int start, int end) throws MqttException {
@@ -147,7 +154,7 @@ final class Publishing {
       return;
     }
     if (!isPermitted(topic)) {
-      denied(publish, topic);
+      denied(publish);
       return;
     }
     Route route = loop.dispatcher.route(topic);
@@ -349,12 +356,9 @@ final class Publishing {
     return false;
   }
 
-  private void denied(Publish publish, Topic topic) throws MqttException {
+  private void denied(Publish publish) throws MqttException {
     String name = publish.topic();
-    String why =
-        topic.name[0] == '$'
-            ? "topics that begin with $ are the server's own"
-            : permit.whyNotPublish(name).orElse("denied");
+    String why = whyNot(name).orElse("denied");
     loop.counters.lost(Loss.NOT_AUTHORIZED, 1);
     broker.telemetry.count(Meter.DENIALS, "publish");
     protocol.denied("publish denied", "topic", name, why);
@@ -392,6 +396,9 @@ final class Publishing {
 
   private void throttled(Publish publish, Limit limit) throws MqttException {
     String why = broker.throttled(limit);
+    if (connection.tracer() != null) {
+      connection.tracer().tell("publish refused", why, null);
+    }
     loop.counters.lost(Loss.PUBLISHER_THROTTLED, 1);
     loop.limitedLog.warn(
         "publish throttled: client={} session={} reason={}",

@@ -68,6 +68,7 @@ public final class SessionVerticle extends VerticleBase {
   private final List<String> members;
   private OtherNodes others;
   private Inspection inspection;
+  private NodeTraces traces;
 
   /** Those that share the store, or null. */
   private StoreNodes sharing;
@@ -105,7 +106,9 @@ public final class SessionVerticle extends VerticleBase {
     busMessages = broker.telemetry.adder(Meter.BUS_MESSAGES, "session");
     broker.serves = store::serves;
     broker.forms = store::forms;
-    effects = new Effects(vertx.eventBus(), broker);
+    others = new OtherNodes(vertx, broker.nodeId, members);
+    traces = new NodeTraces(vertx, broker, store, others);
+    effects = new Effects(vertx.eventBus(), broker, traces::became);
     times = new StoreTimes(broker.telemetry);
     ContextInternal home = (ContextInternal) context;
     hop =
@@ -131,7 +134,6 @@ public final class SessionVerticle extends VerticleBase {
                         vertx.setTimer(REVIEW_AGAIN, t -> then.run());
                       }
                     }));
-    others = new OtherNodes(vertx, broker.nodeId, members);
     inspection =
         new Inspection(
             broker,
@@ -226,9 +228,10 @@ public final class SessionVerticle extends VerticleBase {
             .eventBus()
             .<Buffer>consumer(Bus.nodeSession(broker.nodeId), this::onEviction)
             .completion(),
+        vertx.eventBus().<Buffer>consumer(Bus.nodeNames(broker.nodeId), this::onNames).completion(),
         vertx
             .eventBus()
-            .<Buffer>consumer(Bus.nodeNames(broker.nodeId), this::onNames)
+            .<Buffer>consumer(Bus.nodeTraces(broker.nodeId), this::onTraced)
             .completion());
   }
 
@@ -245,6 +248,7 @@ public final class SessionVerticle extends VerticleBase {
 
   private void tick() {
     store.tick();
+    traces.sweep();
     sendEffects();
     List<Command> again = unclosed;
     unclosed = new ArrayList<>();
@@ -374,6 +378,13 @@ public final class SessionVerticle extends VerticleBase {
       listed(inspection.find(find.name()), message);
     } else if (body instanceof Bus.Disconnect end) {
       listed(inspection.disconnect(end.name()), message);
+    } else if (body instanceof Bus.TakeTrace take) {
+      traces
+          .take(take)
+          .onSuccess(traced -> message.reply(traced, Bus.local()))
+          .onFailure(e -> message.fail(1, e.getMessage()));
+    } else if (body instanceof Bus.EndTrace end) {
+      traces.end(end.id());
     } else if (body instanceof Bus.LeaveStore) {
       store
           .leave()
@@ -408,6 +419,15 @@ public final class SessionVerticle extends VerticleBase {
     inspection
         .answer(message.body())
         .onSuccess(message::reply)
+        .onFailure(e -> message.fail(1, e.getMessage()));
+  }
+
+  /** At another node somebody looks at what a client does. */
+  private void onTraced(Message<Buffer> message) {
+    busMessages.increment();
+    traces
+        .answer(Wire.TraceQuestion.decode(message.body()))
+        .onSuccess(answer -> message.reply(answer.encode()))
         .onFailure(e -> message.fail(1, e.getMessage()));
   }
 

@@ -142,6 +142,9 @@ final class Subscriptions {
         code = judge(subscription, asked);
       }
       asked.codes.add(code);
+      if (protocol.connection.tracer() != null) {
+        protocol.connection.tracer().subscribes(name, code, asked.why);
+      }
       if (!code.isError()) {
         grant(subscription, asked);
       }

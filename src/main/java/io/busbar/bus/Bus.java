@@ -63,6 +63,9 @@ import java.util.function.Predicate;
  *   session           ReadEvents                 EventBodies            SessionVerticle
  *   session           ListQueues                 QueuesListed           SessionVerticle
  *   tails             Watch                      -                      ConnectionVerticle
+ *   loop.N            Follow                     Done                   ConnectionVerticle
+ *   session           TakeTrace                  Traced                 SessionVerticle
+ *   session           EndTrace                   -                      SessionVerticle
  *   events            Ready                      -                      whoever gives out events
  *   delivery          Subscriptions, Members     -                      DeliveryVerticle
  *   delivery          Introduce                  Introduced             DeliveryVerticle
@@ -99,6 +102,7 @@ import java.util.function.Predicate;
  *   node.ID.reached   Wire: position             Wire: verdict          SessionVerticle
  *   node.ID.names     Wire: session question     Wire: session names    SessionVerticle
  *   node.ID.shadows   Wire: shadow question      Wire: shadow answer    AuthorizationVerticle
+ *   node.ID.traces    Wire: trace question       Wire: trace answer     SessionVerticle
  *   leaving           string node                -                      Node, of each node
  * </pre>
  */
@@ -172,6 +176,11 @@ public final class Bus {
   /** Node: a draft of the policy that somebody at another node has compared. */
   public static String nodeShadows(String node) {
     return "node." + node + ".shadows";
+  }
+
+  /** Node: what clients do that somebody at another node looks at. */
+  public static String nodeTraces(String node) {
+    return "node." + node + ".traces";
   }
 
   /** Lets local messages pass by reference; once per Vert.x instance. */
@@ -452,6 +461,28 @@ public final class Bus {
 
   /** Somebody looks at what clients publish, until that has ended. */
   public record Watch(Tail tail) implements Local {}
+
+  /** Somebody looks at what a client does, or does not any more: {@link Trace#hasEnded}. */
+  public record Follow(Trace trace) implements Local {}
+
+  /**
+   * Asks for what a client has done since, at all nodes; the first time, to have it looked at.
+   * Whoever does not ask for some seconds does not look any more.
+   *
+   * @param id of whoever looks, unique in the cluster
+   */
+  public record TakeTrace(String id, Trace.Whom whom) implements Local {}
+
+  /**
+   * That.
+   *
+   * @param lines of JSON, in their order
+   * @param refused why it is not looked at here, or null
+   */
+  public record Traced(List<String> lines, String refused) implements Local {}
+
+  /** Whoever looked does not any more. */
+  public record EndTrace(String id) implements Local {}
 
   /** Messages of shared subscriptions that need another member. */
   public record Repicks(List<Effect.Repick> repicks) implements Local {}

@@ -34,6 +34,10 @@ import java.util.List;
  *   shadowed   u8 version=1, u8 known, i64 compared, i64 left out, u16 count, count times (string
  *              client, string right, string object, u8 allowed, string why)
  *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
+ *   trace      u8 version=1, u8 kind (1 of a client, 2 of a session, 3 its end), string id,
+ *              string name, u16 bytes of payloads
+ *   traced     u8 version=1, string node, string refused, u16 count, count times (u32 length, line
+ *              of JSON)
  *   introduce  u8 version=1, string node, string cluster, string host, u16 port, [u8 forms]
  *   position   u8 version=1, i64 position
  *   order      u8 version=1, u8 kind (1 view, 2 give up, 3 leave), string node
@@ -530,6 +534,75 @@ public final class Wire {
                 cursor.string()));
       }
       return new ShadowAnswer(isKnown, compared, leftOut, differences);
+    }
+  }
+
+  /**
+   * What has a client done at a node since it was asked last?
+   *
+   * @param id of whoever looks
+   * @param whom null if nobody looks any more
+   */
+  public record TraceQuestion(String id, Trace.Whom whom) {
+    private static final int CLIENT = 1;
+    private static final int SESSION = 2;
+    private static final int END = 3;
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      int kind = whom == null ? END : whom.isSession() ? SESSION : CLIENT;
+      Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) kind);
+      string(out, id);
+      string(out, whom == null ? "" : whom.name());
+      return out.appendUnsignedShort(whom == null ? 0 : whom.payload());
+    }
+
+    /** Reads the form on the wire. */
+    public static TraceQuestion decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      int kind = cursor.u8();
+      String id = cursor.string();
+      Trace.Whom whom = new Trace.Whom(kind == SESSION, cursor.string(), cursor.u16());
+      return new TraceQuestion(id, kind == END ? null : whom);
+    }
+  }
+
+  /**
+   * The answer.
+   *
+   * @param node what people call the node
+   * @param refused why it does not look, or empty
+   * @param lines what happened, each as JSON
+   */
+  public record TraceAnswer(String node, String refused, List<String> lines) {
+    /** Copies the lines, so that an answer does not change. */
+    public TraceAnswer {
+      lines = List.copyOf(lines);
+    }
+
+    /** The form on the wire. */
+    public Buffer encode() {
+      Buffer out = Buffer.buffer().appendByte(VERSION);
+      string(out, node);
+      string(out, refused);
+      out.appendUnsignedShort(lines.size());
+      for (String line : lines) {
+        byte[] bytes = line.getBytes(StandardCharsets.UTF_8);
+        out.appendInt(bytes.length).appendBytes(bytes);
+      }
+      return out;
+    }
+
+    /** Reads the form on the wire. */
+    public static TraceAnswer decode(Buffer in) {
+      Cursor cursor = new Cursor(in);
+      String node = cursor.string();
+      String refused = cursor.string();
+      List<String> lines = new ArrayList<>();
+      for (int left = cursor.u16(); left > 0; left--) {
+        lines.add(new String(cursor.bytes(cursor.i32()), StandardCharsets.UTF_8));
+      }
+      return new TraceAnswer(node, refused, lines);
     }
   }
 

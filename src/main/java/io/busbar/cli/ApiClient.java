@@ -7,6 +7,7 @@ import io.vertx.core.json.DecodeException;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
@@ -23,6 +24,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import picocli.CommandLine.Option;
@@ -110,11 +113,39 @@ final class ApiClient {
                 : "");
   }
 
+  /**
+   * Has an answer that goes on handed on line by line, until it ends.
+   *
+   * @throws IOException if there is no answer, or one that is an error, or it breaks off
+   */
+  void stream(String path, JsonObject body, Consumer<String> then)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request = request("POST", path, body.encode());
+    HttpResponse<Stream<String>> response = exchange(request, HttpResponse.BodyHandlers.ofLines());
+    try (Stream<String> lines = response.body()) {
+      if (response.statusCode() >= 400) {
+        throw new IOException(
+            message(response.statusCode(), json(lines.collect(Collectors.joining("\n")))));
+      }
+      lines.filter(line -> !line.isEmpty()).forEach(then);
+    } catch (UncheckedIOException e) {
+      throw new IOException("%s: the answer broke off: %s".formatted(api, reason(e)), e);
+    }
+  }
+
+  private static String reason(UncheckedIOException e) {
+    return e.getCause().getMessage();
+  }
+
   private HttpResponse<String> exchange(String method, String path, String body)
       throws IOException, InterruptedException {
+    return exchange(
+        request(method, path, body).timeout(TIMEOUT), HttpResponse.BodyHandlers.ofString());
+  }
+
+  private HttpRequest.Builder request(String method, String path, String body) throws IOException {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(api.resolve(path))
-            .timeout(TIMEOUT)
             .header("content-type", "application/json")
             .method(
                 method,
@@ -125,8 +156,14 @@ final class ApiClient {
     if (key != null) {
       request.header("authorization", "Bearer " + key);
     }
+    return request;
+  }
+
+  private <T> HttpResponse<T> exchange(
+      HttpRequest.Builder request, HttpResponse.BodyHandler<T> handler)
+      throws IOException, InterruptedException {
     try {
-      return client().send(request.build(), HttpResponse.BodyHandlers.ofString());
+      return client().send(request.build(), handler);
     } catch (ConnectException e) {
       throw new IOException(
           "no node answers at %s (start one, or name another with --api)".formatted(api), e);

@@ -55,6 +55,11 @@ public final class TopicAliases {
     }
   }
 
+  /** The topic that an alias stands for, or null. */
+  public byte[] topic(int alias) {
+    return alias < topics.length ? topics[alias] : null;
+  }
+
   private static boolean sameTopic(byte[] topic, Publish publish) {
     int from = publish.topicOffset();
     return Arrays.equals(

@@ -64,6 +64,23 @@ public sealed interface Effect {
   /** A queue that had nothing to give out has something now. */
   record Ready(String queue) implements Effect {}
 
+  /**
+   * What became of a message for a session that somebody looks at ({@link Group#watch}), or of the
+   * session.
+   *
+   * @param packet an MQTT 5 PUBLISH, packet id 0, or null if it is about the session
+   */
+  record Watched(String session, String owner, Change change, long sequence, byte[] packet)
+      implements Effect {}
+
+  /** What may become of it. */
+  enum Change {
+    KEPT,
+    QUEUE_FULL,
+    EXPIRED,
+    SESSION_ENDED
+  }
+
   /** Deliveries, or events in queues, that will not happen. */
   record Lost(Loss loss, int deliveries) implements Effect {}
 

@@ -163,6 +163,16 @@ public final class Group {
     retained.configure(now.retainedMessages(), now.retainedBytes());
   }
 
+  /**
+   * Tells of each message for some sessions what becomes of it ({@link Effect.Watched}): for people
+   * who look, of this replica alone and part of no checkpoint. From any thread.
+   *
+   * @param sessions by the session's name, and its owner; null for none
+   */
+  public void watch(BiPredicate<String, String> sessions) {
+    moment.watch(sessions);
+  }
+
   /** A session, or null. */
   public SessionView view(String name) {
     StoredSession session = sessions.get(name);
@@ -399,6 +409,7 @@ public final class Group {
       remove(session, subscription);
     }
     queues.handOn(session, null, true);
+    moment.became(session, Effect.Change.SESSION_ENDED, 0, null);
     if (session.inbox.size() > 0) {
       moment.tell(new Effect.Lost(Effect.Loss.SESSION_ENDED, session.inbox.size()));
     }

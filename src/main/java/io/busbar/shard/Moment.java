@@ -1,5 +1,6 @@
 package io.busbar.shard;
 
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
 
@@ -11,6 +12,9 @@ final class Moment {
   private final PendingEffects pending;
   private Consumer<Effect> effects;
 
+  /** Sessions that somebody looks at, or null while nobody does; set by any thread. */
+  private volatile BiPredicate<String, String> watched;
+
   Moment(PendingEffects pending) {
     this.pending = pending;
   }
@@ -18,6 +22,18 @@ final class Moment {
   void begin(long time, Consumer<Effect> told) {
     now = time;
     effects = told;
+  }
+
+  void watch(BiPredicate<String, String> sessions) {
+    watched = sessions;
+  }
+
+  /** Tells what became of a message for a session, if somebody looks. */
+  void became(StoredSession session, Effect.Change change, long sequence, byte[] packet) {
+    BiPredicate<String, String> sessions = watched;
+    if (sessions != null && sessions.test(session.name, session.owner)) {
+      tell(new Effect.Watched(session.name, session.owner, change, sequence, packet));
+    }
   }
 
   void tell(Effect effect) {

@@ -65,6 +65,9 @@ final class Queues {
       return;
     }
     boolean fits = accepts(session, body.packet.length);
+    if (!fits && bounds.overflow() != Bounds.Overflow.DROP_OLDEST) {
+      moment.became(session, Effect.Change.QUEUE_FULL, session.inbox.next(), body.packet);
+    }
     if (!fits && bounds.overflow() == Bounds.Overflow.END_SESSION) {
       moment.lost(Effect.Loss.QUEUE_FULL, 1);
       overflowed.accept(session);
@@ -77,10 +80,13 @@ final class Queues {
     freezer.before(session);
     Inbox inbox = session.inbox;
     Delivery added = inbox.add(body, qos, retain, ids, expiresAt, share, session.openWindow());
+    moment.became(session, Effect.Change.KEPT, added.sequence(), body.packet);
     boolean isThere = true;
     while (inbox.isOver(bounds)) {
-      isThere = inbox.drop().delivery().sequence() < added.sequence();
+      Delivery dropped = inbox.drop().delivery();
+      isThere = dropped.sequence() < added.sequence();
       moment.lost(Effect.Loss.QUEUE_FULL, 1);
+      moment.became(session, Effect.Change.QUEUE_FULL, dropped.sequence(), dropped.packet());
     }
     if (isThere && session.location != null) {
       moment.tell(new Effect.Bell(session.location, session.name, session.epoch, added));
@@ -91,12 +97,17 @@ final class Queues {
   void promote(StoredSession session) {
     freezer.before(session);
     session.inbox.promote(
-        session.openWindow(), moment.now, entry -> moment.lost(Effect.Loss.EXPIRED, 1));
+        session.openWindow(), moment.now, entry -> expired(session, entry.delivery()));
     for (StoredSubscription subscription : session.subscriptions.values()) {
       if (subscription.share() != null) {
         drain(shares.get(Share.Key.of(subscription)), session);
       }
     }
+  }
+
+  private void expired(StoredSession session, Delivery delivery) {
+    moment.lost(Effect.Loss.EXPIRED, 1);
+    moment.became(session, Effect.Change.EXPIRED, delivery.sequence(), delivery.packet());
   }
 
   // --- shares ---

@@ -110,6 +110,9 @@ public final class DurableStore implements Store {
   private boolean isLeaving;
   private boolean hasLeft;
 
+  /** Sessions that somebody looks at, or null. */
+  private volatile BiPredicate<String, String> watched;
+
   /** What must have come here before it serves. */
   private long owed;
 
@@ -496,6 +499,17 @@ public final class DurableStore implements Store {
       BiPredicate<String, String> wanted,
       Consumer<SessionView.Page> then) {
     turn.execute(() -> then.accept(group().sessions(after, most, wanted)));
+  }
+
+  @Override
+  public void watch(BiPredicate<String, String> sessions) {
+    watched = sessions;
+    turn.execute(
+        () -> {
+          if (isServing) {
+            group().watch(sessions);
+          }
+        });
   }
 
   @Override
@@ -966,6 +980,7 @@ public final class DurableStore implements Store {
     public void replaced(int group, Machine before) {
       position = replicas.replica(group).applied();
       if (isServing) {
+        group().watch(watched);
         group().tellDifference(before.group(), effects);
         // what came for its connections meanwhile was not told
         effects.accept(new Effect.Left(node()));

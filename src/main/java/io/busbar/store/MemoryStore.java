@@ -107,6 +107,11 @@ public final class MemoryStore implements Store {
   }
 
   @Override
+  public void watch(BiPredicate<String, String> sessions) {
+    group.watch(sessions);
+  }
+
+  @Override
   public void tick() {
     if (group.nextDue() <= clock.getAsLong()) {
       append(List.of(new Command.Tick()), done -> {});

@@ -119,6 +119,13 @@ public interface Store {
       BiPredicate<String, String> wanted,
       Consumer<SessionView.Page> then);
 
+  /**
+   * Has {@link Effect.Watched} told of some sessions: by one of the nodes that share the store.
+   *
+   * @param sessions by the session's name, and its owner; null for none
+   */
+  void watch(BiPredicate<String, String> sessions);
+
   /** Whether all nodes have one store: what one keeps is kept for all. */
   default boolean isShared() {
     return false;

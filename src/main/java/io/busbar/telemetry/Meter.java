@@ -11,6 +11,7 @@ public enum Meter {
       "busbar.overloaded",
       Kind.GAUGE,
       "1 while the node takes no new clients: it is short of memory or late"),
+  TRACES("busbar.traces", Kind.GAUGE, "clients that somebody looks at with busbar trace"),
   CLIENTS("busbar.clients", Kind.GAUGE, "clients that are let in", "protocol"),
   CONNECTS("busbar.connects", Kind.COUNTER, "CONNECTs answered", "result", "protocol"),
   CONNECT_TIME(

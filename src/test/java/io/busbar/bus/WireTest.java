@@ -131,6 +131,21 @@ class WireTest {
             "01 01 0000000000000005 0000000000000001 0001"
                 + " 0001 63 0007 5055424c495348 0001 74 01 0002 6e6f",
             Wire.ShadowAnswer::decode),
+        new Form(
+            "trace",
+            new Wire.TraceQuestion("id", new Trace.Whom(true, "dev", 256)).encode(),
+            "01 02 0002 6964 0003 646576 0100",
+            Wire.TraceQuestion::decode),
+        new Form(
+            "trace, its end",
+            new Wire.TraceQuestion("id", null).encode(),
+            "01 03 0002 6964 0000 0000",
+            Wire.TraceQuestion::decode),
+        new Form(
+            "traced",
+            new Wire.TraceAnswer("n1", "no", List.of("{}")).encode(),
+            "01 0002 6e31 0002 6e6f 0001 00000002 7b7d",
+            Wire.TraceAnswer::decode),
         new Form("position", Wire.position(258), "01 0000000000000102", Wire::toPosition),
         new Form("verdict yes", Wire.verdict(true), "01 01", Wire::isYes),
         new Form("verdict no", Wire.verdict(false), "01 00", Wire::isYes));

@@ -76,6 +76,54 @@ class GroupTest {
     return found;
   }
 
+  // --- who looks ---
+
+  @Test
+  void whoLooksIsToldWhatBecomesOfMessages() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    long other = open("other");
+    subscribe("other", other, sub("a", 1));
+    group.watch((session, owner) -> session.equals("s") && owner.equals("owner"));
+    publish("a", "1", 1);
+    List<Effect.Watched> kept = taken(Effect.Watched.class);
+    assertThat(kept).hasSize(1);
+    assertThat(kept.get(0).change()).isEqualTo(Effect.Change.KEPT);
+    assertThat(Messages.payload(kept.get(0).packet())).isEqualTo("1");
+
+    close("s", epoch, true, 1);
+    for (int i = 2; i < 8; i++) {
+      publish("a", String.valueOf(i), 1);
+    }
+    assertThat(taken(Effect.Watched.class))
+        .filteredOn(one -> one.change() == Effect.Change.QUEUE_FULL)
+        .extracting(one -> Messages.payload(one.packet()))
+        .containsExactly("2");
+
+    apply(new Command.End("s"));
+    assertThat(taken(Effect.Watched.class))
+        .extracting(Effect.Watched::change)
+        .containsExactly(Effect.Change.SESSION_ENDED);
+    group.watch(null);
+    publish("a", "x", 1);
+    assertThat(taken(Effect.Watched.class)).isEmpty();
+  }
+
+  @Test
+  void whoLooksIsToldWhatHasExpired() {
+    long epoch = open("s");
+    subscribe("s", epoch, sub("a", 1));
+    close("s", epoch, true, 0);
+    byte[] packet = Messages.publish("a", "1", 1, false, 1);
+    apply(new Command.Publish(packet, "publisher", true, List.of()));
+    group.watch((session, owner) -> true);
+    now += 2_000;
+    open("s");
+    assertThat(taken(Effect.Watched.class))
+        .extracting(Effect.Watched::change)
+        .containsExactly(Effect.Change.EXPIRED);
+  }
+
   // --- sessions ---
 
   @Test

@@ -31,7 +31,8 @@ class MonitoringTest {
           Meter.NAMESPACE_LOADS,
           Meter.PASSWORDS,
           Meter.REVOCATION_LOADS,
-          Meter.TOKENS);
+          Meter.TOKENS,
+          Meter.TRACES);
 
   /** As Prometheus has them. */
   private static List<String> names(Meter meter) {

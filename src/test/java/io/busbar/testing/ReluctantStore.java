@@ -212,6 +212,11 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
+  public void watch(BiPredicate<String, String> sessions) {
+    kept.watch(sessions);
+  }
+
+  @Override
   public void tick() {
     thread.execute(kept::tick);
   }
