@@ -16,6 +16,9 @@ import io.busbar.tool.Certificates;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
@@ -24,6 +27,8 @@ import io.vertx.ext.web.client.HttpRequest;
 import io.vertx.ext.web.client.HttpResponse;
 import io.vertx.ext.web.client.WebClient;
 import io.vertx.ext.web.client.WebClientOptions;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -420,6 +426,104 @@ class ClusterAccessIT {
             .putHeader("content-type", "application/cloudevents+json");
     try {
       return await(request.sendBuffer(event.toBuffer())).statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** As an operator looks before a change is made: nobody is denied anything by it. */
+  @Test
+  void aDraftIsComparedWithWhatClientsDoAtAllNodes() throws Exception {
+    Path draft =
+        Files.writeString(
+            home.resolve("draft.yaml"),
+            "name: plant\ntopicSpaces:\n  - {name: all, topicTemplates: [other/#]}\n");
+    RawClient before = truck(1, "shadowed-1");
+    Path key = Files.writeString(home.resolve("key"), "key");
+    Path out = home.resolve("shadow.out");
+    Process shadow =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.busbar.Main",
+                "shadow",
+                "--policy",
+                draft.toString(),
+                "--api",
+                "https://localhost:" + NODES.apiPort(0),
+                "--home",
+                home.toString(),
+                "--key-file",
+                key.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(out.toFile())
+            .start();
+    try {
+      RawClient after = truck(2, "shadowed-2");
+      shown(out, "comparing at 3 nodes", () -> true);
+      shown(
+          out,
+          "would be denied  truck  publish t/x",
+          () -> !before.publishAcked("t/x", "x").isError());
+      shown(
+          out,
+          "would be allowed  truck  publish other/x",
+          () -> after.publishAcked("other/x", "x") == ReasonCode.NOT_AUTHORIZED);
+      HttpResponse<Buffer> second =
+          await(
+              client
+                  .post(NODES.apiPort(2), "localhost", "/shadow")
+                  .putHeader("Authorization", "Bearer key")
+                  .sendBuffer(Buffer.buffer("{}")));
+      assertThat(second.statusCode()).isEqualTo(409);
+      assertThat(second.bodyAsString()).contains("another draft is compared already");
+    } finally {
+      shadow.destroy();
+    }
+    assertThat(shadow.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(Files.readString(out))
+        .contains(" decisions at 3 nodes: 1 would be denied, 1 would be allowed")
+        .containsOnlyOnce("publish t/x");
+    // the nodes compare nothing any more: somebody else may
+    Await.until("it has ended", () -> isFree(1), () -> "not yet");
+  }
+
+  private static void shown(Path out, String line, Callable<Boolean> isAsBefore) {
+    Await.until(
+        line,
+        () -> {
+          try {
+            assertThat(isAsBefore.call()).isTrue();
+            return Files.readString(out).contains(line);
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        },
+        () -> {
+          try {
+            return Files.readString(out);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+  }
+
+  private static boolean isFree(int node) {
+    HttpClientOptions options =
+        new HttpClientOptions()
+            .setSsl(true)
+            .setTrustOptions(new PemTrustOptions().addCertPath(home.resolve("ca.pem").toString()));
+    HttpClient http = vertx.createHttpClient(options);
+    try {
+      // it goes on if nobody else compares: then the status is all that is wanted
+      return await(
+              http.request(HttpMethod.POST, NODES.apiPort(node), "localhost", "/shadow")
+                  .compose(to -> to.putHeader("Authorization", "Bearer key").send("{}"))
+                  .map(HttpClientResponse::statusCode)
+                  .eventually(http::close))
+          .equals(200);
     } catch (Exception e) {
       throw new AssertionError(e);
     }

@@ -125,7 +125,7 @@ public final class ApiVerticle extends VerticleBase {
           new ApiError(
                   404,
                   "NotFound",
-                  "no such path (allowed: /subscriptions/…, /namespaces/…, /explain, /sessions, /retained, /queues, /tail, /trace, /node, /cluster, /openapi.json, /console/)")
+                  "no such path (allowed: /subscriptions/…, /namespaces/…, /explain, /sessions, /retained, /queues, /tail, /trace, /shadow, /node, /cluster, /openapi.json, /console/)")
               .toJson()
               .encode());
     }

@@ -54,6 +54,7 @@ import javax.net.ssl.SSLPeerUnverifiedException;
  *   GET /node                                  see {@link NodeStatus}
  *   POST /tail                                 see {@link Tailing}
  *   POST /trace                                see {@link Tracing}
+ *   POST /shadow                               see {@link Shadowing}
  *   GET /console/, …                           see {@link Console}; without a key
  * </pre>
  */
@@ -87,6 +88,7 @@ public final class Management {
   private final NodeStatus status;
   private final Tailing tailing = new Tailing();
   private final Tracing tracing = new Tracing();
+  private final Shadowing shadowing = new Shadowing();
 
   /** Null where it is switched off. */
   private final Console console;
@@ -188,6 +190,7 @@ public final class Management {
         || NodeStatus.handles(path)
         || Tailing.handles(path)
         || Tracing.handles(path)
+        || Shadowing.handles(path)
         || Console.handles(path)
         || ResourcePath.is(path);
   }
@@ -244,6 +247,10 @@ public final class Management {
       }
       if (Tracing.handles(request.path())) {
         trace(request, known);
+        return;
+      }
+      if (Shadowing.handles(request.path())) {
+        shadow(request, known);
         return;
       }
       answer = read(request).compose(body -> answer(request, known, body));
@@ -313,6 +320,40 @@ public final class Management {
                       });
             })
         .onFailure(e -> fail(request, caller.name(), e));
+  }
+
+  /** What a draft would decide otherwise, to those who could apply it. */
+  private void shadow(HttpServerRequest request, Caller caller) {
+    if (!request.method().equals(HttpMethod.POST)) {
+      throw notAllowed(request, "POST");
+    }
+    require(caller.role(), Role.OPERATOR);
+    read(request)
+        .compose(
+            body -> {
+              int minutes = Shadowing.minutes(body);
+              return changes(body)
+                  .compose(
+                      changes ->
+                          shadowing.answer(
+                              vertx,
+                              request,
+                              changes,
+                              minutes,
+                              () -> shadows("ended", caller, request)));
+            })
+        .onSuccess(
+            begun -> {
+              shadows("begun", caller, request);
+              telemetry.count(Meter.API_REQUESTS, "200");
+            })
+        .onFailure(e -> fail(request, caller.name(), e));
+  }
+
+  private void shadows(String what, Caller by, HttpServerRequest request) {
+    telemetry
+        .audit()
+        .changed("shadow " + what, "who", by.name(), "remote", request.remoteAddress());
   }
 
   private void traces(String what, Caller by, String whom, HttpServerRequest request) {
@@ -512,26 +553,30 @@ public final class Management {
 
   /** What would be if changes were made, and what is now. */
   private Future<Answer> explainDraft(MultiMap query, byte[] body) {
+    return changes(body)
+        .compose(changes -> explain(query, changes))
+        .compose(
+            then ->
+                explain(query, List.of())
+                    .map(
+                        now -> {
+                          then.body().put("now", brief(now.body()));
+                          return then;
+                        }));
+  }
+
+  /** What the changes of a batch would make. */
+  private Future<List<Policy.Change>> changes(byte[] body) {
     return resources
         .find(Kind.NAMESPACE, "")
-        .compose(
+        .map(
             namespace -> {
               if (namespace == null) {
                 throw ApiError.notFound("the namespace");
               }
               String name =
                   ResourceForm.decode(Kind.NAMESPACE, namespace.value()).resource().name();
-              List<Policy.Change> changes =
-                  Batch.draft(ResourcePath.of("/namespaces/" + name), body);
-              return explain(query, changes)
-                  .compose(
-                      then ->
-                          explain(query, List.of())
-                              .map(
-                                  now -> {
-                                    then.body().put("now", brief(now.body()));
-                                    return then;
-                                  }));
+              return Batch.draft(ResourcePath.of("/namespaces/" + name), body);
             });
   }
 

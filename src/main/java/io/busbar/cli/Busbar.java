@@ -73,6 +73,7 @@ public final class Busbar extends CommandGroup {
             .addSubcommand(new SessionCommand())
             .addSubcommand(new RetainedCommand())
             .addSubcommand(new Explain())
+            .addSubcommand(new Shadow())
             .addSubcommand(new Trace())
             .addSubcommand(new Cluster())
             .addSubcommand(new Recover(recovery))

@@ -110,7 +110,7 @@ final class TraceLine {
   }
 
   /** A name: in quotes where it is not plain. */
-  private static String word(String text) {
+  static String word(String text) {
     return text.matches("[A-Za-z0-9._:@/+-]+") ? text : quoted(text);
   }
 
