@@ -304,7 +304,7 @@ public final class AuthorizationVerticle extends VerticleBase {
         broker
             .telemetry
             .audit()
-            .changed(
+            .applied(
                 one.resource() == null ? "resource removed" : "resource changed",
                 "kind",
                 Resource.Kind.of(one.kind()).plural(),

@@ -21,7 +21,7 @@ public final class Audit {
 
   private static final int PER_SECOND = 1;
 
-  /** Records of all of them within a second. */
+  /** Records of all of them within a second; as many of what came of changes. */
   static final int MOST = 100;
 
   /** Clients that are told apart. */
@@ -34,6 +34,7 @@ public final class Audit {
 
   private final Rates perClient = new Rates(PER_SECOND, AT_ONCE, MOST_CLIENTS);
   private final Rates all = new Rates(MOST, MOST, 1);
+  private final Rates applied = new Rates(MOST, MOST, 1);
   private final AtomicLong leftOut = new AtomicLong();
 
   /** An audit without records. */
@@ -55,9 +56,18 @@ public final class Audit {
     }
   }
 
-  /** The same without a bound: something was changed, by somebody who may. */
+  /** The same without a bound: somebody who may has had something changed. */
   public void changed(String event, Object... fields) {
     record(Level.INFO, event, fields);
+  }
+
+  /** What came of that at this node, of which one request may cause a million: bounded for all. */
+  public void applied(String event, Object... fields) {
+    if (applied.take("", System.nanoTime() / 1_000_000)) {
+      record(Level.INFO, event, fields);
+    } else {
+      leftOut.incrementAndGet();
+    }
   }
 
   /** To be called each second. */

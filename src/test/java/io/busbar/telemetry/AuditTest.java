@@ -54,6 +54,16 @@ class AuditTest {
   }
 
   @Test
+  void anImportOfVeryMany_isOneRequestAndABoundedNumberOfResources() {
+    for (int i = 0; i < 20_000; i++) {
+      audit.applied("resource changed", "name", i);
+    }
+    audit.changed("request carried out", "path", "importClients");
+    assertThat(records.all().size()).isBetween(Audit.MOST, 20 * Audit.MOST);
+    assertThat(records.all()).contains("request carried out path=\"importClients\"");
+  }
+
+  @Test
   void ofVeryMany_aBoundedNumberIsWrittenDown() {
     for (int i = 0; i < 20_000; i++) {
       audit.denied("publish denied", "client-" + i, "client", i);
