@@ -114,7 +114,15 @@ final class LineStream {
       end();
     } else if (!isAsking) {
       isAsking = true;
-      more.get().onComplete(lines -> came(lines.succeeded() ? lines.result() : ""));
+      more.get().onSuccess(this::came).onFailure(e -> failed());
+    }
+  }
+
+  /** Nobody says what came: whoever reads is not to think that nothing did. */
+  private void failed() {
+    if (!isOver) {
+      response.end(new JsonObject().put("failed", "this node did not answer").encode() + '\n');
+      end();
     }
   }
 

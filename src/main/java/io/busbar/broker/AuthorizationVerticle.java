@@ -53,9 +53,6 @@ public final class AuthorizationVerticle extends VerticleBase {
   /** How long changes are gathered before connections are judged again, in milliseconds. */
   private static final long GATHER = 50;
 
-  /** How long another node waits for what a draft decides otherwise, in milliseconds. */
-  private static final long SHADOW = 2_000;
-
   private final Broker broker;
   private final Registry registry = new Registry();
   private final NamespaceLoader loader;
@@ -144,10 +141,10 @@ public final class AuthorizationVerticle extends VerticleBase {
             .eventBus()
             .<Buffer>consumer(
                 Bus.nodeShadows(broker.nodeId),
-                message ->
-                    message.reply(
-                        shadowing.answer(Wire.ShadowQuestion.decode(message.body())),
-                        Bus.remote(SHADOW)))
+                message -> {
+                  busMessages.increment();
+                  message.reply(shadowing.answer(Wire.ShadowQuestion.decode(message.body())));
+                })
             .completion()
         : Future.succeededFuture();
   }

@@ -104,6 +104,8 @@ final class NodeTraces {
       broker.traces.incrementAndGet();
       one = new Looking(trace, tell(trace));
       looking.put(question.id(), one);
+      // else it would never be answered, however often it is asked for
+      one.begun.onFailure(e -> forget(question.id()));
       watch();
     }
     one.until = now() + LEASE;

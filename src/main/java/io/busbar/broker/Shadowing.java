@@ -49,6 +49,10 @@ final class Shadowing {
   private boolean isOurs;
 
   private List<Policy.Change> changes = List.of();
+
+  /** How many differences found here were told. */
+  private int told;
+
   private List<String> members = List.of();
   private final Map<String, Other> others = new HashMap<>();
 
@@ -57,6 +61,10 @@ final class Shadowing {
     boolean isAsked;
     boolean knows;
     Wire.ShadowAnswer last;
+
+    /** How many of its differences have come: an answer that is lost is asked for again. */
+    int came;
+
     final List<Shadow.Difference> differences = new ArrayList<>();
   }
 
@@ -116,7 +124,8 @@ final class Shadowing {
     }
     isOurs = true;
     changes = take.changes();
-    List<Shadow.Difference> all = new ArrayList<>(shadow.take(SOME));
+    List<Shadow.Difference> all = new ArrayList<>(shadow.since(told, SOME));
+    told += all.size();
     long compared = shadow.compared();
     long leftOut = shadow.leftOut();
     int nodes = 1;
@@ -139,18 +148,24 @@ final class Shadowing {
       return;
     }
     other.isAsked = true;
+    if (!other.knows) {
+      other.came = 0;
+    }
     List<Wire.DraftChange> forms =
         other.knows ? null : changes.stream().map(Shadowing::form).toList();
     vertx
         .eventBus()
         .<Buffer>request(
-            Bus.nodeShadows(node), new Wire.ShadowQuestion(id, forms).encode(), Bus.remote(TIMEOUT))
+            Bus.nodeShadows(node),
+            new Wire.ShadowQuestion(id, other.came, forms).encode(),
+            Bus.remote(TIMEOUT))
         .map(reply -> Wire.ShadowAnswer.decode(reply.body()))
         .onComplete(
             answer -> {
               other.isAsked = false;
               other.knows = answer.isKnown();
               other.last = answer;
+              other.came += answer.differences().size();
               other.differences.addAll(answer.differences());
             },
             e -> {
@@ -186,7 +201,8 @@ final class Shadowing {
       until = now() + LEASE;
     }
     return (isKnown
-            ? new Wire.ShadowAnswer(true, shadow.compared(), shadow.leftOut(), shadow.take(SOME))
+            ? new Wire.ShadowAnswer(
+                true, shadow.compared(), shadow.leftOut(), shadow.since(question.from(), SOME))
             : new Wire.ShadowAnswer(false, 0, 0, List.of()))
         .encode();
   }
@@ -211,6 +227,7 @@ final class Shadowing {
     if (id == null) {
       id = by;
       shadow = new Shadow(live.get(), draft);
+      told = 0;
       rejudge.run();
     }
     return "";

@@ -29,8 +29,8 @@ import java.util.List;
  *   evict      u8 version=1, string session name, i64 epoch, string node,
  *              [string whose other names are asked for]
  *   verdict    u8 version=1, u8 yes
- *   shadow     u8 version=1, u8 kind (1 with changes, 2 without, 3 its end), string id, [u16 count,
- *              count times (u8 kind, string id, i32 length or -1, bytes)]
+ *   shadow     u8 version=1, u8 kind (1 with changes, 2 without, 3 its end), string id, i32 from,
+ *              [u16 count, count times (u8 kind, string id, i32 length or -1, bytes)]
  *   shadowed   u8 version=1, u8 known, i64 compared, i64 left out, u16 count, count times (string
  *              client, string right, string object, u8 allowed, string why)
  *   evicted    u8 version=1, u8 yes, [u16 count, count times string name]
@@ -427,10 +427,11 @@ public final class Wire {
    * What does a draft decide otherwise at a node?
    *
    * @param id of whoever asks
+   * @param from how many of the node's differences have come
    * @param changes which the draft makes; null where the node is thought to know them
    * @param isEnd whether nobody asks any more
    */
-  public record ShadowQuestion(String id, List<DraftChange> changes, boolean isEnd) {
+  public record ShadowQuestion(String id, int from, List<DraftChange> changes, boolean isEnd) {
     private static final int WITH_CHANGES = 1;
     private static final int WITHOUT = 2;
     private static final int END = 3;
@@ -441,13 +442,13 @@ public final class Wire {
     }
 
     /** Somebody asks. */
-    public ShadowQuestion(String id, List<DraftChange> changes) {
-      this(id, changes, false);
+    public ShadowQuestion(String id, int from, List<DraftChange> changes) {
+      this(id, from, changes, false);
     }
 
     /** Nobody asks any more. */
     public static ShadowQuestion end(String id) {
-      return new ShadowQuestion(id, null, true);
+      return new ShadowQuestion(id, 0, null, true);
     }
 
     /** The form on the wire. */
@@ -455,6 +456,7 @@ public final class Wire {
       int form = isEnd ? END : changes == null ? WITHOUT : WITH_CHANGES;
       Buffer out = Buffer.buffer().appendByte(VERSION).appendByte((byte) form);
       string(out, id);
+      out.appendInt(from);
       if (changes != null) {
         out.appendUnsignedShort(changes.size());
         for (DraftChange change : changes) {
@@ -474,8 +476,9 @@ public final class Wire {
       Cursor cursor = new Cursor(in);
       int form = cursor.u8();
       String id = cursor.string();
+      int from = cursor.i32();
       if (form != WITH_CHANGES) {
-        return new ShadowQuestion(id, null, form == END);
+        return new ShadowQuestion(id, from, null, form == END);
       }
       List<DraftChange> changes = new ArrayList<>();
       for (int left = cursor.u16(); left > 0; left--) {
@@ -484,7 +487,7 @@ public final class Wire {
         int length = cursor.i32();
         changes.add(new DraftChange(kind, of, length < 0 ? null : cursor.bytes(length)));
       }
-      return new ShadowQuestion(id, changes);
+      return new ShadowQuestion(id, from, changes);
     }
   }
 
@@ -494,7 +497,7 @@ public final class Wire {
    * @param isKnown whether the node compares that draft
    * @param compared how many decisions, since it began
    * @param leftOut how many differences are not told
-   * @param differences those that were not told before
+   * @param differences the next of them
    */
   public record ShadowAnswer(
       boolean isKnown, long compared, long leftOut, List<Shadow.Difference> differences) {

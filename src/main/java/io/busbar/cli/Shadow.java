@@ -66,6 +66,7 @@ final class Shadow implements Callable<Integer> {
   private int gains;
   private JsonObject progress = new JsonObject();
   private boolean isSummed;
+  private String failure;
 
   @Override
   public Integer call() throws IOException, InterruptedException {
@@ -79,14 +80,15 @@ final class Shadow implements Callable<Integer> {
       out.println("the draft changes nothing");
       return 0;
     }
-    Thread atEnd = new Thread(() -> sum(out));
-    Runtime.getRuntime().addShutdownHook(atEnd);
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> sum(out)));
     api.stream(
         "/shadow",
         new JsonObject().put("changes", changes).put("minutes", minutes),
         line -> show(out, new JsonObject(line)));
-    Runtime.getRuntime().removeShutdownHook(atEnd);
     sum(out);
+    if (failure != null) {
+      throw new IOException(failure);
+    }
     return losses + gains == 0 ? 0 : 1;
   }
 
@@ -119,7 +121,8 @@ final class Shadow implements Callable<Integer> {
 
   private void progress(PrintWriter out, JsonObject line) {
     if (line.getValue("compared") == null) {
-      return; // it has lasted long enough
+      failure = line.getString("failed"); // else it has lasted long enough
+      return;
     }
     boolean isNew = !line.getValue("nodes").equals(progress.getValue("nodes"));
     progress = line;
@@ -135,7 +138,7 @@ final class Shadow implements Callable<Integer> {
   }
 
   private synchronized void sum(PrintWriter out) {
-    if (isSummed) {
+    if (isSummed || progress.isEmpty()) {
       return;
     }
     isSummed = true;

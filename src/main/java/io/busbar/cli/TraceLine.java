@@ -33,7 +33,7 @@ final class TraceLine {
   /** A line. */
   static String of(JsonObject event) {
     if (event.getString("what") == null) {
-      return "--- " + harmless(event.getString("ended", event.encode()));
+      return "--- " + harmless(event.getString("ended", event.getString("failed", event.encode())));
     }
     String time = event.getString("time", "");
     StringBuilder line = new StringBuilder();

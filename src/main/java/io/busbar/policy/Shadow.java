@@ -5,18 +5,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
  * A draft of the policy beside the one in force: whatever is decided for clients is decided by the
  * draft as well, which changes nothing, and where it says otherwise, that is told once. What it
  * gives out, permits, may be used by any thread; the rest is for the thread of the policy, but for
- * {@link #take} and the counts.
+ * {@link #since} and the counts.
  */
 public final class Shadow {
   /** Differences that are told; others are counted. */
@@ -26,8 +23,10 @@ public final class Shadow {
   private Policy draft;
 
   private final Set<Difference> known = ConcurrentHashMap.newKeySet();
-  private final Queue<Difference> untaken = new ConcurrentLinkedQueue<>();
-  private final AtomicInteger told = new AtomicInteger();
+
+  /** Those, in their order; guarded by itself. */
+  private final List<Difference> told = new ArrayList<>();
+
   private final LongAdder compared = new LongAdder();
   private final LongAdder leftOut = new LongAdder();
 
@@ -112,25 +111,31 @@ public final class Shadow {
   }
 
   private void differs(String client, Right right, String object, boolean isAllowed, String why) {
-    Difference one = new Difference(client, right, object, isAllowed, why);
+    // clients choose names and topics: many long ones are kept no longer than they are shown
+    Difference one =
+        new Difference(Text.line(client), right, Text.line(object), isAllowed, Text.line(why));
     if (known.contains(one)) {
       return;
     }
-    if (told.get() >= MOST) {
-      leftOut.increment();
-    } else if (known.add(one)) {
-      told.incrementAndGet();
-      untaken.add(one);
+    synchronized (told) {
+      if (told.size() >= MOST) {
+        leftOut.increment();
+      } else if (known.add(one)) {
+        told.add(one);
+      }
     }
   }
 
-  /** Differences that were not taken yet. */
-  public List<Difference> take(int most) {
-    List<Difference> some = new ArrayList<>();
-    while (some.size() < most && !untaken.isEmpty()) {
-      some.add(untaken.remove());
+  /**
+   * Some of the differences, in the order in which they were found.
+   *
+   * @param from how many whoever asks has already
+   */
+  public List<Difference> since(int from, int most) {
+    synchronized (told) {
+      int begin = Math.min(from, told.size());
+      return List.copyOf(told.subList(begin, Math.min(told.size(), begin + most)));
     }
-    return some;
   }
 
   /** How many decisions were compared. */

@@ -30,6 +30,9 @@ public final class Audit {
   /** Characters of a value. */
   private static final int LOGGED = 512;
 
+  /** Characters by which clients are told apart: of each some are kept for a while. */
+  private static final int TOLD_APART = 128;
+
   private static final Logger LOG = LoggerFactory.getLogger(CATEGORY);
 
   private final Rates perClient = new Rates(PER_SECOND, AT_ONCE, MOST_CLIENTS);
@@ -49,7 +52,7 @@ public final class Audit {
    */
   public void denied(String event, String who, Object... fields) {
     long now = System.nanoTime() / 1_000_000;
-    if (perClient.take(who, now) && all.take("", now)) {
+    if (perClient.take(shortened(who, TOLD_APART), now) && all.take("", now)) {
       record(Level.WARN, event, fields);
     } else {
       leftOut.incrementAndGet();
@@ -79,6 +82,10 @@ public final class Audit {
     }
   }
 
+  private static String shortened(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most) + "…";
+  }
+
   private static void record(Level level, String event, Object... fields) {
     LoggingEventBuilder record = LOG.atLevel(level).setMessage(event);
     for (int i = 0; i < fields.length; i += 2) {
@@ -93,10 +100,7 @@ public final class Audit {
 
   /** Clients choose names and topics: a value neither ends its line nor its quotes. */
   private static String line(Object value) {
-    String text = value.toString();
-    if (text.length() > LOGGED) {
-      text = text.substring(0, LOGGED) + "…";
-    }
+    String text = shortened(value.toString(), LOGGED);
     return text.replaceAll("\\p{Cntrl}", ".").replace('"', '\'');
   }
 }

@@ -104,21 +104,22 @@ class WireTest {
             "shadow, with changes",
             new Wire.ShadowQuestion(
                     "i",
+                    3,
                     List.of(
                         new Wire.DraftChange(2, "g", new byte[] {7}),
                         new Wire.DraftChange(1, "c", null)))
                 .encode(),
-            "01 01 0001 69 0002 02 0001 67 00000001 07 01 0001 63 ffffffff",
+            "01 01 0001 69 00000003 0002 02 0001 67 00000001 07 01 0001 63 ffffffff",
             Wire.ShadowQuestion::decode),
         new Form(
             "shadow, without",
-            new Wire.ShadowQuestion("i", null).encode(),
-            "01 02 0001 69",
+            new Wire.ShadowQuestion("i", 258, null).encode(),
+            "01 02 0001 69 00000102",
             Wire.ShadowQuestion::decode),
         new Form(
             "shadow, its end",
             Wire.ShadowQuestion.end("i").encode(),
-            "01 03 0001 69",
+            "01 03 0001 69 00000000",
             Wire.ShadowQuestion::decode),
         new Form(
             "shadowed",

@@ -74,13 +74,15 @@ class ShadowTest {
       permit.maySubscribe("loads/truck-1/x".getBytes(UTF_8));
     }
     publishes(permit, "other");
-    List<Difference> told = shadow.take(10);
+    List<Difference> told = shadow.since(0, 10);
     assertThat(told).hasSize(2);
     assertThat(told.get(0))
         .isEqualTo(difference(Right.PUBLISH, "loads/truck-1/x", true, told.get(0).why()));
     assertThat(told.get(0).why()).contains("loads/new/#");
     assertThat(told.get(1).right()).isEqualTo(Right.SUBSCRIBE);
-    assertThat(shadow.take(10)).isEmpty();
+    assertThat(shadow.since(2, 10)).isEmpty();
+    assertThat(shadow.since(1, 10)).as("asked for again").isEqualTo(told.subList(1, 2));
+    assertThat(shadow.since(0, 1)).isEqualTo(told.subList(0, 1));
     assertThat(shadow.compared()).isEqualTo(8);
   }
 
@@ -89,7 +91,7 @@ class ShadowTest {
     Shadow shadow = shadow(put(new TopicSpace("loads", List.of("#"))));
     Permit permit = shadow.beside(truck()).permit();
     assertThat(publishes(permit, "other")).isFalse();
-    assertThat(shadow.take(10))
+    assertThat(shadow.since(0, 10))
         .containsExactly(
             difference(
                 Right.PUBLISH,
@@ -111,7 +113,7 @@ class ShadowTest {
         refused,
         shadow.draft().admit("bus-1", "s", List.of(ROOT.issue("CN=bus-1")), TestCa.NOW));
     shadow.beside(policy.client("car-1").orElseThrow(), truck.permit());
-    assertThat(shadow.take(10))
+    assertThat(shadow.since(0, 10))
         .containsExactly(
             difference(Right.CONNECT, "", true, "client 'truck-1' is not registered any more"),
             new Difference("bus-1", Right.CONNECT, "", false, "client 'bus-1' is not registered"),
@@ -127,7 +129,7 @@ class ShadowTest {
     assertThat(publishes(permit, "loads/anything")).isTrue();
     policy.put(client("late"));
     assertThat(shadow.draft().client("late")).isPresent();
-    assertThat(shadow.take(10)).isEmpty();
+    assertThat(shadow.since(0, 10)).isEmpty();
   }
 
   @Test
@@ -138,8 +140,17 @@ class ShadowTest {
       publishes(permit, "loads/truck-1/" + i);
     }
     publishes(permit, "loads/truck-1/0");
-    assertThat(shadow.take(Integer.MAX_VALUE)).hasSize(Shadow.MOST);
+    assertThat(shadow.since(0, Shadow.MOST + 5)).hasSize(Shadow.MOST);
     assertThat(shadow.leftOut()).isEqualTo(5);
+  }
+
+  @Test
+  void namesThatAreVeryLong_areCut() {
+    Shadow shadow = shadow(remove(Kind.CLIENT_GROUP, "trucks"));
+    publishes(shadow.beside(truck()).permit(), "loads/truck-1/" + "x".repeat(60_000));
+    assertThat(shadow.since(0, 10))
+        .singleElement()
+        .satisfies(one -> assertThat(one.object()).hasSize(Text.LINE).endsWith("x…"));
   }
 
   private static Client client(String name) {
