@@ -188,11 +188,14 @@ public final class Management {
         || RetainedMessages.handles(path)
         || EventBacklog.handles(path)
         || NodeStatus.handles(path)
-        || Tailing.handles(path)
-        || Tracing.handles(path)
-        || Shadowing.handles(path)
+        || isStream(path)
         || Console.handles(path)
         || ResourcePath.is(path);
+  }
+
+  /** Whether its answer goes on until whoever asked goes away. */
+  private static boolean isStream(String path) {
+    return Tailing.handles(path) || Tracing.handles(path) || Shadowing.handles(path);
   }
 
   /** Answers a request, one day. */
@@ -241,16 +244,8 @@ public final class Management {
       caller = caller(request).orElse(null);
       admit(caller, remote);
       Caller known = known(request, caller);
-      if (Tailing.handles(request.path())) {
-        tail(request, known);
-        return;
-      }
-      if (Tracing.handles(request.path())) {
-        trace(request, known);
-        return;
-      }
-      if (Shadowing.handles(request.path())) {
-        shadow(request, known);
+      if (isStream(request.path())) {
+        look(request, known);
         return;
       }
       answer = read(request).compose(body -> answer(request, known, body));
@@ -270,97 +265,56 @@ public final class Management {
     }
   }
 
-  /** Payloads are shown as they come: whoever may change what clients may do may see them. */
-  private void tail(HttpServerRequest request, Caller caller) {
+  /**
+   * An answer that goes on, with what clients do as they do it: to those who may change what they
+   * may do.
+   */
+  private void look(HttpServerRequest request, Caller caller) {
     if (!request.method().equals(HttpMethod.POST)) {
       throw notAllowed(request, "POST");
     }
     require(caller.role(), Role.OPERATOR);
     read(request)
-        .map(Tailing::filter)
-        .onSuccess(
-            filter -> {
-              try {
-                tailing.answer(vertx, request, filter);
-                telemetry
-                    .audit()
-                    .changed(
-                        "messages looked at",
-                        "who",
-                        caller.name(),
-                        "filter",
-                        filter,
-                        "remote",
-                        request.remoteAddress());
-                telemetry.count(Meter.API_REQUESTS, "200");
-              } catch (ApiError e) {
-                fail(request, caller.name(), e);
-              }
-            })
+        .compose(body -> begin(request, caller, body))
+        .onSuccess(begun -> telemetry.count(Meter.API_REQUESTS, "200"))
         .onFailure(e -> fail(request, caller.name(), e));
   }
 
-  /** What a client does is shown as it happens, to the same. */
-  private void trace(HttpServerRequest request, Caller caller) {
-    if (!request.method().equals(HttpMethod.POST)) {
-      throw notAllowed(request, "POST");
+  private Future<Void> begin(HttpServerRequest request, Caller caller, byte[] body) {
+    if (Tailing.handles(request.path())) {
+      String filter = Tailing.filter(body);
+      tailing.answer(vertx, request, filter);
+      looks("messages looked at", caller, request, "filter", filter);
+      return Future.succeededFuture();
+    } else if (Tracing.handles(request.path())) {
+      Tracing.Wanted wanted = Tracing.wanted(body);
+      String whom = wanted.shown();
+      return tracing
+          .answer(vertx, request, wanted, () -> looks("trace ended", caller, request, "whom", whom))
+          .onSuccess(begun -> looks("trace begun", caller, request, "whom", whom))
+          .mapEmpty();
     }
-    require(caller.role(), Role.OPERATOR);
-    read(request)
-        .map(Tracing::wanted)
+    int minutes = Shadowing.minutes(body);
+    return changes(body)
         .compose(
-            wanted -> {
-              String whom = wanted.shown();
-              return tracing
-                  .answer(vertx, request, wanted, () -> traces("ended", caller, whom, request))
-                  .onSuccess(
-                      begun -> {
-                        traces("begun", caller, whom, request);
-                        telemetry.count(Meter.API_REQUESTS, "200");
-                      });
-            })
-        .onFailure(e -> fail(request, caller.name(), e));
+            changes ->
+                shadowing
+                    .answer(
+                        vertx,
+                        request,
+                        changes,
+                        minutes,
+                        () -> looks("shadow ended", caller, request, "changes", changes.size()))
+                    .onSuccess(
+                        begun -> looks("shadow begun", caller, request, "changes", changes.size()))
+                    .mapEmpty());
   }
 
-  /** What a draft would decide otherwise, to those who could apply it. */
-  private void shadow(HttpServerRequest request, Caller caller) {
-    if (!request.method().equals(HttpMethod.POST)) {
-      throw notAllowed(request, "POST");
-    }
-    require(caller.role(), Role.OPERATOR);
-    read(request)
-        .compose(
-            body -> {
-              int minutes = Shadowing.minutes(body);
-              return changes(body)
-                  .compose(
-                      changes ->
-                          shadowing.answer(
-                              vertx,
-                              request,
-                              changes,
-                              minutes,
-                              () -> shadows("ended", caller, request)));
-            })
-        .onSuccess(
-            begun -> {
-              shadows("begun", caller, request);
-              telemetry.count(Meter.API_REQUESTS, "200");
-            })
-        .onFailure(e -> fail(request, caller.name(), e));
-  }
-
-  private void shadows(String what, Caller by, HttpServerRequest request) {
+  private void looks(
+      String event, Caller by, HttpServerRequest request, String kind, Object value) {
     telemetry
         .audit()
-        .changed("shadow " + what, "who", by.name(), "remote", request.remoteAddress());
-  }
-
-  private void traces(String what, Caller by, String whom, HttpServerRequest request) {
-    telemetry
-        .audit()
-        .changed(
-            "trace " + what, "who", by.name(), "whom", whom, "remote", request.remoteAddress());
+        .changed(event, "who", by.name(), kind, value, "remote", request.remoteAddress());
   }
 
   // --- who asks ---
