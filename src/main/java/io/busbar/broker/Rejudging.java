@@ -88,8 +88,9 @@ final class Rejudging {
   private static void judged(
       List<Connection> some, List<Admission.Granted> asked, List<Admission> answers) {
     for (int i = 0; i < some.size(); i++) {
-      // unless it has authenticated again meanwhile
-      if (some.get(i).granted() == asked.get(i)) {
+      Admission.Granted before = asked.get(i);
+      // unless nothing changed for it, or it has authenticated again meanwhile
+      if (answers.get(i) != before && some.get(i).granted() == before) {
         some.get(i).judged(answers.get(i));
       }
     }

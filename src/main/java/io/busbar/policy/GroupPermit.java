@@ -32,6 +32,11 @@ final class GroupPermit implements Permit {
     subscribe = filters(Policy.Group::subscribe);
   }
 
+  /** Whether it is the one that a client of these groups has. */
+  boolean isOf(Client client, List<Policy.Group> groups) {
+    return this.client.equals(client) && this.groups.equals(groups);
+  }
+
   @Override
   public String authenticationName() {
     return client.authenticationName();

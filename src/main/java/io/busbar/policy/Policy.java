@@ -10,6 +10,7 @@ import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -59,8 +60,11 @@ public final class Policy {
 
   private final PublishedKeys published;
 
-  /** What is made of groups, spaces and bindings; null until it is asked for again. */
-  private List<Group> compiled;
+  /** What is made of groups, spaces and bindings. */
+  private List<Group> compiled = List.of();
+
+  /** Whether one of those has changed since. */
+  private boolean isStale = true;
 
   /** The topic spaces of {@link #compiled}. */
   private List<Space> parsed = List.of();
@@ -148,7 +152,7 @@ public final class Policy {
     if (!isChanged) {
       return Affected.NOBODY;
     }
-    compiled = null;
+    isStale = true;
     return Affected.EVERYONE;
   }
 
@@ -198,7 +202,7 @@ public final class Policy {
   }
 
   private List<Group> groups() {
-    if (compiled != null) {
+    if (!isStale) {
       return compiled;
     }
     Map<String, Space> byName = new LinkedHashMap<>();
@@ -229,9 +233,17 @@ public final class Policy {
         given.add(space);
       }
     }
-    compiled = List.copyOf(byId.values());
-    parsed = List.copyOf(byName.values());
+    compiled = kept(compiled, byId.values());
+    parsed = kept(parsed, byName.values());
+    isStale = false;
     return compiled;
+  }
+
+  /** What is now, with what was before for what is equal: permits that were given out hold that. */
+  private static <T> List<T> kept(List<T> before, Collection<T> now) {
+    Map<T, T> known = new HashMap<>();
+    before.forEach(one -> known.put(one, one));
+    return now.stream().map(one -> known.getOrDefault(one, one)).toList();
   }
 
   // --- what it decides ---
@@ -248,6 +260,14 @@ public final class Policy {
   /** What a client may do, whether or not it may connect. */
   public Permit permit(Client client) {
     return new GroupPermit(client, of(client));
+  }
+
+  /** The same as before, if what the client may do is. */
+  private Admission.Granted again(Client client, List<Group> of, Admission.Granted before) {
+    return before.permit() instanceof GroupPermit permit && permit.isOf(client, of)
+        ? before
+        : new Admission.Granted(
+            client, new GroupPermit(client, of), before.credential(), before.until());
   }
 
   private List<Group> of(Client client) {
@@ -375,7 +395,10 @@ public final class Policy {
     return published;
   }
 
-  /** Judges a client again that is connected, after something changed: verifies no signature. */
+  /**
+   * Judges a client again that is connected, after something changed: verifies no signature. The
+   * answer is {@code before} itself where nothing changed for the client.
+   */
   public Admission again(Admission.Granted before) {
     if (before.credential() instanceof Credential.Certificate
         || before.credential() instanceof Credential.Password) {
@@ -395,7 +418,9 @@ public final class Policy {
         && !settings.webhook().equals(Optional.of(told.webhook()))) {
       return refused(who + "was let in by a webhook that is not asked any more");
     }
-    return identified(client, before.credential(), before.until());
+    return isDisabled(client)
+        ? refused(who + "is disabled")
+        : again(client, of(client, before.credential()), before);
   }
 
   private boolean mayBeOf(TokenIssuer issuer, PublicKey key) {
@@ -424,7 +449,7 @@ public final class Policy {
     }
     return before.credential() instanceof Credential.Certificate certificate
         ? again(before, client, certificate)
-        : new Admission.Granted(client, permit(client), before.credential(), before.until());
+        : again(client, of(client), before);
   }
 
   private Admission again(
@@ -442,7 +467,7 @@ public final class Policy {
     if (revoked.isPresent()) {
       return refused(who + ": " + revoked.get());
     }
-    return new Admission.Granted(client, permit(client), before.credential(), before.until());
+    return again(client, of(client), before);
   }
 
   /**
@@ -452,18 +477,24 @@ public final class Policy {
    * @param until when the credential expires
    */
   public Admission identified(Client client, Credential credential, Instant until) {
-    String name = client.authenticationName();
-    if (client(name).filter(registered -> !registered.enabled()).isPresent()) {
-      return refused("client " + Text.quote(name) + " is disabled");
+    if (isDisabled(client)) {
+      return refused("client " + Text.quote(client.authenticationName()) + " is disabled");
     }
-    boolean isOfRoles =
-        credential instanceof Credential.Token token
-            && token.method() == TokenIssuer.Method.OAUTH2_JWT;
-    Permit permit =
-        isOfRoles
-            ? new GroupPermit(client, List.of(withRoles(((Credential.Token) credential).roles())))
-            : permit(client);
+    Permit permit = new GroupPermit(client, of(client, credential));
     return new Admission.Granted(client, permit, credential, until);
+  }
+
+  private boolean isDisabled(Client identified) {
+    return client(identified.authenticationName())
+        .filter(registered -> !registered.enabled())
+        .isPresent();
+  }
+
+  private List<Group> of(Client client, Credential credential) {
+    return credential instanceof Credential.Token token
+            && token.method() == TokenIssuer.Method.OAUTH2_JWT
+        ? List.of(withRoles(token.roles()))
+        : of(client);
   }
 
   /** A group of its own, with all topic spaces. */

@@ -28,9 +28,11 @@ final class Query {
   static final int MAX_LENGTH = 65_536;
   static final int MAX_DEPTH = 100;
 
+  private final String text;
   private final Term term;
 
-  private Query(Term term) {
+  private Query(String text, Term term) {
+    this.text = text;
     this.term = term;
   }
 
@@ -49,12 +51,22 @@ final class Query {
     if (!parser.atEnd()) {
       throw parser.expected("'and', 'or' or the end");
     }
-    return new Query(term);
+    return new Query(text, term);
   }
 
   /** Whether a client of this name and these attributes belongs to the group. */
   boolean matches(String authenticationName, Map<String, Attribute> attributes) {
     return term.holds(authenticationName, attributes);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Query query && query.text.equals(text);
+  }
+
+  @Override
+  public int hashCode() {
+    return text.hashCode();
   }
 
   private interface Term {

@@ -183,6 +183,16 @@ final class TopicTemplate {
     return text;
   }
 
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TopicTemplate template && template.text.equals(text);
+  }
+
+  @Override
+  public int hashCode() {
+    return text.hashCode();
+  }
+
   /** What the template means for one client: filters, or why there are none. */
   record Expansion(List<byte[]> filters, Optional<String> whyNone) {
     static Expansion none(String why) {

@@ -59,6 +59,27 @@ class PolicyTest {
   }
 
   @Test
+  void whereNothingChangedForAClientTheAnswerIsTheOneBefore() {
+    Admission.Granted before = connected();
+
+    policy.put(new ClientGroup("others", "attributes.type = 'ship'"));
+    policy.put(new TopicSpace("sea", List.of("sea/${client.authenticationName}")));
+    policy.put(new PermissionBinding("sea", "others", "sea", Permission.PUBLISHER));
+    assertThat(policy.again(before)).isSameAs(before);
+
+    policy.put(new PermissionBinding("sea", "$all", "sea", Permission.PUBLISHER));
+    Admission now = policy.again(before);
+    assertThat(mayPublish(now, "sea/truck-1")).isTrue();
+    assertThat(policy.again((Admission.Granted) now)).isSameAs(now);
+
+    policy.put(new TopicSpace("sea", List.of("ocean/${client.authenticationName}")));
+    assertThat(mayPublish(policy.again((Admission.Granted) now), "sea/truck-1")).isFalse();
+
+    policy.put(new ClientGroup("others", "attributes.type = 'truck'"));
+    assertThat(policy.again(before)).as("its reasons name the group").isNotSameAs(before);
+  }
+
+  @Test
   void aChangedClientIsJudgedAgain() {
     Admission.Granted before = connected();
     assertThat(mayPublish(before, "loads/truck-1")).isTrue();
