@@ -2,6 +2,7 @@ package io.busbar.api;
 
 import io.busbar.config.ServerCertificate;
 import io.busbar.config.Settings;
+import io.busbar.config.TlsEngine;
 import io.busbar.config.WatchedFiles;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
@@ -50,6 +51,7 @@ public final class ApiVerticle extends VerticleBase {
                 new PemKeyCertOptions()
                     .addCertPath(api.certificate().toString())
                     .addKeyPath(api.key().toString()));
+    TlsEngine.choose(options);
     api.clientAuthority()
         .ifPresent(
             authority ->

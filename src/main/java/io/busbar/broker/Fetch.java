@@ -1,6 +1,7 @@
 package io.busbar.broker;
 
 import io.busbar.config.Guard;
+import io.busbar.config.TlsEngine;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Promise;
@@ -162,6 +163,7 @@ final class Fetch {
   private HttpClient client() {
     if (client == null) {
       HttpClientOptions options = new HttpClientOptions().setVerifyHost(true);
+      TlsEngine.choose(options);
       authority.ifPresent(
           file -> options.setTrustOptions(new PemTrustOptions().addCertPath(file.toString())));
       client =

@@ -4,6 +4,7 @@ import io.busbar.broker.AuthenticationMethod.Step;
 import io.busbar.bus.Bus;
 import io.busbar.config.Pem;
 import io.busbar.config.Settings;
+import io.busbar.config.TlsEngine;
 import io.busbar.config.TokenFile;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission.Credential;
@@ -184,6 +185,7 @@ final class WebhookAuthentication {
     if (client == null) {
       HttpClientOptions options = new HttpClientOptions();
       options.setConnectTimeout((int) TIMEOUT).setVerifyHost(true);
+      TlsEngine.choose(options);
       settings
           .authority()
           .ifPresent(

@@ -1,6 +1,7 @@
 package io.busbar.delivery;
 
 import io.busbar.config.Guard;
+import io.busbar.config.TlsEngine;
 import io.vertx.core.AsyncResult;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -79,6 +80,7 @@ final class HttpSender {
             .setProtocolVersion(isTls ? HttpVersion.HTTP_2 : HttpVersion.HTTP_1_1)
             .setConnectTimeout((int) setup.timeout)
             .setTcpNoDelay(true);
+    TlsEngine.choose(options);
     options.setSslHandshakeTimeout(setup.timeout).setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);
     setup
         .authority

@@ -1,13 +1,13 @@
 package io.busbar.store;
 
 import io.busbar.config.Settings;
+import io.busbar.config.TlsEngine;
 import io.netty.util.NetUtil;
 import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.core.http.ClientAuth;
 import io.vertx.core.net.NetClientOptions;
 import io.vertx.core.net.NetServerOptions;
 import io.vertx.core.net.NetSocket;
-import io.vertx.core.net.OpenSSLEngineOptions;
 import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.core.net.PemTrustOptions;
 import io.vertx.core.net.TCPSSLOptions;
@@ -89,9 +89,7 @@ public final class ChannelTls {
         .setEnabledSecureTransportProtocols(Set.of("TLSv1.3"))
         .setSslHandshakeTimeout(handshakeMillis)
         .setSslHandshakeTimeoutUnit(TimeUnit.MILLISECONDS);
-    if (OpenSSLEngineOptions.isAvailable()) {
-      options.setSslEngineOptions(new OpenSSLEngineOptions());
-    }
+    TlsEngine.choose(options);
   }
 
   /**
