@@ -16,6 +16,7 @@ import io.busbar.broker.Safeguard;
 import io.busbar.broker.SessionVerticle;
 import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
+import io.busbar.config.ConfigException;
 import io.busbar.config.Limit;
 import io.busbar.config.NamespaceFile;
 import io.busbar.config.Settings;
@@ -41,6 +42,9 @@ import io.vertx.micrometer.Label;
 import io.vertx.micrometer.MicrometerMetricsFactory;
 import io.vertx.micrometer.MicrometerMetricsOptions;
 import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -126,6 +130,7 @@ public final class Node {
             : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     Telemetry telemetry = new Telemetry(registry);
+    settings.tracing().ifPresent(tracing -> export(telemetry, tracing, settings.nodeName()));
     Store store = stores.apply(settings, new JournalMeters(telemetry));
     HazelcastClusterManager manager = new HazelcastClusterManager(hazelcast(settings.cluster()));
     VertxOptions options =
@@ -156,6 +161,17 @@ public final class Node {
                 new Wiring(settings, methods, vertx, manager, registry, telemetry, loops)
                     .deploy(store, without)
                     .recover(e -> vertx.close().transform(closed -> Future.failedFuture(e))));
+  }
+
+  private static void export(Telemetry telemetry, Settings.Tracing tracing, String node) {
+    Path file = tracing.authority().orElse(null);
+    try {
+      byte[] authority = file == null ? null : Files.readAllBytes(file);
+      telemetry.export(tracing.traces().toString(), tracing.ratio(), authority, node);
+    } catch (IOException | IllegalStateException e) {
+      throw new ConfigException(
+          "tracing.authority: %s is no PEM file of certificates".formatted(file), e);
+    }
   }
 
   private static EventBusOptions eventBus(Settings.Cluster cluster) {
@@ -235,6 +251,14 @@ public final class Node {
     return stopServing()
         // before what it speaks to other nodes with, which belongs to no verticle, is closed
         .transform(settled -> vertx.undeploy(store))
+        // when nothing is told of any more
+        .transform(
+            closed ->
+                vertx.executeBlocking(
+                    () -> {
+                      telemetry.spans().close();
+                      return true;
+                    }))
         .transform(closed -> vertx.close());
   }
 

@@ -18,6 +18,7 @@ import io.busbar.shard.Refusal;
 import io.busbar.shard.Sending;
 import io.busbar.telemetry.Loss;
 import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Spans;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
@@ -477,7 +478,10 @@ final class Dispatcher {
 
   /** A message is an event, too; whoever is owed an acknowledgement waits for it to be safe. */
   private void enqueue(Publish message, Origin origin, EventRoute events, Acks.Ack ack) {
-    Command.Enqueue command = events.enqueue(message, origin);
+    Spans spans = broker.telemetry.spans();
+    Spans.Span span = spans.areOn() ? route(spans, message, origin) : null;
+    Command.Enqueue command =
+        events.enqueue(message, origin, span == null ? Spans.Context.NONE : span.context());
     if (command == null) {
       loop.counters.routed++;
       return;
@@ -494,6 +498,9 @@ final class Dispatcher {
           @Override
           public void applied(Outcome outcome) {
             loop.counters.routed++;
+            if (span != null) {
+              span.end();
+            }
             // a queue that is full is not the publisher's fault: what it lacks is in the ledger
             answer(publisher, ack);
           }
@@ -501,6 +508,9 @@ final class Dispatcher {
           @Override
           public void refused(Refusal why) {
             broker.telemetry.count(Meter.MESSAGES_ROUTED, Unstored.loss(why).tag());
+            if (span != null) {
+              span.fail(Unstored.text(why));
+            }
             ReasonCode reason = Unstored.refuses(why);
             notStored(Unstored.loss(why), reason, Unstored.text(why), publisher, ack);
           }
@@ -508,11 +518,22 @@ final class Dispatcher {
           @Override
           public void unknown() {
             broker.telemetry.count(Meter.MESSAGES_ROUTED, "unknown");
+            if (span != null) {
+              span.fail(Unstored.UNKNOWN);
+            }
             if (publisher != null) {
               publisher.end(ReasonCode.SERVER_UNAVAILABLE, Unstored.UNKNOWN);
             }
           }
         });
+  }
+
+  private static Spans.Span route(Spans spans, Publish message, Origin origin) {
+    Bus.Publisher publisher = origin.publisher();
+    return spans.route(
+        EventRoute.began(message, origin.version()),
+        message.topic(),
+        publisher == null ? null : publisher.authenticationName());
   }
 
   private void stored(Outcome outcome, Connection publisher, Acks.Ack ack) {

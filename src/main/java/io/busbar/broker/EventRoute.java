@@ -11,6 +11,7 @@ import io.busbar.policy.EventMatcher;
 import io.busbar.policy.EventSubscription;
 import io.busbar.shard.Command;
 import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Spans;
 import io.busbar.telemetry.Telemetry;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
@@ -77,12 +78,20 @@ final class EventRoute {
     }
   }
 
-  /** A message as an event, for those who want it; null if nobody does. */
-  Command.Enqueue enqueue(Publish message, Origin origin) {
+  /**
+   * A message as an event, for those who want it; null if nobody does.
+   *
+   * @param context that of a span of its own, or none; where the publisher has begun a trace, the
+   *     event says that one (CloudEvents Distributed Tracing 1.0: that of the start)
+   */
+  Command.Enqueue enqueue(Publish message, Origin origin, Spans.Context context) {
     MqttVersion version = origin.version();
     ThreadLocalRandom random = ThreadLocalRandom.current();
     String id = new UUID(random.nextLong(), random.nextLong()).toString();
     Map<String, Object> more = enrichments.isEmpty() ? Map.of() : enrichments(message, origin);
+    if (context.traceparent() != null && !CloudEvent.isStructured(message, version)) {
+      more = traced(more, began(message, version), context);
+    }
     byte[] event = CloudEvent.json(message, version, System.currentTimeMillis(), source, id, more);
     List<String> queues = all;
     if (!choosing.subscriptions().isEmpty()) {
@@ -95,6 +104,25 @@ final class EventRoute {
     return queues.isEmpty()
         ? null
         : new Command.Enqueue(false, List.of(new Command.Incoming(queues, event)));
+  }
+
+  /** The trace that the publisher has begun. */
+  static Spans.Context began(Publish message, MqttVersion version) {
+    return version == MqttVersion.V5 && message.userPropertiesBytes() > 0
+        ? Spans.Context.of(message.userProperties())
+        : Spans.Context.NONE;
+  }
+
+  private static Map<String, Object> traced(
+      Map<String, Object> more, Spans.Context began, Spans.Context own) {
+    Spans.Context context = began.traceparent() == null ? own : began;
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("traceparent", context.traceparent());
+    if (context.tracestate() != null) {
+      all.put("tracestate", context.tracestate());
+    }
+    all.putAll(more);
+    return all;
   }
 
   private Map<String, Object> enrichments(Publish message, Origin origin) {

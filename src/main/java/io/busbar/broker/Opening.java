@@ -15,6 +15,7 @@ import io.busbar.shard.Outcome;
 import io.busbar.shard.StoredSubscription;
 import io.busbar.shard.Will;
 import io.busbar.telemetry.Meter;
+import io.busbar.telemetry.Spans;
 import io.netty.buffer.ByteBufUtil;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -45,6 +46,10 @@ final class Opening {
   private final Packet.Connect connect;
   private final Authentication authentication;
   private final long begun = System.nanoTime();
+
+  /** What is told of it, or null: nothing, or nothing any more. */
+  private Spans.Span span;
+
   private String clientId;
   private long expirySeconds;
   private Offer offer;
@@ -91,6 +96,13 @@ final class Opening {
 
   void begin() {
     clientId = connect.clientId();
+    Spans spans = broker.telemetry.spans();
+    if (spans.areOn()) {
+      Spans.Context parent = Spans.Context.of(connect.properties().userProperties());
+      span =
+          spans.connect(
+              parent, clientId, connect.version().level() == 5 ? "5" : "3.1.1", protocol.remote);
+    }
     String error = null;
     ReasonCode reason = null;
     boolean v5 = connect.version() == MqttVersion.V5;
@@ -199,6 +211,9 @@ final class Opening {
 
   private void open(Bus.Authenticated as) {
     known = as;
+    if (span != null) {
+      span.who(known.permit().authenticationName());
+    }
     if (connection.tracer() != null) {
       connection.tracer().authenticated(known);
     }
@@ -347,7 +362,7 @@ final class Opening {
   }
 
   private void accept(Outcome.Opened stored) {
-    settled();
+    settled(null);
     var asked = connect.properties();
     long aliases =
         Math.min(
@@ -381,7 +396,7 @@ final class Opening {
 
   /** Answers a CONNECT, or what followed it, with an error. */
   void refuse(ReasonCode reason, String why) {
-    settled();
+    settled(reason.name());
     if (connect.version() == MqttVersion.V5) {
       PropertyWriter properties = new PropertyWriter();
       long largest = connect.properties().number(Property.MAXIMUM_PACKET_SIZE, MAXIMUM);
@@ -421,7 +436,7 @@ final class Opening {
    * on with one keeps what it knows of it.
    */
   private void overtaken() {
-    settled();
+    settled(ReasonCode.SESSION_TAKEN_OVER.name());
     acknowledge(!connect.cleanStart());
     protocol.overtaken();
   }
@@ -436,7 +451,7 @@ final class Opening {
   /** The connection is closed: whatever is on its way comes too late. */
   void closed() {
     closed = true;
-    settled();
+    settled("the connection closed");
     if (epoch >= 0) {
       release();
     }
@@ -446,10 +461,19 @@ final class Opening {
     loop.send(Bus.SESSION, new Bus.Closed(clientId, epoch), Bus.local());
   }
 
-  private void settled() {
+  /** It is decided; {@code failure} says why it was not let in. */
+  private void settled(String failure) {
     if (pending) {
       pending = false;
       broker.pendingConnects.decrementAndGet();
+    }
+    if (span != null) {
+      if (failure == null) {
+        span.end();
+      } else {
+        span.fail(failure);
+      }
+      span = null;
     }
   }
 

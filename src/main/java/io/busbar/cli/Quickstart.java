@@ -180,7 +180,8 @@ final class Quickstart implements Callable<Integer> {
         read.webhook(),
         read.eventDelivery(),
         read.revocation(),
-        read.tokenIssuers());
+        read.tokenIssuers(),
+        read.tracing());
   }
 
   /** The built-in webhook listens where an event subscription leads. */

@@ -28,6 +28,7 @@ import java.util.Optional;
  * @param revocation where certificates of clients are looked up that are not trusted any more
  * @param tokenIssuers how keys are fetched that issuers of tokens publish, where the namespace
  *     names such issuers
+ * @param tracing where spans are sent to, if anywhere
  */
 public record Settings(
     String nodeName,
@@ -45,7 +46,8 @@ public record Settings(
     Webhook webhook,
     EventDelivery eventDelivery,
     Revocation revocation,
-    TokenIssuers tokenIssuers) {
+    TokenIssuers tokenIssuers,
+    Optional<Tracing> tracing) {
 
   /** Copies the list, so that settings do not change. */
   public Settings {
@@ -81,7 +83,8 @@ public record Settings(
         Webhook.PLAIN,
         EventDelivery.PLAIN,
         Revocation.NONE,
-        TokenIssuers.PLAIN);
+        TokenIssuers.PLAIN,
+        Optional.empty());
   }
 
   /** With nothing announced, and what is kept in memory. */
@@ -154,32 +157,38 @@ public record Settings(
 
   /** The same with other storage. */
   public Settings with(Storage other) {
-    return with(other, api, webhook, eventDelivery, revocation, tokenIssuers);
+    return with(other, api, webhook, eventDelivery, revocation, tokenIssuers, tracing);
   }
 
   /** The same with an API. */
   public Settings with(Api other) {
-    return with(storage, Optional.of(other), webhook, eventDelivery, revocation, tokenIssuers);
+    return with(
+        storage, Optional.of(other), webhook, eventDelivery, revocation, tokenIssuers, tracing);
   }
 
   /** The same with another way to call the webhook of the namespace. */
   public Settings with(Webhook other) {
-    return with(storage, api, other, eventDelivery, revocation, tokenIssuers);
+    return with(storage, api, other, eventDelivery, revocation, tokenIssuers, tracing);
   }
 
   /** The same with another way to bring events to others. */
   public Settings with(EventDelivery other) {
-    return with(storage, api, webhook, other, revocation, tokenIssuers);
+    return with(storage, api, webhook, other, revocation, tokenIssuers, tracing);
   }
 
   /** The same with other lists of revoked certificates. */
   public Settings with(Revocation other) {
-    return with(storage, api, webhook, eventDelivery, other, tokenIssuers);
+    return with(storage, api, webhook, eventDelivery, other, tokenIssuers, tracing);
   }
 
   /** The same with another way to fetch keys of issuers. */
   public Settings with(TokenIssuers other) {
-    return with(storage, api, webhook, eventDelivery, revocation, other);
+    return with(storage, api, webhook, eventDelivery, revocation, other, tracing);
+  }
+
+  /** The same with spans that are sent to a collector. */
+  public Settings with(Tracing other) {
+    return with(storage, api, webhook, eventDelivery, revocation, tokenIssuers, Optional.of(other));
   }
 
   private Settings with(
@@ -188,7 +197,8 @@ public record Settings(
       Webhook asked,
       EventDelivery brought,
       Revocation revoked,
-      TokenIssuers fetched) {
+      TokenIssuers fetched,
+      Optional<Tracing> told) {
     return new Settings(
         nodeName,
         profile,
@@ -205,7 +215,8 @@ public record Settings(
         asked,
         brought,
         revoked,
-        fetched);
+        fetched,
+        told);
   }
 
   /**
@@ -288,6 +299,16 @@ public record Settings(
       allowedHosts = List.copyOf(allowedHosts);
     }
   }
+
+  /**
+   * Where spans of OpenTelemetry are sent to.
+   *
+   * @param traces where a collector takes traces by OTLP over HTTP
+   * @param ratio how many of the traces that begin here are told of, 0 to 1
+   * @param authority PEM file of whoever signed the collector's certificate, or none for those that
+   *     the JVM trusts
+   */
+  public record Tracing(URI traces, double ratio, Optional<Path> authority) {}
 
   /**
    * How keys are fetched that issuers of tokens publish.

@@ -48,6 +48,11 @@ public final class SettingsFile {
 
   private static final int MAX_STALE = 604_800;
 
+  /** Of traces that begin here, one of so many is told of. */
+  private static final int ONE_IN = 100;
+
+  private static final int MAX_ONE_IN = 1_000_000;
+
   private static final int MAX_VOTERS = 7;
   private static final long MIN_SEGMENT = 1024 * 1024;
   private static final long MAX_SEGMENT = 1024 * 1024 * 1024;
@@ -102,7 +107,8 @@ public final class SettingsFile {
         Settings.Webhook.PLAIN,
         Settings.EventDelivery.PLAIN,
         Settings.Revocation.NONE,
-        Settings.TokenIssuers.PLAIN);
+        Settings.TokenIssuers.PLAIN,
+        Optional.empty());
   }
 
   /** Where a node keeps its own files that is told nothing else. */
@@ -145,7 +151,8 @@ public final class SettingsFile {
                 "webhookAuthentication",
                 "eventDelivery",
                 "revocation",
-                "tokenIssuers");
+                "tokenIssuers",
+                "tracing");
     String node = root.text("node").orElseGet(SettingsFile::hostName);
     if (!NODE_NAME.matcher(node).matches()) {
       throw root.error("node", Yaml.quote(node) + " (allowed: 1 to 128 of A-Z a-z 0-9 . _ -)");
@@ -177,7 +184,37 @@ public final class SettingsFile {
         root.section("revocation")
             .map(section -> revocation(section, file))
             .orElse(Settings.Revocation.NONE),
-        tokenIssuers(root, file));
+        tokenIssuers(root, file),
+        root.section("tracing").map(tracing -> tracing(tracing, file)));
+  }
+
+  private static Settings.Tracing tracing(Section section, Path file) {
+    section.only("endpoint", "oneIn", "authority");
+    int oneIn = section.whole("oneIn", 0, MAX_ONE_IN, ONE_IN);
+    return new Settings.Tracing(
+        collector(section, section.requiredText("endpoint")),
+        oneIn == 0 ? 0 : 1.0 / oneIn,
+        section.has("authority")
+            ? Optional.of(readable(section, "authority", file))
+            : Optional.empty());
+  }
+
+  private static URI collector(Section section, String endpoint) {
+    try {
+      URI at = new URI(endpoint);
+      if (List.of("http", "https").contains(at.getScheme())
+          && at.getHost() != null
+          && at.getUserInfo() == null
+          && at.getQuery() == null) {
+        return new URI(endpoint.replaceAll("/+$", "") + "/v1/traces");
+      }
+    } catch (URISyntaxException e) {
+      // refused below, as any other text that is no URL
+    }
+    throw section.error(
+        "endpoint",
+        Yaml.quote(endpoint)
+            + " (allowed: the URL of a collector that takes OTLP over HTTP, as http://HOST:4318)");
   }
 
   private static Settings.TokenIssuers tokenIssuers(Section root, Path file) {

@@ -6,6 +6,7 @@ import io.busbar.event.RetrySchedule.Verdict;
 import io.busbar.shard.Command;
 import io.busbar.shard.Command.Return;
 import io.busbar.shard.Outcome;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -67,6 +68,7 @@ final class Courier {
   private final Endpoint endpoint;
   private final RetrySchedule schedule;
   private final Counts counts;
+  private final Spans spans;
   private final Promise<Void> stopped = Promise.promise();
   private final long lookTimer;
 
@@ -92,8 +94,15 @@ final class Courier {
   /** Where is counted what came of events. */
   record Counts(IntConsumer delivered, IntConsumer retried) {}
 
-  Courier(Vertx vertx, String queue, Endpoint endpoint, RetrySchedule schedule, Counts counts) {
+  Courier(
+      Vertx vertx,
+      String queue,
+      Endpoint endpoint,
+      RetrySchedule schedule,
+      Counts counts,
+      Spans spans) {
     this.vertx = vertx;
+    this.spans = spans;
     this.queue = queue;
     this.endpoint = endpoint;
     this.schedule = schedule;
@@ -239,9 +248,36 @@ final class Courier {
 
   /** An event that cannot be brought at all is refused, as if its receiver had. */
   private Future<Endpoint.Answer> bring(List<Endpoint.Event> events) {
+    if (!spans.areOn()) {
+      return bring(events, Spans.Context.NONE);
+    }
+    Spans.Span span =
+        spans.push(
+            events.stream().map(event -> context(event.json())).toList(), queue, endpoint.place());
+    return bring(events, span.context())
+        .onSuccess(
+            answer -> {
+              if (answer.isAnswered()) {
+                span.status(answer.status());
+              }
+              if (RetrySchedule.verdict(answer.status()) == Verdict.TAKEN) {
+                span.end();
+              } else {
+                span.fail(answer.text());
+              }
+            });
+  }
+
+  /** The trace that an event is part of (CloudEvents Distributed Tracing 1.0). */
+  private static Spans.Context context(byte[] json) {
+    return Spans.Context.of(
+        BinaryEvent.text(json, "traceparent"), BinaryEvent.text(json, "tracestate"));
+  }
+
+  private Future<Endpoint.Answer> bring(List<Endpoint.Event> events, Spans.Context context) {
     try {
       return endpoint
-          .send(events)
+          .send(events, context)
           .otherwise(e -> new Endpoint.Answer(0, e.getClass().getSimpleName()));
     } catch (RuntimeException e) {
       LOG.error("an event cannot be brought: queue={}", queue, e);

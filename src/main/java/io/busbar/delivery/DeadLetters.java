@@ -1,6 +1,7 @@
 package io.busbar.delivery;
 
 import io.busbar.shard.DeadLetter;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -86,7 +87,7 @@ final class DeadLetters implements Endpoint {
   }
 
   @Override
-  public Future<Answer> send(List<Event> events) {
+  public Future<Answer> send(List<Event> events, Spans.Context context) {
     Buffer body = Buffer.buffer("[");
     String separator = "";
     for (Event event : events) {

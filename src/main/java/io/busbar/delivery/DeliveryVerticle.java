@@ -227,7 +227,8 @@ public final class DeliveryVerticle extends VerticleBase {
             queue,
             endpoint,
             isLetters ? letterSchedule : schedule,
-            new Courier.Counts(delivered::add, isLetters ? n -> {} : retried::add));
+            new Courier.Counts(delivered::add, isLetters ? n -> {} : retried::add),
+            telemetry.spans());
     courier.ready();
     return courier;
   }

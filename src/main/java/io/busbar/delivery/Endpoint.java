@@ -1,6 +1,7 @@
 package io.busbar.delivery;
 
 import io.busbar.shard.DeadLetter;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Future;
 import java.util.List;
 
@@ -47,9 +48,10 @@ interface Endpoint {
   /**
    * Brings events: all of them are taken, or none is.
    *
+   * @param context of the request, for whoever takes part in traces
    * @return never fails
    */
-  Future<Answer> send(List<Event> events);
+  Future<Answer> send(List<Event> events, Spans.Context context);
 
   /** Where it is, in words that hold nothing secret. */
   String place();

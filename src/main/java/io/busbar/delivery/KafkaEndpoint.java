@@ -3,6 +3,7 @@ package io.busbar.delivery;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.busbar.policy.EventDelivery.Kafka;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -121,13 +122,22 @@ final class KafkaEndpoint implements Endpoint {
   }
 
   @Override
-  public Future<Answer> send(List<Event> events) {
+  public Future<Answer> send(List<Event> events, Spans.Context context) {
     Promise<Answer> answer = Promise.promise();
     Context home = vertx.getOrCreateContext();
     AtomicInteger left = new AtomicInteger(events.size());
     AtomicReference<Exception> failure = new AtomicReference<>();
     List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-    events.forEach(event -> records.add(record(to, event.json())));
+    for (Event event : events) {
+      ProducerRecord<byte[], byte[]> record = record(to, event.json());
+      if (context.traceparent() != null) {
+        put(record.headers(), "traceparent", context.traceparent());
+      }
+      if (context.tracestate() != null) {
+        put(record.headers(), "tracestate", context.tracestate());
+      }
+      records.add(record);
+    }
     vertx
         .executeBlocking(
             () -> {

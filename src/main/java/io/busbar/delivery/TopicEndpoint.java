@@ -4,6 +4,7 @@ import io.busbar.bus.Bus;
 import io.busbar.policy.Resource.Kind;
 import io.busbar.shard.Command;
 import io.busbar.shard.Outcome;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.eventbus.EventBus;
@@ -64,7 +65,7 @@ final class TopicEndpoint implements Endpoint {
   }
 
   @Override
-  public Future<Answer> send(List<Event> events) {
+  public Future<Answer> send(List<Event> events, Spans.Context context) {
     return bus.<Bus.Local>request(
             Bus.AUTHORIZATION, new Bus.FindTopic(Kind.TOPIC.id(topic), null), Bus.local(TIMEOUT))
         .compose(

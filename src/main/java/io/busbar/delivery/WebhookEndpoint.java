@@ -4,6 +4,7 @@ import io.busbar.config.TokenFile;
 import io.busbar.event.CloudEvent;
 import io.busbar.policy.EventDelivery.DeliveryAttribute;
 import io.busbar.policy.EventDelivery.Webhook;
+import io.busbar.telemetry.Spans;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -103,7 +104,7 @@ final class WebhookEndpoint implements Endpoint {
   }
 
   @Override
-  public Future<Answer> send(List<Event> events) {
+  public Future<Answer> send(List<Event> events, Spans.Context context) {
     HttpRequest<Void> request = sender.request(HttpMethod.POST, "").putHeader("origin", origin);
     Buffer body;
     if (webhook.maxEventsPerBatch() > 1) {
@@ -119,6 +120,12 @@ final class WebhookEndpoint implements Endpoint {
     } else {
       request.putHeader("content-type", CloudEvent.CONTENT_TYPE);
       body = Buffer.buffer(events.get(0).json());
+    }
+    if (context.traceparent() != null) {
+      request.putHeader("traceparent", context.traceparent());
+    }
+    if (context.tracestate() != null) {
+      request.putHeader("tracestate", context.tracestate());
     }
     for (DeliveryAttribute one : webhook.attributes()) {
       String value =

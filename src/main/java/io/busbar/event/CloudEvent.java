@@ -243,6 +243,12 @@ public final class CloudEvent {
     out.raw(":").digits(ofDay / 1_000 % 60, 2).raw(".").digits(ofDay % 1_000, 3).raw("Z\"");
   }
 
+  /** Whether a message says that its payload is an event, with attributes of its own. */
+  public static boolean isStructured(Publish message, MqttVersion version) {
+    String type = version == MqttVersion.V5 ? message.contentType() : null;
+    return type != null && mediaType(type).equals(STRUCTURED);
+  }
+
   /** Whether a payload is one CloudEvent in the JSON event format (its section 3). */
   private static boolean isStructured(byte[] payload, int offset, int length) {
     if (!Utf8.isValid(payload, offset, length)) {

@@ -176,6 +176,7 @@ public enum Meter {
       Kind.COUNTER,
       "fetches of the keys that issuers of tokens publish, taken in or refused",
       "result"),
+  SPANS("busbar.spans", Kind.COUNTER, "spans that the collector took, or did not", "result"),
   LOOP_CPU(
       "busbar.loop.cpu.seconds",
       Kind.COUNTER,

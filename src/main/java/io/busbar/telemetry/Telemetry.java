@@ -40,6 +40,7 @@ public final class Telemetry {
   private final Map<Meter, Map<List<String>, Histogram>> histograms = new ConcurrentHashMap<>();
   private final EnumMap<Loss, LongAdder> ledger = new EnumMap<>(Loss.class);
   private final Audit audit = new Audit();
+  private Spans spans = Spans.OFF;
 
   /** Registers the ledger's rows, so that each is visible from the start. */
   public Telemetry(MeterRegistry registry) {
@@ -57,6 +58,20 @@ public final class Telemetry {
   /** Where is written down what was denied, and what was changed. */
   public Audit audit() {
     return audit;
+  }
+
+  /**
+   * Has spans sent to a collector; to be called before anybody else has this.
+   *
+   * @see Spans#Spans
+   */
+  public void export(String traces, double ratio, byte[] authority, String node) {
+    spans = new Spans(traces, ratio, authority, node, this);
+  }
+
+  /** What is told of single CONNECTs, messages and requests. */
+  public Spans spans() {
+    return spans;
   }
 
   /** Enters messages in the loss ledger. */

@@ -75,6 +75,7 @@ class ExamplesTest {
     "settings, 'webhookAuthentication: { zzz: 1 }'",
     "settings, 'eventDelivery: { zzz: 1 }'",
     "settings, 'tokenIssuers: { zzz: 1 }'",
+    "settings, 'tracing: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",

@@ -321,6 +321,20 @@ class SettingsFileTest {
   }
 
   @Test
+  void whereSpansAreSentTo() throws IOException {
+    refused("tracing: {}", ":1: tracing.endpoint: ");
+    for (String wrong : List.of("collector:4318", "ftp://collector", "http://", "http://a:b@c")) {
+      refused(
+          "tracing: {endpoint: '%s'}".formatted(wrong),
+          ":1: tracing.endpoint: \"%s\" (allowed: the URL of a collector".formatted(wrong));
+    }
+    refused(
+        "tracing: {endpoint: 'http://c', oneIn: -1}",
+        ":1: tracing.oneIn: -1 (allowed: 0 to 1000000)");
+    refused("tracing: {endpoint: 'http://c', authority: none.pem}", ":1: tracing.authority: ");
+  }
+
+  @Test
   void keysOfTokenIssuers() throws IOException {
     refused("tokenIssuers: {refresh: 59}", ":1: tokenIssuers.refresh: 59 (allowed: 60 to 86400");
     refused("tokenIssuers: {again: 0}", ":1: tokenIssuers.again: 0 (allowed: 1 to 300)");

@@ -31,6 +31,7 @@ class MonitoringTest {
           Meter.NAMESPACE_LOADS,
           Meter.PASSWORDS,
           Meter.REVOCATION_LOADS,
+          Meter.SPANS,
           Meter.TOKENS,
           Meter.TRACES);
 

@@ -160,7 +160,8 @@ public final class TestNode implements BeforeAllCallback, AfterEachCallback, Aft
               of.webhook(),
               of.eventDelivery(),
               of.revocation(),
-              of.tokenIssuers()));
+              of.tokenIssuers(),
+              of.tracing()));
     }
   }
 
