@@ -11,6 +11,7 @@ import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -39,8 +40,9 @@ final class OpenNode {
 
   /**
    * Arguments: its name, port of MQTT, port of the cluster, addresses of the cluster's nodes, its
-   * data directory, {@link Promise}, the host of all its addresses, port of HTTP, and names of
-   * safeguards that it is to do without. The node of the first address is the founder, node-1.
+   * data directory, {@link Promise}, the host of all its addresses, port of HTTP, then limits
+   * ({@code KEY=VALUE}) and names of safeguards that it is to do without. The node of the first
+   * address is the founder, node-1.
    */
   public static void main(String[] args) throws Exception {
     System.setProperty("hazelcast.logging.type", "slf4j"); // as Main does
@@ -48,6 +50,16 @@ final class OpenNode {
     int peerPort = Integer.parseInt(args[2]);
     String host = args[6];
     List<String> without = new ArrayList<>(List.of(args).subList(8, args.length));
+    Map<Limit, Long> limits = new EnumMap<>(Limit.class);
+    limits.put(Limit.QUEUE_MESSAGES, 10_000_000L);
+    limits.put(Limit.QUEUE_BYTES, 1_073_741_824L);
+    for (Limit limit : Limit.values()) {
+      String named = limit.key() + "=";
+      without.stream()
+          .filter(one -> one.startsWith(named))
+          .forEach(one -> limits.put(limit, Long.parseLong(one.substring(named.length()))));
+    }
+    without.removeIf(one -> one.contains("="));
     Set<Safeguard> ofBroker = EnumSet.noneOf(Safeguard.class);
     for (Safeguard one : Safeguard.values()) {
       if (without.remove(one.name())) {
@@ -87,9 +99,7 @@ final class OpenNode {
             Optional.empty(),
             true,
             0,
-            new Limits(
-                Profile.OPEN,
-                Map.of(Limit.QUEUE_MESSAGES, 10_000_000L, Limit.QUEUE_BYTES, 1_073_741_824L)));
+            new Limits(Profile.OPEN, limits));
     Promise promise = Promise.valueOf(args[5].toUpperCase(Locale.ROOT));
     if (promise != Promise.MEMORY) {
       settings = settings.with(Settings.Storage.in(Path.of(args[4])));
