@@ -40,6 +40,7 @@ class ExamplesTest {
   void certificates() throws IOException, GeneralSecurityException {
     Files.writeString(directory.resolve("tokens.pem"), TestTokens.issuer("one").pem());
     Files.writeString(directory.resolve("issuer-ca.pem"), TestTokens.issuer("ca").pem());
+    Files.writeString(directory.resolve("collector-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-token"), "secret");
     Files.writeString(directory.resolve("kafka.properties"), "bootstrap.servers=localhost:9092");
