@@ -164,10 +164,14 @@ public final class Node {
   }
 
   private static void export(Telemetry telemetry, Settings.Tracing tracing, String node) {
+    String traces = tracing.traces().toString();
     Path file = tracing.authority().orElse(null);
+    if (file == null) {
+      telemetry.export(traces, tracing.ratio(), null, node);
+      return;
+    }
     try {
-      byte[] authority = file == null ? null : Files.readAllBytes(file);
-      telemetry.export(tracing.traces().toString(), tracing.ratio(), authority, node);
+      telemetry.export(traces, tracing.ratio(), Files.readAllBytes(file), node);
     } catch (IOException | IllegalStateException e) {
       throw new ConfigException(
           "tracing.authority: %s is no PEM file of certificates".formatted(file), e);

@@ -88,7 +88,7 @@ public final class Spans implements AutoCloseable {
           }
         };
 
-    /** A trace that is told of, if it is one. */
+    /** Where something stands, if that is well-formed; else nowhere. */
     public static Context of(String traceparent, String tracestate) {
       Context found = new Context(traceparent, tracestate);
       // what is malformed begins no trace and is handed on to nobody
