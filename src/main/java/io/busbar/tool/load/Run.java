@@ -1,8 +1,11 @@
 package io.busbar.tool.load;
 
 import io.busbar.mqtt.MqttVersion;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +45,12 @@ abstract class Run {
   private final long origin = System.nanoTime();
   private final CompletableFuture<Report> outcome = new CompletableFuture<>();
   private final List<Peer> open = new ArrayList<>();
+
+  /**
+   * Every socket, also one whose connection is still being made: a loop that is shut down can leave
+   * that open, and to the broker it is a client. Closes what is added later.
+   */
+  private final ChannelGroup sockets = new DefaultChannelGroup(loop, true);
 
   private List<Peer> touched = new ArrayList<>();
   private List<Peer> turning = new ArrayList<>();
@@ -102,6 +111,7 @@ abstract class Run {
       }
       throw new IllegalStateException(e.getCause());
     } finally {
+      sockets.close().await(2, TimeUnit.SECONDS);
       group.shutdownGracefully(0, 2, TimeUnit.SECONDS).await(3, TimeUnit.SECONDS);
     }
   }
@@ -221,14 +231,15 @@ abstract class Run {
   }
 
   final void open(Peer peer) {
-    target(peer)
-        .open(group, peer, setup.tls().orElse(null), peer.number(), opened++)
-        .addListener(
-            done -> {
-              if (!done.isSuccess()) {
-                closed(peer, target(peer).explain(done.cause()));
-              }
-            });
+    ChannelFuture opening =
+        target(peer).open(group, peer, setup.tls().orElse(null), peer.number(), opened++);
+    sockets.add(opening.channel());
+    opening.addListener(
+        done -> {
+          if (!done.isSuccess()) {
+            closed(peer, target(peer).explain(done.cause()));
+          }
+        });
   }
 
   /** Live connections, for keep alive and goodbye. */
