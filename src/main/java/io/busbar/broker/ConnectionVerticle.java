@@ -334,7 +334,8 @@ public final class ConnectionVerticle extends VerticleBase {
   private void connected(NetSocket socket, Settings.Listener listener, byte[] address) {
     ChannelPipeline pipeline = ((NetSocketInternal) socket).channelHandlerContext().pipeline();
     loop.tick();
-    if (isStopping) {
+    // a handler that comes to a channel that has closed is never told so
+    if (isStopping || !pipeline.channel().isActive()) {
       socket.close();
       return;
     }
