@@ -21,7 +21,13 @@ public final class Main {
             settings ->
                 Node.start(settings)
                     .map(
-                        node -> new Running(node.listeners(), node.http(), node.api(), node::stop)),
+                        node ->
+                            new Running(
+                                node.listeners(),
+                                node.http(),
+                                node.api(),
+                                node::depart,
+                                node::stop)),
             Main::recover));
   }
 

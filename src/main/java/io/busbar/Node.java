@@ -16,6 +16,7 @@ import io.busbar.broker.Safeguard;
 import io.busbar.broker.SessionVerticle;
 import io.busbar.bus.Budget;
 import io.busbar.bus.Bus;
+import io.busbar.bus.Wire;
 import io.busbar.config.ConfigException;
 import io.busbar.config.Limit;
 import io.busbar.config.NamespaceFile;
@@ -32,6 +33,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vertx.core.Deployable;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.ThreadingModel;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -52,6 +54,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import org.slf4j.Logger;
@@ -70,6 +73,14 @@ public final class Node {
   /** How long the store may take to take in the namespace file, in milliseconds. */
   private static final long LOAD = 300_000;
 
+  /** How long the store may take to answer an order, in milliseconds. */
+  private static final long ORDER_TIMEOUT = 10_000;
+
+  /** After it was refused, in milliseconds; some of them are logged. */
+  private static final long AGAIN = 1_000;
+
+  private static final int SAID_AGAIN = 30;
+
   /** How often the verticles are told who is in the cluster, in milliseconds. */
   private static final long MEMBERS = 1_000;
 
@@ -82,6 +93,8 @@ public final class Node {
   private final List<String> stoppedFirst;
   private final String store;
   private final long membersTimer;
+  private final Promise<Void> left = Promise.promise();
+  private final AtomicBoolean isLeaving = new AtomicBoolean();
 
   private Node(Wiring wiring) {
     this.settings = wiring.settings;
@@ -247,6 +260,51 @@ public final class Node {
   }
 
   /**
+   * Has this node leave the store first, if it is about to stop for good: if the StatefulSet that
+   * its settings name is to do without it.
+   *
+   * @return never failed; done when it is no member any more, or is to come back
+   */
+  public Future<Void> depart() {
+    return depart(0);
+  }
+
+  private Future<Void> depart(int refusals) {
+    return settings
+        .cluster()
+        .replication()
+        .flatMap(Settings.Replication::statefulSet)
+        .map(set -> new StatefulSet(vertx, set, settings.nodeName()).isForGood())
+        .orElse(Future.succeededFuture(false))
+        .compose(forGood -> forGood ? leaveForGood(refusals) : Future.<Void>succeededFuture())
+        .otherwiseEmpty();
+  }
+
+  /** When another node can take over what this one has. */
+  private Future<Void> leaveForGood(int refusals) {
+    if (isLeaving.get()) {
+      return left.future();
+    }
+    Wire.StoreOrder order = new Wire.StoreOrder(Wire.Wish.LEAVE, settings.nodeName());
+    return vertx
+        .eventBus()
+        .<Bus.Local>request(Bus.SESSION, new Bus.OrderStore(order), Bus.local(ORDER_TIMEOUT))
+        .map(reply -> ((Bus.StoreShown) reply.body()).view().refused())
+        .otherwise(Throwable::getMessage)
+        .compose(
+            refused -> {
+              if (refused.isEmpty()) {
+                return left.future();
+              } else if (refusals % SAID_AGAIN == 0) {
+                LOG.warn("this node cannot leave the store yet: {}", refused);
+              }
+              return vertx
+                  .timer(AGAIN, TimeUnit.MILLISECONDS)
+                  .compose(over -> depart(refusals + 1));
+            });
+  }
+
+  /**
    * Stops: devices are told, what their connections leave behind is taken in by those who own it,
    * then everything is closed.
    */
@@ -270,17 +328,23 @@ public final class Node {
    * Serves no device any more and hands on what the store has here; the process goes on, as a node
    * that has nothing, until it is stopped: if it were to start anew by itself it would join again.
    */
-  private Future<?> leave() {
+  private Future<Void> leave() {
+    if (isLeaving.getAndSet(true)) {
+      return left.future();
+    }
     LOG.info("this node leaves the store: its connections end, then others take over what it has");
-    return stopServing()
+    stopServing()
         .transform(
             settled ->
                 vertx
                     .eventBus()
                     .<Bus.Local>request(
                         Bus.SESSION, new Bus.LeaveStore(), Bus.local(LEAVE_TIMEOUT)))
-        .onSuccess(left -> LOG.info("this node has left the store: it can be stopped for good"))
-        .onFailure(e -> LOG.error("this node could not leave the store", e));
+        .onSuccess(done -> LOG.info("this node has left the store: it can be stopped for good"))
+        .onFailure(e -> LOG.error("this node could not leave the store", e))
+        .<Void>mapEmpty()
+        .onComplete(left);
+    return left.future();
   }
 
   /** Devices are told, and what their connections leave behind is with those who own it. */
@@ -308,7 +372,6 @@ public final class Node {
     private final Telemetry telemetry;
     private final int loops;
     private final List<String> stoppedFirst = new CopyOnWriteArrayList<>();
-    private final AtomicBoolean isLeaving = new AtomicBoolean();
 
     /** Nodes that are there and have said that they leave. */
     private final Set<String> left = ConcurrentHashMap.newKeySet();
@@ -421,7 +484,7 @@ public final class Node {
               message -> {
                 if (message.body() instanceof Bus.Leave) {
                   message.reply(new Bus.Done(), Bus.local());
-                  if (!isLeaving.getAndSet(true)) {
+                  if (!node.isLeaving.get()) {
                     unready = "it leaves the store";
                     vertx.setPeriodic(1, MEMBERS, t -> sayLeaving());
                     node.leave().onSuccess(left -> unready = "it has left the store");

@@ -21,6 +21,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,7 @@ class ScaleIT {
   private final Map<Integer, Node> nodes = new ConcurrentSkipListMap<>();
   private final Publisher publisher = new Publisher();
   private List<Integer> ports;
+  private Optional<Settings.StatefulSet> statefulSet = Optional.empty();
 
   @BeforeEach
   void ports() throws Exception {
@@ -76,7 +78,8 @@ class ScaleIT {
             1,
             3,
             Settings.Replication.REPLACE_AFTER,
-            Optional.empty());
+            Optional.empty(),
+            statefulSet);
     return new Settings(
             "node-" + number,
             Profile.OPEN,
@@ -234,6 +237,52 @@ class ScaleIT {
       }
       got.add(
           Integer.parseInt(new String(message.get().getPayloadAsBytes(), StandardCharsets.UTF_8)));
+    }
+  }
+
+  /** As Kubernetes stops pods: two at once, and nobody has told the nodes before. */
+  @Test
+  void podsThatAreNotToComeBackLeave() throws Exception {
+    try (Kubernetes kubernetes = new Kubernetes(data.resolve("kubernetes"))) {
+      statefulSet = Optional.of(kubernetes.set("node"));
+      kubernetes.answers(200, "{'spec': {'replicas': 5}}");
+      start(0, 1, 2, 3, 4);
+      settled(0, 5, 3);
+
+      await(nodes.get(2).depart());
+      stop(2);
+      assertThat(names(view(0), Set.of("leader", "voter", "learner"))).hasSize(5);
+      start(2);
+
+      kubernetes.answers(200, "{'spec': {'replicas': 3}}");
+      Future<Void> third = nodes.get(3).depart();
+      Future<Void> fourth = nodes.get(4).depart();
+      await(nodes.get(2).depart());
+      await(third);
+      await(fourth);
+      assertThat(ask(3, "GET", "/health/ready").statusCode()).isEqualTo(503);
+      assertThat(ask(2, "GET", "/health/ready").statusCode()).isEqualTo(200);
+      stop(3);
+      stop(4);
+      settled(0, 3, 3);
+    }
+  }
+
+  @Test
+  void aPodThatIsNotToComeBackWaitsForOneThatTakesOver() throws Exception {
+    try (Kubernetes kubernetes = new Kubernetes(data.resolve("kubernetes"))) {
+      statefulSet = Optional.of(kubernetes.set("node"));
+      kubernetes.answers(200, "{'spec': {'replicas': 1}}");
+      start(0, 1);
+      settled(0, 2, 2);
+      stop(0);
+      Future<Void> leaving = nodes.get(1).depart();
+      Await.elapsed(Duration.ofSeconds(2));
+      assertThat(leaving.isComplete()).isFalse();
+      start(0);
+      await(leaving);
+      stop(1);
+      settled(0, 1, 1);
     }
   }
 

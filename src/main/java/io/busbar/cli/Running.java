@@ -12,12 +12,14 @@ import java.util.function.Supplier;
  * @param listeners with the ports that are listened on
  * @param http where health and metrics are served
  * @param api where the namespace is managed over HTTPS, if anywhere
+ * @param depart has it leave the store, if it is about to stop for good; called once, before
  * @param stop stops it; called once
  */
 public record Running(
     List<Settings.Listener> listeners,
     Settings.Address http,
     Optional<Settings.Address> api,
+    Supplier<Future<Void>> depart,
     Supplier<Future<Void>> stop) {
   /** Copies the list, so that it does not change. */
   public Running {

@@ -122,12 +122,14 @@ final class Serving {
     new CountDownLatch(1).await();
   }
 
-  /** Stops the node, within a bound. */
+  /** Stops the node: within a bound, after it has left if it is not to come back. */
   void stop() {
     if (isStopping.getAndSet(true)) {
       return;
     }
     try {
+      // which takes what it takes: whoever had this node stop bounds that
+      node.depart().get().toCompletionStage().toCompletableFuture().get();
       node.stop()
           .get()
           .toCompletionStage()

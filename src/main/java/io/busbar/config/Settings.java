@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What one node is configured to be. Made by {@link SettingsFile} from a file, or by the commands.
@@ -575,6 +576,8 @@ public record Settings(
    * @param replaceAfter how long a node may be away before another one votes in its place, if there
    *     is one
    * @param tls keys, and whom to trust; without, everything is clear text
+   * @param statefulSet whom this node asks, before it stops, whether it does so for good: it leaves
+   *     the store then
    */
   public record Replication(
       Address address,
@@ -582,13 +585,38 @@ public record Settings(
       int founders,
       int voters,
       Duration replaceAfter,
-      Optional<PeerTls> tls) {
+      Optional<PeerTls> tls,
+      Optional<StatefulSet> statefulSet) {
     /** What {@link #replaceAfter} is if nothing is said: a pod comes back with its disk sooner. */
     public static final Duration REPLACE_AFTER = Duration.ofMinutes(10);
 
     /** A store that most of its voters found. */
     public Replication(Address address, String founder, int voters, Optional<PeerTls> tls) {
-      this(address, founder, voters / 2 + 1, voters, REPLACE_AFTER, tls);
+      this(address, founder, voters / 2 + 1, voters, REPLACE_AFTER, tls, Optional.empty());
+    }
+  }
+
+  /**
+   * The StatefulSet of Kubernetes that a node is a pod of.
+   *
+   * @param name the node's name is this one, a dash, and the pod's ordinal
+   * @param server where the API of Kubernetes is, over https
+   * @param account directory of the pod's service account: {@code token}, {@code ca.crt}, {@code
+   *     namespace}
+   */
+  public record StatefulSet(String name, URI server, Path account) {
+    /** How pods call the API. */
+    public static final URI SERVER = URI.create("https://kubernetes.default.svc");
+
+    /** Where pods have their service account. */
+    public static final Path ACCOUNT = Path.of("/var/run/secrets/kubernetes.io/serviceaccount");
+
+    /** The ordinal of a node; none if it is no pod of this set. */
+    public OptionalInt ordinal(String node) {
+      String ordinal = node.startsWith(name + "-") ? node.substring(name.length() + 1) : "";
+      return ordinal.matches("0|[1-9][0-9]{0,5}")
+          ? OptionalInt.of(Integer.parseInt(ordinal))
+          : OptionalInt.empty();
     }
   }
 

@@ -168,7 +168,7 @@ public final class SettingsFile {
             .map(http -> address(http.only("host", "port"), "127.0.0.1", 8080))
             .orElse(new Address("127.0.0.1", 8080)),
         root.section("cluster")
-            .map(cluster -> cluster(cluster, file, plaintext))
+            .map(cluster -> cluster(cluster, node, file, plaintext))
             .orElseGet(Cluster::single),
         namespace(root, file, home),
         false,
@@ -472,7 +472,7 @@ public final class SettingsFile {
         subprotocols);
   }
 
-  private static Cluster cluster(Section section, Path file, boolean plaintext) {
+  private static Cluster cluster(Section section, String node, Path file, boolean plaintext) {
     section.only("name", "host", "port", "busPort", "members", "dns", "store");
     String name = section.text("name").orElse("busbar");
     if (!NODE_NAME.matcher(name).matches()) {
@@ -500,11 +500,26 @@ public final class SettingsFile {
         section.whole("busPort", 0, MAX_PORT, 0),
         members,
         dns,
-        section.section("store").map(store -> replication(store, own, file, plaintext)));
+        section
+            .section("store")
+            .map(
+                store ->
+                    replication(
+                        store,
+                        own,
+                        file,
+                        plaintext,
+                        store
+                            .section("statefulSet")
+                            .flatMap(set -> statefulSet(set, node, file)))));
   }
 
   private static Settings.Replication replication(
-      Section section, Address node, Path file, boolean plaintext) {
+      Section section,
+      Address node,
+      Path file,
+      boolean plaintext,
+      Optional<Settings.StatefulSet> statefulSet) {
     section.only(
         "host",
         "port",
@@ -515,7 +530,8 @@ public final class SettingsFile {
         "certificate",
         "key",
         "authority",
-        "name");
+        "name",
+        "statefulSet");
     String founder = section.requiredText("founder");
     if (!NODE_NAME.matcher(founder).matches()) {
       throw section.error(
@@ -552,7 +568,56 @@ public final class SettingsFile {
                 1,
                 MAX_REPLACE_AFTER,
                 (int) Settings.Replication.REPLACE_AFTER.toSeconds())),
-        tls);
+        tls,
+        statefulSet);
+  }
+
+  /** None where its name is empty, as that of a variable may be. */
+  private static Optional<Settings.StatefulSet> statefulSet(
+      Section section, String node, Path file) {
+    section.only("name", "server", "account");
+    String name = section.requiredText("name");
+    if (name.isEmpty()) {
+      return Optional.empty();
+    }
+    Path account =
+        section.has("account") ? path(section, "account", file) : Settings.StatefulSet.ACCOUNT;
+    Settings.StatefulSet set = new Settings.StatefulSet(name, server(section), account);
+    if (set.ordinal(node).isEmpty()) {
+      throw section.error(
+          "name",
+          "%s, of which node %s is no pod (allowed: the name of the node without its ordinal)"
+              .formatted(Yaml.quote(name), Yaml.quote(node)));
+    }
+    for (String needed : List.of("token", "ca.crt", "namespace")) {
+      if (!Files.isReadable(account.resolve(needed))) {
+        throw section.error(
+            section.has("account") ? "account" : "name",
+            "%s does not exist or cannot be read (allowed: in a pod whose service account is mounted)"
+                .formatted(account.resolve(needed)));
+      }
+    }
+    return Optional.of(set);
+  }
+
+  private static URI server(Section section) {
+    Optional<String> text = section.text("server");
+    if (text.isEmpty()) {
+      return Settings.StatefulSet.SERVER;
+    }
+    try {
+      URI server = new URI(text.get());
+      if ("https".equals(server.getScheme())
+          && server.getHost() != null
+          && server.getUserInfo() == null
+          && server.getRawPath().isEmpty()) {
+        return server;
+      }
+    } catch (URISyntaxException e) {
+      // refused below
+    }
+    throw section.error(
+        "server", Yaml.quote(text.get()) + " (allowed: https://HOST or https://HOST:PORT)");
   }
 
   private static Optional<Settings.PeerTls> peerTls(Section section, Path file) {

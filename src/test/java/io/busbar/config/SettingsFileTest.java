@@ -9,6 +9,7 @@ import io.busbar.config.Settings.Cluster;
 import io.busbar.config.Settings.Listener;
 import io.busbar.config.Settings.Protocol;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -298,6 +299,45 @@ class SettingsFileTest {
   }
 
   @Test
+  void theStatefulSetThatANodeIsAPodOf() throws IOException {
+    String store = "    founder: node-0\n";
+    String set =
+        "    statefulSet: {name: node, server: 'https://10.0.0.1:6443', account: account}\n";
+    String text = GOOD.replace(store, set + store);
+    refused(
+        text,
+        "cluster.store.statefulSet.account: %s does not exist or cannot be read (allowed: in a"
+            .formatted(directory.resolve("etc/account/token")));
+    Files.createDirectories(directory.resolve("etc/account"));
+    for (String file : List.of("token", "ca.crt", "namespace")) {
+      Files.writeString(directory.resolve("etc/account").resolve(file), file);
+    }
+    Settings.StatefulSet read = statefulSet(text).orElseThrow();
+    assertThat(read)
+        .isEqualTo(
+            new Settings.StatefulSet(
+                "node", URI.create("https://10.0.0.1:6443"), directory.resolve("etc/account")));
+    assertThat(read.ordinal("node-12")).hasValue(12);
+    for (String other : List.of("node", "node-", "node-01", "node-a", "nodes-1", "other-node-1")) {
+      assertThat(read.ordinal(other)).isEmpty();
+    }
+    assertThat(
+            statefulSet(text.replace("server: 'https://10.0.0.1:6443', ", ""))
+                .orElseThrow()
+                .server())
+        .isEqualTo(Settings.StatefulSet.SERVER);
+    assertThat(statefulSet(text.replace("name: node,", "name: '${env:NOT_SET:}',"))).isEmpty();
+    refused(
+        text.replace("name: node,", "name: other,"),
+        "cluster.store.statefulSet.name: \"other\", of which node \"node-1\" is no pod (allowed: ");
+    for (String wrong : List.of("http://10.0.0.1", "https://", "https://a/b", "https://u@a")) {
+      refused(
+          text.replace("https://10.0.0.1:6443", wrong),
+          "cluster.store.statefulSet.server: \"%s\" (allowed: https://HOST or".formatted(wrong));
+    }
+  }
+
+  @Test
   void noListeners() throws IOException {
     refused("listeners: []", ":1: listeners: none given (allowed: at least 1)");
   }
@@ -380,6 +420,10 @@ class SettingsFileTest {
   private Settings read(String text) throws IOException {
     Files.writeString(file, text);
     return SettingsFile.read(file, home, this::variable);
+  }
+
+  private Optional<Settings.StatefulSet> statefulSet(String text) throws IOException {
+    return read(text).cluster().replication().orElseThrow().statefulSet();
   }
 
   private void refused(String text, String problem) throws IOException {
