@@ -12,7 +12,10 @@ import io.kubernetes.client.openapi.JSON;
 import io.kubernetes.client.openapi.models.V1ConfigMap;
 import io.kubernetes.client.openapi.models.V1NetworkPolicy;
 import io.kubernetes.client.openapi.models.V1PodDisruptionBudget;
+import io.kubernetes.client.openapi.models.V1Role;
+import io.kubernetes.client.openapi.models.V1RoleBinding;
 import io.kubernetes.client.openapi.models.V1Service;
+import io.kubernetes.client.openapi.models.V1ServiceAccount;
 import io.kubernetes.client.openapi.models.V1StatefulSet;
 import io.kubernetes.client.openapi.models.V2HorizontalPodAutoscaler;
 import java.io.File;
@@ -51,6 +54,11 @@ class KubernetesTest {
           "apps/v1 StatefulSet", new Kind(V1StatefulSet::validateJsonElement, V1StatefulSet.class),
           "v1 Service", new Kind(V1Service::validateJsonElement, V1Service.class),
           "v1 ConfigMap", new Kind(V1ConfigMap::validateJsonElement, V1ConfigMap.class),
+          "v1 ServiceAccount",
+              new Kind(V1ServiceAccount::validateJsonElement, V1ServiceAccount.class),
+          "rbac.authorization.k8s.io/v1 Role", new Kind(V1Role::validateJsonElement, V1Role.class),
+          "rbac.authorization.k8s.io/v1 RoleBinding",
+              new Kind(V1RoleBinding::validateJsonElement, V1RoleBinding.class),
           "policy/v1 PodDisruptionBudget",
               new Kind(V1PodDisruptionBudget::validateJsonElement, V1PodDisruptionBudget.class),
           "networking.k8s.io/v1 NetworkPolicy",
@@ -276,6 +284,35 @@ class KubernetesTest {
         .contains("founders: ${env:BUSBAR_FOUNDERS:");
   }
 
+  /** Nobody may ask Kubernetes anything, but of the set that scales down by itself. */
+  @Test
+  void podsThatScaleDownMayReadTheirStatefulSetAndNoMore() throws Exception {
+    for (String directory : List.of("k8s", "k8s/overlays/dev")) {
+      JsonElement pod = at(only(rendered(directory), "apps/v1 StatefulSet", "busbar"), "spec");
+      pod = at(pod, "template", "spec");
+      assertThat(at(pod, "automountServiceAccountToken").getAsBoolean()).isFalse();
+      assertThat(pod.toString()).doesNotContain("BUSBAR_STATEFULSET", "serviceAccountName");
+    }
+    List<JsonObject> objects = rendered("k8s/overlays/production");
+    String rbac = "rbac.authorization.k8s.io/v1 ";
+    JsonElement pod = at(only(objects, "apps/v1 StatefulSet", "busbar"), "spec", "template");
+    pod = at(pod, "spec");
+    assertThat(at(pod, "automountServiceAccountToken").getAsBoolean()).isTrue();
+    String account = at(pod, "serviceAccountName").getAsString();
+    only(objects, "v1 ServiceAccount", account);
+    assertThat(at(pod, "containers", "0", "env").toString())
+        .contains("{\"name\":\"BUSBAR_STATEFULSET\",\"value\":\"busbar\"}");
+    assertThat(Files.readString(K8S.resolve("base/busbar.yaml")))
+        .contains("name: ${env:BUSBAR_STATEFULSET:}");
+    assertThat(at(only(objects, rbac + "Role", "busbar"), "rules").toString())
+        .isEqualTo(
+            "[{\"apiGroups\":[\"apps\"],\"resourceNames\":[\"busbar\"],"
+                + "\"resources\":[\"statefulsets\"],\"verbs\":[\"get\"]}]");
+    JsonObject binding = only(objects, rbac + "RoleBinding", "busbar");
+    assertThat(at(binding, "roleRef", "name").getAsString()).isEqualTo("busbar");
+    assertThat(at(binding, "subjects", "0", "name").getAsString()).isEqualTo(account);
+  }
+
   @Test
   void inProductionTheAutoscalerSaysHowManyNodesThereAre() throws Exception {
     List<JsonObject> objects = rendered("k8s/overlays/production");
@@ -283,7 +320,7 @@ class KubernetesTest {
     assertThat(at(set, "spec").getAsJsonObject().has("replicas")).isFalse();
     JsonObject scaler = only(objects, "autoscaling/v2 HorizontalPodAutoscaler", "busbar");
     assertThat(at(scaler, "spec", "scaleTargetRef", "name").getAsString()).isEqualTo("busbar");
-    // a node that goes has to leave first: no autoscaler knows of that
+    // whether nodes go is not for a machine to say
     assertThat(at(scaler, "spec", "behavior", "scaleDown", "selectPolicy").getAsString())
         .isEqualTo("Disabled");
     assertThat(at(only(objects, "v1 Service", "busbar"), "spec", "type").getAsString())

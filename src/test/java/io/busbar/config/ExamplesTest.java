@@ -43,6 +43,10 @@ class ExamplesTest {
     Files.writeString(directory.resolve("collector-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-ca.pem"), TestTokens.issuer("ca").pem());
     Files.writeString(directory.resolve("webhook-token"), "secret");
+    Files.createDirectories(directory.resolve("account"));
+    for (String one : List.of("token", "ca.crt", "namespace")) {
+      Files.writeString(directory.resolve("account").resolve(one), "");
+    }
     Files.writeString(directory.resolve("kafka.properties"), "bootstrap.servers=localhost:9092");
     for (Path place : List.of(directory, directory.resolve("tls"))) {
       Certificates certificates = Certificates.in(place, Instant.now());
@@ -78,6 +82,8 @@ class ExamplesTest {
     "settings, 'tokenIssuers: { zzz: 1 }'",
     "settings, 'tracing: { zzz: 1 }'",
     "settings, 'cluster: { zzz: 1 }'",
+    "settings, 'cluster: { store: { zzz: 1 } }'",
+    "settings, 'cluster: { store: { statefulSet: { zzz: 1 } } }'",
     "namespace, zzz: 1",
     "namespace, 'clients: [{ zzz: 1 }]'",
     "namespace, 'clients: [{ name: a, clientCertificateAuthentication: { zzz: 1 } }]'",
@@ -161,6 +167,7 @@ class ExamplesTest {
     assertThat(settings.nodeName()).isEqualTo("busbar-0");
     assertThat(settings.cluster().address().host()).isEqualTo("10.0.0.7");
     assertThat(settings.cluster().dns()).contains("busbar-nodes");
+    assertThat(settings.cluster().replication().orElseThrow().statefulSet()).isEmpty();
   }
 
   /** Ports by name, of the container and the services; probes; the files of the volume. */
