@@ -7,17 +7,26 @@ import com.hivemq.client.mqtt.mqtt5.Mqtt5BlockingClient;
 import com.hivemq.client.mqtt.mqtt5.Mqtt5Client;
 import com.hivemq.client.mqtt.mqtt5.exceptions.Mqtt5DisconnectException;
 import com.hivemq.client.mqtt.mqtt5.message.disconnect.Mqtt5DisconnectReasonCode;
+import io.busbar.config.Settings;
+import io.busbar.testing.Await;
+import io.busbar.testing.TestNode;
 import io.busbar.tool.Certificates;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -206,6 +215,91 @@ class MainIT {
           .contains("WARN", "--insecure", "no TLS");
     } finally {
       node.destroyForcibly();
+    }
+  }
+
+  private static Path pod(int number, List<Integer> ports, Settings.StatefulSet set)
+      throws IOException {
+    return config(
+        "pod-%d.yaml".formatted(number),
+        """
+        node: pod-%d
+        listeners: [{ protocol: mqtt, port: 0 }]
+        http: { port: %d }
+        namespace: namespace.yaml
+        data: pod-%d
+        cluster:
+          name: %s
+          port: %d
+          members: ["127.0.0.1:%d", "127.0.0.1:%d"]
+          store:
+            founder: pod-0
+            port: 0
+            statefulSet: { name: pod, server: "%s", account: %s }
+        """
+            .formatted(
+                number,
+                ports.get(number),
+                number,
+                "it-" + ports.get(0),
+                ports.get(2 + number),
+                ports.get(2),
+                ports.get(3),
+                set.server(),
+                set.account()));
+  }
+
+  private static int readiness(int port) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:%d/health/ready".formatted(port)))
+            .build();
+    return HttpClient.newHttpClient()
+        .send(request, HttpResponse.BodyHandlers.discarding())
+        .statusCode();
+  }
+
+  /** The voter that stays would serve nobody if the other were a voter still. */
+  @Test
+  void toldToStopAPodThatIsNotToComeBackLeavesFirst() throws Exception {
+    List<Integer> ports = TestNode.freePorts(4);
+    List<Process> pods = new ArrayList<>();
+    try (Kubernetes kubernetes = new Kubernetes(directory.resolve("kubernetes"))) {
+      kubernetes.answers(200, "{'spec': {'replicas': 1}}");
+      Path log = directory.resolve("pod-1.err");
+      for (int i = 0; i < 2; i++) {
+        Path file = pod(i, ports, kubernetes.set("pod"));
+        pods.add(
+            process("start", "--config", file.toString())
+                .redirectOutput(directory.resolve("pod-%d.out".formatted(i)).toFile())
+                .redirectError(directory.resolve("pod-%d.err".formatted(i)).toFile())
+                .start());
+      }
+      for (int i = 0; i < 2; i++) {
+        Path out = directory.resolve("pod-%d.out".formatted(i));
+        Path err = directory.resolve("pod-%d.err".formatted(i));
+        Await.until(
+            "pod-%d is ready".formatted(i),
+            () -> read(out).contains("busbar ready"),
+            () -> read(err));
+      }
+      pods.get(1).toHandle().destroy();
+      assertThat(pods.get(1).waitFor(60, TimeUnit.SECONDS)).as("stops").isTrue();
+      assertThat(read(log)).contains("this node has left the store");
+      Await.elapsed(Duration.ofSeconds(5)); // longer than a lease
+      assertThat(readiness(ports.get(0))).isEqualTo(200);
+
+      pods.get(0).toHandle().destroy();
+      assertThat(pods.get(0).waitFor(10, TimeUnit.SECONDS)).as("stops within 10 s").isTrue();
+    } finally {
+      pods.forEach(Process::destroyForcibly);
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
