@@ -7,6 +7,7 @@ import io.busbar.mqtt.MqttException;
 import io.busbar.mqtt.MqttVersion;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
+import io.busbar.session.Acks;
 import io.busbar.shard.Effect;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
@@ -420,6 +421,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     if (!ending) {
       protocol.sendAcks();
     }
+  }
+
+  /** A message was not taken, whose acknowledgement may have to wait for earlier ones. */
+  void notTaken(Acks.Ack ack) {
+    protocol.notTaken(ack);
   }
 
   /** Ends the connection for a reason that is the server's. */

@@ -558,6 +558,9 @@ final class Dispatcher {
       ack.failed(reason, why);
     }
     answer(publisher, ack);
+    if (ack != null && publisher != null) {
+      publisher.notTaken(ack);
+    }
   }
 
   private static void answer(Connection publisher, Acks.Ack ack) {

@@ -30,6 +30,11 @@ final class Outbox {
   private List<Waiter> waiting = new ArrayList<>();
   private long bytes;
 
+  /** As {@link Bus.Appended#refusals}: of the last one, and when the turn's batch began. */
+  private long refusals;
+
+  private long heard;
+
   /** What must be taken one day, and was not yet. */
   private List<Runnable> again = new ArrayList<>();
 
@@ -99,6 +104,9 @@ final class Outbox {
    * @param feeder the publisher that is paused when credit runs out, or null
    */
   void add(Command command, int size, Connection feeder, Waiter waiter) {
+    if (commands.isEmpty()) {
+      heard = refusals;
+    }
     commands.add(command);
     waiting.add(waiter);
     bytes += size + OVERHEAD;
@@ -234,7 +242,7 @@ final class Outbox {
     }
     final List<Waiter> told = waiting;
     final long size = bytes;
-    Bus.Append batch = new Bus.Append(commands);
+    Bus.Append batch = new Bus.Append(commands, loop.id + 1, heard);
     commands = new ArrayList<>();
     waiting = new ArrayList<>();
     bytes = 0;
@@ -256,6 +264,7 @@ final class Outbox {
 
   private void outcomes(Message<Bus.Local> reply, List<Waiter> told) {
     Bus.Appended appended = (Bus.Appended) reply.body();
+    refusals = Math.max(refusals, appended.refusals());
     if (appended.refusal() != null) {
       loop.limitedLog.warn("the store refused: reason={}", Unstored.text(appended.refusal()));
     }

@@ -15,6 +15,7 @@ import io.busbar.mqtt.PropertyWriter;
 import io.busbar.mqtt.ReasonCode;
 import io.busbar.policy.Admission;
 import io.busbar.policy.Permit;
+import io.busbar.session.Acks;
 import io.busbar.shard.Command;
 import io.busbar.shard.Effect;
 import io.busbar.shard.Outcome;
@@ -725,6 +726,11 @@ final class Protocol {
   /** Sends the acknowledgements that have nothing to wait for any more. */
   void sendAcks() {
     publishing.sendAcks();
+  }
+
+  /** A message was not taken. */
+  void notTaken(Acks.Ack ack) {
+    publishing.notTaken(ack);
   }
 
   /** The client's CONNECT, once it was read; or null. */

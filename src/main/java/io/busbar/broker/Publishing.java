@@ -259,6 +259,7 @@ final class Publishing {
     public void refused(Refusal why) {
       ack.failed(Unstored.refuses(why), Unstored.text(why));
       arrived(ack);
+      notTaken(ack);
     }
 
     @Override
@@ -310,6 +311,16 @@ final class Publishing {
 
   void sendAcks() {
     acks.settle(this::send);
+  }
+
+  /**
+   * A message was not taken. A client that cannot be told no sends it again on another connection:
+   * what came after it on this one must not be taken before.
+   */
+  void notTaken(Acks.Ack ack) {
+    if (version != MqttVersion.V5 && !connection.isEnding()) {
+      send(ack);
+    }
   }
 
   private void send(Acks.Ack ack) {

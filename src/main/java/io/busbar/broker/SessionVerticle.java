@@ -11,6 +11,7 @@ import io.busbar.shard.Owners;
 import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.store.Appended;
+import io.busbar.store.Feed;
 import io.busbar.store.Store;
 import io.busbar.telemetry.Meter;
 import io.vertx.core.Future;
@@ -263,9 +264,14 @@ public final class SessionVerticle extends VerticleBase {
 
   /** Gives the store a batch; the answer comes here, after the batch's effects. */
   private void append(List<Command> commands, Consumer<Appended> then) {
+    append(commands, Feed.NONE, then);
+  }
+
+  private void append(List<Command> commands, Feed feed, Consumer<Appended> then) {
     long begun = System.nanoTime();
     store.append(
         commands,
+        feed,
         appended -> {
           times.answered(commands.size(), appended, System.nanoTime() - begun);
           hop.execute(() -> then.accept(appended));
@@ -273,14 +279,15 @@ public final class SessionVerticle extends VerticleBase {
   }
 
   /** Entries of a loop: the reply comes when the index knows what they changed of it. */
-  private void append(Message<Bus.Local> message, List<Command> commands) {
+  private void append(Message<Bus.Local> message, Bus.Append batch) {
     append(
-        commands,
+        batch.commands(),
+        new Feed(batch.source(), batch.heard()),
         appended -> {
           if (appended instanceof Appended.Outcomes all) {
-            reply(message, all.outcomes(), null);
+            reply(message, all.outcomes(), null, 0);
           } else if (appended instanceof Appended.Refused refused) {
-            refused(message, commands, refused.reason());
+            refused(message, batch.commands(), refused);
           } else {
             message.fail(1, "the outcome is not known");
           }
@@ -288,11 +295,13 @@ public final class SessionVerticle extends VerticleBase {
   }
 
   /** What needs room is refused, but not what came with it. */
-  private void refused(Message<Bus.Local> message, List<Command> commands, Refusal reason) {
+  private void refused(
+      Message<Bus.Local> message, List<Command> commands, Appended.Refused because) {
+    Refusal reason = because.reason();
     List<Command> others = commands.stream().filter(command -> !command.needsRoom()).toList();
     List<Outcome> outcomes = Arrays.asList(new Outcome[commands.size()]);
     if (reason != Refusal.FULL || others.isEmpty() || others.size() == commands.size()) {
-      reply(message, outcomes, reason);
+      reply(message, outcomes, reason, because.refusals());
       return;
     }
     append(
@@ -305,19 +314,21 @@ public final class SessionVerticle extends VerticleBase {
                 outcomes.set(i, some.outcomes().get(next++));
               }
             }
-            reply(message, outcomes, reason);
+            reply(message, outcomes, reason, 0);
           } else if (appended instanceof Appended.Refused refused) {
-            reply(message, outcomes, refused.reason());
+            reply(message, outcomes, refused.reason(), refused.refusals());
           } else {
             message.fail(1, "the outcome is not known");
           }
         });
   }
 
-  private void reply(Message<Bus.Local> message, List<Outcome> outcomes, Refusal refusal) {
+  private void reply(
+      Message<Bus.Local> message, List<Outcome> outcomes, Refusal refusal, long refusals) {
     effects
         .send()
-        .onSuccess(done -> message.reply(new Bus.Appended(outcomes, refusal), Bus.local()))
+        .onSuccess(
+            done -> message.reply(new Bus.Appended(outcomes, refusal, refusals), Bus.local()))
         .onFailure(e -> message.fail(1, "the index did not answer"));
   }
 
@@ -335,7 +346,7 @@ public final class SessionVerticle extends VerticleBase {
     } else if (!isServing) {
       message.fail(1, "the store is not open yet");
     } else if (body instanceof Bus.Append batch) {
-      append(message, batch.commands());
+      append(message, batch);
     } else if (body instanceof Bus.ReadInbox read) {
       store.inbox(
           read.session(),

@@ -415,16 +415,29 @@ public final class Bus {
    */
   public record Opened(long epoch, Outcome.Opened session) implements Local {}
 
-  /** Entries for the store, in order; each has its outcome in the reply. */
-  public record Append(List<Command> commands) implements Local {}
+  /**
+   * Entries for the store, in order; each has its outcome in the reply.
+   *
+   * @param source a number of whoever sends them, if none is to be taken that was sent before it
+   *     heard of an earlier refusal; else 0
+   * @param heard the last {@link Appended#refusals} that it knew of
+   */
+  public record Append(List<Command> commands, int source, long heard) implements Local {
+    /** Entries that are taken or not, whatever becomes of others. */
+    public Append(List<Command> commands) {
+      this(commands, 0, 0);
+    }
+  }
 
   /**
    * What the entries came to, in their order, when all of them are safe.
    *
    * @param outcomes null for one that was refused and is not applied
    * @param refusal why, or null if none was refused
+   * @param refusals how many of this source's were refused so far, if later ones depend on it; else
+   *     0
    */
-  public record Appended(List<Outcome> outcomes, Refusal refusal) implements Local {}
+  public record Appended(List<Outcome> outcomes, Refusal refusal, long refusals) implements Local {}
 
   /**
    * Asks for retained messages.

@@ -7,7 +7,9 @@ import io.busbar.shard.Refusal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -16,8 +18,9 @@ import java.util.function.Consumer;
  * What one node appends to one group, wherever its leader is: a stream of numbered entries. At most
  * {@value #IN_FLIGHT} are on their way; meanwhile the next fills. An entry whose outcome is not
  * known is sent again under its number for as long as the node lives: the group applies each number
- * once. What has waited too long for its turn to be sent is refused. Outcomes are told in the order
- * of the appends. Runs in the {@link Turn}.
+ * once. When one has waited too long for its turn to be sent all that wait are refused, and what
+ * their {@link Feed} sends until it hears of that. Outcomes are told in the order of the appends.
+ * Runs in the {@link Turn}.
  */
 final class Appender {
   private static final int IN_FLIGHT = 2;
@@ -45,6 +48,10 @@ final class Appender {
   private final Set<Safeguard> without;
   private final Deque<Append> waiting = new ArrayDeque<>();
   private final Deque<Batch> inFlight = new ArrayDeque<>();
+
+  /** Of each source that had any. */
+  private final Map<Integer, Long> refusals = new HashMap<>();
+
   private long lastNumber;
   private boolean isWatching;
 
@@ -58,7 +65,8 @@ final class Appender {
   }
 
   /** Commands that are answered together. */
-  private record Append(List<Command> commands, int bytes, long since, Consumer<Appended> then) {}
+  private record Append(
+      List<Command> commands, Feed feed, int bytes, long since, Consumer<Appended> then) {}
 
   /** An entry on its way. */
   private static final class Batch {
@@ -93,11 +101,17 @@ final class Appender {
    * Appends commands, which take effect in this order.
    *
    * @param commands may be none: then all is answered that came before
+   * @param feed whose they are
    * @param bytes about how many they are
    * @param then gets their outcomes when they are as safe as the group promises
    */
-  void append(List<Command> commands, int bytes, Consumer<Appended> then) {
-    waiting.add(new Append(commands, bytes, turn.now(), then));
+  void append(List<Command> commands, Feed feed, int bytes, Consumer<Appended> then) {
+    Append append = new Append(commands, feed, bytes, turn.now(), then);
+    if (feed.heard() < refusals.getOrDefault(feed.source(), 0L)) {
+      refuse(append);
+      return;
+    }
+    waiting.add(append);
     advance();
     if (!isWatching && !waiting.isEmpty()) {
       isWatching = true;
@@ -142,15 +156,23 @@ final class Appender {
     }
   }
 
-  /** What was never sent is known not to be applied, now or later. */
   private void watch() {
-    while (!waiting.isEmpty() && waiting.peek().since + PATIENCE < turn.now()) {
-      waiting.remove().then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
+    if (!waiting.isEmpty() && waiting.peek().since + PATIENCE < turn.now()) {
+      List<Append> all = List.copyOf(waiting);
+      waiting.clear();
+      all.forEach(this::refuse);
     }
     isWatching = !waiting.isEmpty();
     if (isWatching) {
       turn.after(WATCH, this::watch);
     }
+  }
+
+  /** What was never sent is known not to be applied, now or later. */
+  private void refuse(Append append) {
+    Feed feed = append.feed;
+    long many = feed.equals(Feed.NONE) ? 0 : refusals.merge(feed.source(), 1L, Long::sum);
+    append.then.accept(new Appended.Refused(Refusal.UNAVAILABLE, many));
   }
 
   private void number(Batch batch) {

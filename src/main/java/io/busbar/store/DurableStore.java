@@ -401,18 +401,18 @@ public final class DurableStore implements Store {
   }
 
   @Override
-  public void append(List<Command> commands, Consumer<Appended> then) {
-    turn.execute(() -> appendNow(commands, then));
+  public void append(List<Command> commands, Feed feed, Consumer<Appended> then) {
+    turn.execute(() -> appendNow(commands, feed, then));
   }
 
-  private void appendNow(List<Command> commands, Consumer<Appended> then) {
+  private void appendNow(List<Command> commands, Feed feed, Consumer<Appended> then) {
     if (hasLeft) {
       then.accept(new Appended.Refused(Refusal.UNAVAILABLE));
     } else if (isFull && commands.stream().anyMatch(Command::needsRoom)) {
       // in its order
       replicas.append(GROUP, List.of(), 0, done -> then.accept(new Appended.Refused(Refusal.FULL)));
     } else {
-      replicas.append(GROUP, commands, bytes(commands), then);
+      replicas.append(GROUP, commands, feed, bytes(commands), then);
     }
   }
 

@@ -54,7 +54,7 @@ public final class MemoryStore implements Store {
   }
 
   @Override
-  public void append(List<Command> commands, Consumer<Appended> then) {
+  public void append(List<Command> commands, Feed feed, Consumer<Appended> then) {
     List<Outcome> outcomes = new ArrayList<>(commands.size());
     for (Command command : commands) {
       outcomes.add(group.apply(clock.getAsLong(), command, effects));

@@ -177,8 +177,13 @@ final class Replicas {
    * Appends commands to a group, wherever its leader is. When they are answered, this node has come
    * to them, too.
    */
+  void append(int group, List<Command> commands, Feed feed, int bytes, Consumer<Appended> then) {
+    members.get(group).appender.append(commands, feed, bytes, then);
+  }
+
+  /** The same, of commands that have no order among them. */
   void append(int group, List<Command> commands, int bytes, Consumer<Appended> then) {
-    members.get(group).appender.append(commands, bytes, then);
+    append(group, commands, Feed.NONE, bytes, then);
   }
 
   /**

@@ -53,9 +53,15 @@ public interface Store {
    * needs it} and takes others.
    *
    * @param commands not changed any more
+   * @param feed whose it is
    * @param then gets the answer, once; effects of the batch come before it
    */
-  void append(List<Command> commands, Consumer<Appended> then);
+  void append(List<Command> commands, Feed feed, Consumer<Appended> then);
+
+  /** The same, of a batch that is taken or not, whatever becomes of others. */
+  default void append(List<Command> commands, Consumer<Appended> then) {
+    append(commands, Feed.NONE, then);
+  }
 
   /**
    * A page of the retained messages that match a filter, not older than what was answered before

@@ -38,7 +38,7 @@ final class QueueStore {
   private void answer(Message<Bus.Local> message) {
     if (message.body() instanceof Bus.Append append) {
       List<Outcome> outcomes = append.commands().stream().map(this::apply).toList();
-      message.reply(new Bus.Appended(outcomes, null), Bus.local());
+      message.reply(new Bus.Appended(outcomes, null, 0), Bus.local());
     } else if (message.body() instanceof Bus.ReadEvents read) {
       List<byte[]> bodies;
       synchronized (this) {

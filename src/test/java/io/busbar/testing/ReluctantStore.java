@@ -11,6 +11,7 @@ import io.busbar.shard.Refusal;
 import io.busbar.shard.Retained;
 import io.busbar.shard.SessionView;
 import io.busbar.store.Appended;
+import io.busbar.store.Feed;
 import io.busbar.store.MemoryStore;
 import io.busbar.store.Store;
 import io.busbar.store.StoreMeters;
@@ -114,7 +115,7 @@ public final class ReluctantStore implements Store {
   }
 
   @Override
-  public void append(List<Command> commands, Consumer<Appended> then) {
+  public void append(List<Command> commands, Feed feed, Consumer<Appended> then) {
     thread.execute(() -> take(commands, then));
   }
 

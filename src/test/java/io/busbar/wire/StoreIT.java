@@ -243,6 +243,22 @@ class StoreIT {
     pair.receiver.complete(pair.receiver.expectMessage("taken"));
   }
 
+  /** It sends the message again: what it sent after that must not be taken before. */
+  @Test
+  void refused_aPublisherOf311EndsBeforeWhatItSentEarlierIsSettled() throws Exception {
+    Pair pair = new Pair(MqttVersion.V3_1_1);
+    store.be(Mood.STALLED);
+    publish(pair.publisher, 1, 1, "waits");
+    pair.publisher.expectNothing();
+    store.refuseOnce(Command.Publish.class);
+    publish(pair.publisher, 1, 2, "refused");
+    pair.publisher.expectClose();
+    store.be(Mood.WILLING);
+    pair.receiver.expectMessage("waits");
+    pair.receiver.expectNothing();
+    expectLost(0, 1);
+  }
+
   /** PUBACK of 3.1.1 can only say yes. */
   @ParameterizedTest
   @EnumSource(
