@@ -28,6 +28,9 @@ final class Serving {
   // Within the 10 s that a clean stop may take, JVM included.
   private static final int STOP_SECONDS = 9;
 
+  /** So much of that may go into asking whether the node is to come back. */
+  private static final int ASKED_SECONDS = 3;
+
   private final Running node;
   private final AtomicBoolean isStopping = new AtomicBoolean();
 
@@ -127,16 +130,16 @@ final class Serving {
     if (isStopping.getAndSet(true)) {
       return;
     }
+    long begun = System.nanoTime();
+    long bound = STOP_SECONDS;
     try {
-      // which takes what it takes: whoever had this node stop bounds that
+      // leaving takes what it takes: whoever had this node stop bounds that
       node.depart().get().toCompletionStage().toCompletableFuture().get();
-      node.stop()
-          .get()
-          .toCompletionStage()
-          .toCompletableFuture()
-          .get(STOP_SECONDS, TimeUnit.SECONDS);
+      long asked = TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun);
+      bound -= Math.min(asked, ASKED_SECONDS);
+      node.stop().get().toCompletionStage().toCompletableFuture().get(bound, TimeUnit.SECONDS);
     } catch (TimeoutException e) {
-      LOG.warn("not stopped within {} s; ends now", STOP_SECONDS);
+      LOG.warn("not stopped within {} s; ends now", bound);
     } catch (ExecutionException e) {
       LOG.warn("not stopped cleanly: {}", e.getCause().toString());
     } catch (InterruptedException e) {
