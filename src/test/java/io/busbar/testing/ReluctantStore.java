@@ -21,6 +21,7 @@ import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -65,7 +66,10 @@ public final class ReluctantStore implements Store {
           task -> new Thread(task, "reluctant-store"),
           new ThreadPoolExecutor.DiscardPolicy());
 
-  private final List<Runnable> stalled = new ArrayList<>();
+  private final List<Stalled> stalled = new CopyOnWriteArrayList<>();
+
+  private record Stalled(List<Command> commands, Runnable taken) {}
+
   private final StoreMeters meters;
   private volatile Mood mood = Mood.WILLING;
   private volatile Class<? extends Command> refused;
@@ -85,7 +89,7 @@ public final class ReluctantStore implements Store {
             () -> {
               mood = other;
               if (other == Mood.WILLING) {
-                stalled.forEach(Runnable::run);
+                stalled.forEach(one -> one.taken.run());
                 stalled.clear();
               }
             })
@@ -124,6 +128,11 @@ public final class ReluctantStore implements Store {
     refused = kind;
   }
 
+  /** Whether a command of a kind waits for it to be willing again. */
+  public boolean hasStalled(Class<? extends Command> kind) {
+    return stalled.stream().flatMap(one -> one.commands.stream()).anyMatch(kind::isInstance);
+  }
+
   /** What was taken of pending effects that were carried out: the doing, and that it is done. */
   public List<Command> carriedOut() {
     return List.copyOf(carriedOut);
@@ -149,7 +158,7 @@ public final class ReluctantStore implements Store {
       case UNSURE -> then.accept(new Appended.Unknown());
       case FORGETFUL -> apply(commands, applied -> then.accept(new Appended.Unknown()));
       case SILENT -> {}
-      case STALLED -> stalled.add(() -> apply(commands, then));
+      case STALLED -> stalled.add(new Stalled(commands, () -> apply(commands, then)));
     }
   }
 

@@ -249,7 +249,8 @@ class StoreIT {
     Pair pair = new Pair(MqttVersion.V3_1_1);
     store.be(Mood.STALLED);
     publish(pair.publisher, 1, 1, "waits");
-    pair.publisher.expectNothing();
+    Await.until(
+        "the store has it", () -> store.hasStalled(Command.Publish.class), () -> "it has not");
     store.refuseOnce(Command.Publish.class);
     publish(pair.publisher, 1, 2, "refused");
     pair.publisher.expectClose();
