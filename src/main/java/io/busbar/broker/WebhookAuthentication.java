@@ -22,6 +22,7 @@ import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
@@ -52,6 +53,9 @@ final class WebhookAuthentication {
 
   /** How long a webhook is left alone, in milliseconds. */
   static final long PAUSE = 5_000;
+
+  /** So many connections are tried at most, of which all but the last were closed already. */
+  private static final int ATTEMPTS = 3;
 
   /** After so many failures in a row. */
   static final int FAILURES = 5;
@@ -173,12 +177,23 @@ final class WebhookAuthentication {
     Promise<JsonObject> answer = Promise.promise();
     Call call = new Call(answer);
     long timer = vertx.setTimer(TIMEOUT, t -> call.end("timeout", "no answer within 4 s"));
+    reach(options, call, question.toBuffer(), ATTEMPTS);
+    return answer.future().onComplete(done -> vertx.cancelTimer(timer));
+  }
+
+  /** A connection of the pool that was closed meanwhile says nothing: nothing was sent on it. */
+  private void reach(RequestOptions options, Call call, Buffer question, int attempts) {
     client()
         .request(options)
-        .onSuccess(request -> call.send(request, question.toBuffer()))
+        .onSuccess(request -> call.send(request, question))
         .onFailure(
-            e -> call.end("unreachable", "cannot be reached: " + e.getClass().getSimpleName()));
-    return answer.future().onComplete(done -> vertx.cancelTimer(timer));
+            e -> {
+              if (e instanceof HttpClosedException && attempts > 1 && !call.hasEnded()) {
+                reach(options, call, question, attempts - 1);
+              } else {
+                call.end("unreachable", "cannot be reached: " + e.getClass().getSimpleName());
+              }
+            });
   }
 
   private HttpClient client() {
@@ -208,6 +223,10 @@ final class WebhookAuthentication {
       this.answer = answer;
     }
 
+    boolean hasEnded() {
+      return answer.future().isComplete();
+    }
+
     void end(String result, String why) {
       if (answer.tryFail(new Unavailable(why))) {
         telemetry.count(Meter.WEBHOOK_AUTHENTICATIONS, result);
@@ -219,7 +238,7 @@ final class WebhookAuthentication {
 
     void send(HttpClientRequest ready, Buffer question) {
       request = ready;
-      if (answer.future().isComplete()) {
+      if (hasEnded()) {
         ready.reset();
         return;
       }
