@@ -533,8 +533,8 @@ final class Replica implements StateMachine, Transport {
       // it speaks of a log that another leader may have cut since; the engine would count it
       return null;
     }
-    if (message instanceof AppendEntriesFailureResponse response && isOvertaken(response)) {
-      return null;
+    if (message instanceof AppendEntriesFailureResponse response) {
+      return isOvertaken(response) ? null : farther(response);
     }
     if (message instanceof PreVoteResponse response && isBehind(response)) {
       // whoever has more of the log but an older term would ask in vain, and nobody else could win
@@ -575,6 +575,43 @@ final class Replica implements StateMachine, Transport {
     return follower != null
         && response.getTerm() <= node.getTerm().getTerm()
         && response.getExpectedNextIndex() <= follower.matchIndex() + 1;
+  }
+
+  /**
+   * A refusal, of a leader that looks for where a follower's log and its own agree. The engine goes
+   * back by one entry each time: a node that is new would get the first one after as many round
+   * trips as the log has entries. It goes back as far again as it is from the end, but to what it
+   * would need the snapshot for not before it has tried without.
+   */
+  private AppendEntriesFailureResponse farther(AppendEntriesFailureResponse response) {
+    RaftState state = node.state();
+    LeaderState leader = state.leaderState();
+    FollowerState follower =
+        leader == null ? null : leader.getFollowerStateOrNull(response.getSender());
+    if (follower == null
+        || response.getTerm() != state.term()
+        || response.getExpectedNextIndex() != follower.nextIndex()) {
+      return response;
+    }
+    long next = follower.nextIndex();
+    long afterSnapshot = state.log().snapshotIndex() + 1;
+    long least = next > afterSnapshot ? afterSnapshot : 1;
+    long back = Math.max(1, state.log().lastLogOrSnapshotIndex() + 1 - next);
+    // the engine takes off one more
+    long tried = Math.max(next - back, Math.max(least, follower.matchIndex() + 1)) + 1;
+    if (tried >= next) {
+      return response;
+    }
+    follower.nextIndex(tried);
+    return RaftForm.MODELS
+        .createAppendEntriesFailureResponseBuilder()
+        .setGroupId(response.getGroupId())
+        .setSender(response.getSender())
+        .setTerm(response.getTerm())
+        .setExpectedNextIndex(tried)
+        .setQuerySequenceNumber(response.getQuerySequenceNumber())
+        .setFlowControlSequenceNumber(response.getFlowControlSequenceNumber())
+        .build();
   }
 
   /**

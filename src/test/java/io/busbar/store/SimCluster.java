@@ -81,6 +81,12 @@ final class SimCluster {
   }
 
   SimCluster(long seed, int size, int groups, boolean grows, Set<Safeguard> without) {
+    this(seed, size, groups, grows, without, 0);
+  }
+
+  /** A cluster whose logs begin anew after so many entries, or after any number if it is 0. */
+  SimCluster(
+      long seed, int size, int groups, boolean grows, Set<Safeguard> without, int snapshotEntries) {
     this.random = new Random(seed);
     this.groups = groups;
     this.grows = grows;
@@ -88,8 +94,8 @@ final class SimCluster {
     this.placement =
         new Placement.Wanted(
             wanted, seed % 5 < 2 ? Duration.ofMillis(300 + seed % 700) : Duration.ofHours(1));
-    this.snapshotEntries =
-        random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
+    int any = random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
+    this.snapshotEntries = snapshotEntries == 0 ? any : snapshotEntries;
     this.without = without;
     for (int i = 0; i < size; i++) {
       NodeEndpoint node = NodeEndpoint.of("n" + i, "0");

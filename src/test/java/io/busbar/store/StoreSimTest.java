@@ -34,7 +34,7 @@ class StoreSimTest {
   static {
     NEEDED.put(Safeguard.SYNC_BEFORE_COUNT, new Needed(SimTrouble.Weather.POWER, 1));
     NEEDED.put(Safeguard.HELD_ANSWERS, new Needed(SimTrouble.Weather.POWER, 1));
-    NEEDED.put(Safeguard.SYNCED_TERM, new Needed(SimTrouble.Weather.LEADERS, 825));
+    NEEDED.put(Safeguard.SYNCED_TERM, new Needed(SimTrouble.Weather.LEADERS, 2_640));
     NEEDED.put(Safeguard.NUMBERS, new Needed(SimTrouble.Weather.LEADERS, 1));
     NEEDED.put(Safeguard.STALE_ANSWERS, new Needed(SimTrouble.Weather.DELAYS, 550));
     NEEDED.put(Safeguard.BEHIND_SNAPSHOT, new Needed(SimTrouble.Weather.MIXED, 880));
