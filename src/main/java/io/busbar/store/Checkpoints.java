@@ -276,6 +276,11 @@ final class Checkpoints {
     return new WriteFailedException(file, bytes, disk.usable() < bytes, cause);
   }
 
+  /** Bytes of the newest that is whole, 0 for none. */
+  long length() {
+    return newestLength;
+  }
+
   /** The log index of the newest that is whole, or 0. */
   long newest() {
     return newest;

@@ -11,8 +11,10 @@ import io.microraft.persistence.RaftStore;
 import io.microraft.persistence.RestoredRaftState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
@@ -39,6 +41,7 @@ final class GroupLog implements RaftStore {
   private static final long NONE = -1;
 
   private final int group;
+  private final long heapBytes;
   private Journal journal;
   private Turn turn;
   private BooleanSupplier leads;
@@ -61,15 +64,25 @@ final class GroupLog implements RaftStore {
 
   private final Positions positions = new Positions();
 
+  /** The newest entries, which have their bytes on the heap. */
+  private final Deque<EntryBytes> onHeap = new ArrayDeque<>();
+
+  private long bytesOnHeap;
+
   /** The end of the newest record that must be on disk before this node says anything more. */
   private long promisedUntil;
 
   /** Whether the engine is about to ask for a flush of its snapshot, which needs none. */
   private boolean isSnapshotNext;
 
-  /** Of a group that nothing is known of before {@link #replay}. */
-  GroupLog(int group) {
+  /**
+   * Of a group that nothing is known of before {@link #replay}.
+   *
+   * @param heapBytes of entries that are held on the heap at most, but for the newest one
+   */
+  GroupLog(int group, long heapBytes) {
     this.group = group;
+    this.heapBytes = heapBytes;
     Arrays.fill(newest, NONE);
   }
 
@@ -86,7 +99,7 @@ final class GroupLog implements RaftStore {
         LogEntry entry = RaftForm.readEntry(body);
         if (checkpoint == null || entry.getIndex() > checkpoint.getIndex()) {
           replayed.add(entry);
-          positions.add(entry.getIndex(), position);
+          stands(entry, position);
         }
       }
       case CUT -> cut(body.getLong());
@@ -254,8 +267,43 @@ final class GroupLog implements RaftStore {
   @Override
   public void persistLogEntries(List<LogEntry> entries) throws IOException {
     for (LogEntry entry : entries) {
-      positions.add(entry.getIndex(), append(ENTRY, RaftForm.entry(entry)));
+      stands(entry, append(ENTRY, RaftForm.entry(entry)));
     }
+  }
+
+  /** An entry stands in the journal: the oldest need not be on the heap any more. */
+  private void stands(LogEntry entry, long position) {
+    positions.add(entry.getIndex(), position);
+    if (entry.getOperation() instanceof EntryBytes bytes) {
+      bytes.at(this, position);
+      onHeap.add(bytes);
+      bytesOnHeap += bytes.length();
+      while (bytesOnHeap > heapBytes && onHeap.size() > 1) {
+        EntryBytes oldest = onHeap.remove();
+        bytesOnHeap -= oldest.length();
+        oldest.letGo();
+      }
+    }
+  }
+
+  /** The bytes of the entry that stands there. */
+  byte[] read(long position) throws IOException {
+    return ((EntryBytes) RaftForm.readEntry(journal.read(position)).getOperation()).get();
+  }
+
+  /** Whether the journal goes back as far as that. */
+  boolean reaches(long position) {
+    return position >= journal.start();
+  }
+
+  /** What may be on the heap. */
+  long heapBytes() {
+    return heapBytes;
+  }
+
+  /** Bytes of entries that are on the heap. */
+  long bytesOnHeap() {
+    return bytesOnHeap;
   }
 
   @Override

@@ -188,8 +188,8 @@ public final class RaftForm {
 
   private static void write(FormWriter out, LogEntry entry) {
     out.number(entry.getIndex()).number(entry.getTerm());
-    if (entry.getOperation() instanceof byte[] bytes) {
-      out.u8(BYTES).run(bytes);
+    if (entry.getOperation() instanceof EntryBytes bytes) {
+      out.u8(BYTES).run(bytes.get());
     } else if (entry.getOperation() instanceof UpdateRaftGroupMembersOp change) {
       out.u8(MEMBERSHIP).u8(code(change.getMode()));
       write(out, change.getEndpoint());
@@ -212,7 +212,7 @@ public final class RaftForm {
   private static Object operation(FormReader in) {
     int kind = in.u8();
     return switch (kind) {
-      case BYTES -> in.run();
+      case BYTES -> new EntryBytes(in.run());
       case MEMBERSHIP ->
           MODELS
               .createUpdateRaftGroupMembersOpBuilder()

@@ -49,8 +49,8 @@ public final class RaftMessages {
   /**
    * The form of a message.
    *
-   * @throws IllegalArgumentException if it holds what has no form: an operation other than a byte[]
-   *     or a membership change, a group that is no number of 16 bits, another kind of node
+   * @throws IllegalArgumentException if it holds what has no form: an operation other than bytes or
+   *     a membership change, a group that is no number of 16 bits, another kind of node
    */
   public static byte[] write(RaftMessage message) {
     return FormWriter.bytes(out -> write(out.u8(VERSION), message));

@@ -38,6 +38,7 @@ import io.microraft.report.RaftNodeReport.RaftNodeReportReason;
 import io.microraft.statemachine.StateMachine;
 import io.microraft.transport.Transport;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -72,9 +73,6 @@ final class Replica implements StateMachine, Transport {
         .build();
   }
 
-  /** What the log may hold on the heap until a snapshot is due, in bytes. */
-  private static final long LOG_BYTES = 32L << 20;
-
   /** What a request holds of entries, unless a single one is larger. */
   private static final long REQUEST_BYTES = 4L << 20;
 
@@ -84,8 +82,6 @@ final class Replica implements StateMachine, Transport {
   private static final long WATCH = TimeUnit.MILLISECONDS.toNanos(100);
 
   private static final long HANDING_OVER = TimeUnit.SECONDS.toNanos(2);
-
-  private static final byte[] NEW_TERM = {};
 
   /** Is asked of the group to learn who leads it. */
   private static final String WHO_LEADS = "who leads";
@@ -107,9 +103,6 @@ final class Replica implements StateMachine, Transport {
   private long applied;
 
   private long bytesSinceSnapshot;
-
-  /** How many entries the engine keeps before a snapshot. */
-  private int kept;
 
   /** When it last handed over, or NOWHERE. */
   private long transferredAt = NOWHERE;
@@ -192,7 +185,6 @@ final class Replica implements StateMachine, Transport {
    */
   void start(Collection<NodeEndpoint> voters, int snapshotEntries, Clock clock, Random random)
       throws IOException {
-    kept = RaftLog.getLogCapacity(snapshotEntries, 0) - snapshotEntries;
     var builder =
         RaftNode.newBuilder()
             .setGroupId(group)
@@ -306,7 +298,7 @@ final class Replica implements StateMachine, Transport {
       return;
     }
     Entry.stamp(entry, time);
-    node.<Result>replicate(entry)
+    node.<Result>replicate(new EntryBytes(entry))
         .whenComplete((done, failure) -> then.accept(answer(done, failure)));
   }
 
@@ -371,9 +363,10 @@ final class Replica implements StateMachine, Transport {
   private Result apply(long index, Object operation) {
     try {
       applied = index;
-      if (!(operation instanceof byte[] form)) {
+      if (!(operation instanceof EntryBytes bytes)) {
         return null;
       }
+      byte[] form = bytes.get();
       bytesSinceSnapshot += form.length;
       told.applied(index, form);
       if (form.length == 0) {
@@ -393,10 +386,13 @@ final class Replica implements StateMachine, Transport {
 
   @Override
   public Object getNewTermOperation() {
-    return NEW_TERM;
+    return new EntryBytes(new byte[0]);
   }
 
   private void report(RaftNodeReport report) {
+    if (report.getReason() == RaftNodeReportReason.TAKE_SNAPSHOT) {
+      EngineLog.beginWithAnEntry(node.state().log());
+    }
     if (report.getReason() != RaftNodeReportReason.ROLE_CHANGE) {
       return;
     }
@@ -902,9 +898,26 @@ final class Replica implements StateMachine, Transport {
         && request.getSnapshotChunk() != null) {
       sendPart(to, request);
     } else if (message instanceof AppendEntriesRequest request) {
-      peers.send(to, group, bounded(request));
+      sendEntries(to, request);
     } else {
       peers.send(to, group, message);
+    }
+  }
+
+  private void sendEntries(NodeEndpoint to, AppendEntriesRequest request) {
+    boolean isGone =
+        request.getLogEntries().stream()
+            .anyMatch(entry -> entry.getOperation() instanceof EntryBytes bytes && bytes.areGone());
+    if (isGone) {
+      // from the very first one on: that is older than the snapshot, which it gets therefore
+      node.state().leaderState().getFollowerState(to).nextIndex(1);
+    } else {
+      try {
+        peers.send(to, group, bounded(request));
+      } catch (UncheckedIOException e) {
+        // the engine would log it, and try for ever
+        told.fatal(e);
+      }
     }
   }
 
@@ -916,8 +929,8 @@ final class Replica implements StateMachine, Transport {
     List<LogEntry> entries = request.getLogEntries();
     long bytes = 0;
     for (int i = 0; i < entries.size(); i++) {
-      if (entries.get(i).getOperation() instanceof byte[] form) {
-        bytes += form.length;
+      if (entries.get(i).getOperation() instanceof EntryBytes form) {
+        bytes += form.length();
       }
       if (bytes > REQUEST_BYTES && i > 0) {
         return cut(request, i);
@@ -1005,18 +1018,6 @@ final class Replica implements StateMachine, Transport {
         || (transferredAt != NOWHERE && turn.now() - transferredAt < HANDING_OVER);
   }
 
-  /**
-   * Whether the log has as many entries before its end as the engine keeps when it takes a
-   * snapshot. Where it has not, as it began at a snapshot not long ago, the engine would take
-   * places without an entry for entries that it has, and stumble over them when a follower needs
-   * one.
-   */
-  private boolean reachesBack() {
-    RaftState state = node.state();
-    long first = Math.max(1, state.commitIndex() - kept) + 1;
-    return state.log().containsLogEntry(first);
-  }
-
   private void watch() {
     RaftState state = node.state();
     boolean isStuck =
@@ -1031,7 +1032,9 @@ final class Replica implements StateMachine, Transport {
       node.leader(null);
       node.runPreVote();
     }
-    if (bytesSinceSnapshot > LOG_BYTES && !checkpoints.isWriting() && reachesBack()) {
+    // as much again as the last one: what is written for checkpoints is no more than the log then
+    boolean isDue = bytesSinceSnapshot > Math.max(log.heapBytes(), checkpoints.length());
+    if (isDue && !checkpoints.isWriting()) {
       node.takeSnapshot();
     }
     if (turn.isFull()) {

@@ -52,6 +52,8 @@ final class Replicas {
    * @param groups how many, for ever the same
    * @param segmentBytes of the journal's files
    * @param snapshotEntries after how many entries a group's log begins anew, at the latest
+   * @param heapBytes of its entries that a group holds on the heap, about; and so many come before
+   *     its log begins anew, at least
    * @param without empty but in tests
    */
   record Site(
@@ -63,6 +65,7 @@ final class Replicas {
       Disk disk,
       long segmentBytes,
       int snapshotEntries,
+      long heapBytes,
       Set<Safeguard> without) {
     boolean has(Safeguard safeguard) {
       return !without.contains(safeguard);
@@ -133,7 +136,7 @@ final class Replicas {
     this.world = world;
     List<GroupLog> logs = new ArrayList<>();
     for (int i = 0; i < site.groups; i++) {
-      logs.add(new GroupLog(i));
+      logs.add(new GroupLog(i, site.heapBytes));
     }
     journal =
         Journal.open(

@@ -23,6 +23,9 @@ final class StoreOpening implements Closeable {
   /** After so many entries the group's log begins anew, at the latest. */
   private static final int SNAPSHOT_ENTRIES = 100_000;
 
+  /** What is held of the log's newest entries, for nodes that are a little behind. */
+  static final long HEAP_BYTES = 32L << 20;
+
   private final Path path;
   private final long segmentBytes;
   private final boolean acceptsLoss;
@@ -205,6 +208,7 @@ final class StoreOpening implements Closeable {
             disk,
             segmentBytes,
             SNAPSHOT_ENTRIES,
+            HEAP_BYTES,
             without),
         world);
   }

@@ -64,7 +64,7 @@ public final class StoreRecovery {
             "data directory %s has no part of a store (needed: that of the node which is to go on)"
                 .formatted(storage.directory()));
       }
-      GroupLog log = new GroupLog(0);
+      GroupLog log = new GroupLog(0, StoreOpening.HEAP_BYTES);
       Journal journal =
           Journal.open(
               disk,

@@ -27,16 +27,16 @@ class EngineTest {
         .createLogEntryBuilder()
         .setIndex(index)
         .setTerm(1)
-        .setOperation(new byte[0])
+        .setOperation(new EntryBytes(new byte[0]))
         .build();
   }
 
   /**
    * It keeps some entries before a snapshot. In a log that began at one not long ago it takes
-   * places that never had an entry for those: hence {@code Replica#reachesBack}.
+   * places that never had an entry for those: hence {@link EngineLog}.
    */
   @Test
-  void aSnapshotBeforeTheLogReachesBackMakesHoles() {
+  void aSnapshotOfALogThatBeganNotLongAgoMakesHoles() {
     List<LogEntry> entries = LongStream.rangeClosed(101, 110).mapToObj(EngineTest::entry).toList();
     RaftLog log = RaftLog.restore(200, snapshot(100), entries);
     assertThat(log.containsLogEntry(100)).isFalse();
@@ -46,5 +46,10 @@ class EngineTest {
     assertThat(log.containsLogEntry(100)).isTrue();
     // null, but for an assertion of its own that looks into it
     assertThatThrownBy(() -> log.getLogEntry(100)).isInstanceOf(NullPointerException.class);
+
+    EngineLog.beginWithAnEntry(log);
+    assertThat(log.containsLogEntry(100)).isFalse();
+    assertThat(log.getLogEntry(101).getIndex()).isEqualTo(101);
+    assertThat(log.lastLogOrSnapshotIndex()).isEqualTo(110);
   }
 }

@@ -3,25 +3,33 @@ package io.busbar.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.busbar.shard.Command;
+import io.microraft.model.log.LogEntry;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 
-/** A node whose disk is empty comes to the end of a long log that goes on meanwhile. */
+/** A node that is behind comes to the end of a long log that goes on meanwhile. */
 class NewcomerTest {
   private static final int ENTRIES = 4_000;
   private static final long SECOND = SimCluster.SECOND;
   private static final long MILLISECOND = SimCluster.MILLISECOND;
 
-  private final SimCluster cluster = new SimCluster(2, 3, 1, true, Set.of(), 2 * ENTRIES);
+  /** The engine takes a snapshot after so many entries, and keeps a tenth of them before it. */
+  private static final int SNAPSHOT = 2 * ENTRIES;
+
+  private final SimCluster cluster = new SimCluster(2, 3, 1, true, Set.of(), SNAPSHOT);
   private final SimNode first = cluster.nodes.get(0);
   private final SimNode newcomer = cluster.nodes.get(2);
+
+  private boolean isQuiet;
 
   /** Appends one entry after another. */
   private void append() {
     Command one = new Command.Gone("nobody" + Command.Gone.OF_NAME);
-    first.replicas().append(0, List.of(one), 64, done -> append());
+    if (!isQuiet) {
+      first.replicas().append(0, List.of(one), 64, done -> append());
+    }
   }
 
   private long until(String what, BooleanSupplier isSo) {
@@ -50,5 +58,48 @@ class NewcomerTest {
     assertThat(until("it has what the others had", () -> newcomer.replica(0).applied() >= end))
         .as("milliseconds until it has what the others had")
         .isLessThan(3_000);
+  }
+
+  /** It lacks entries that the leader's engine still has, but neither its heap nor its journal. */
+  @Test
+  void getsTheSnapshotWhereTheJournalBeginsLater() {
+    until("all three serve", this::serve);
+    append();
+    until("a snapshot is near", () -> first.replica(0).applied() > SNAPSHOT * 0.92);
+    long behind = newcomer.replica(0).applied();
+    newcomer.kill();
+    until("it is behind a snapshot", () -> first.state(0).log().snapshotIndex() > behind);
+    until("the journal begins later", () -> areGone(behind + 1));
+    isQuiet = true;
+    newcomer.start();
+    long end = first.replica(0).applied();
+    until("it has what the others had", () -> newcomer.replica(0).applied() >= end);
+    assertThat(newcomer.state(0).log().snapshotIndex()).isGreaterThan(behind);
+  }
+
+  /** Who leads has a log that began at a snapshot not long ago, and took another one since. */
+  @Test
+  void getsTheSnapshotOfWhoseLogIsShort() {
+    SimNode second = cluster.nodes.get(1);
+    until("all three serve", this::serve);
+    append();
+    until("there is a log", () -> first.replica(0).applied() > 500);
+    newcomer.kill();
+    long behind = first.replica(0).applied();
+    until("it is behind", () -> second.state(0).log().snapshotIndex() > behind);
+    second.kill();
+    second.start();
+    until("there are snapshots since", () -> second.state(0).log().snapshotIndex() > behind + 300);
+    long end = second.replica(0).applied();
+    assertThat(second.state(0).log().containsLogEntry(behind + 1)).isFalse();
+    first.kill();
+    newcomer.start();
+    until("the other one leads", () -> second.isUp() && second.replica(0).leads());
+    until("it has what the others had", () -> newcomer.replica(0).applied() >= end);
+  }
+
+  private boolean areGone(long index) {
+    LogEntry entry = first.state(0).log().getLogEntry(index);
+    return entry != null && ((EntryBytes) entry.getOperation()).areGone();
   }
 }

@@ -597,7 +597,7 @@ class RaftFormTest {
         .createLogEntryBuilder()
         .setIndex(index)
         .setTerm(term)
-        .setOperation(operation)
+        .setOperation(operation instanceof byte[] bytes ? new EntryBytes(bytes) : operation)
         .build();
   }
 

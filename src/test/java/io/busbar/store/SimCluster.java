@@ -20,6 +20,9 @@ final class SimCluster {
   static final long SECOND = 1_000 * MILLISECOND;
   private static final long EPOCH = 1_800_000_000_000L;
 
+  /** Of a log's entries on the heap: most are read from the journal. */
+  static final long HEAP_BYTES = 4 << 10;
+
   final Random random;
   final int groups;
   final int snapshotEntries;

@@ -87,7 +87,9 @@ final class SimReferee {
   /** What the same leader put at the same place is the same, and so is what is before it. */
   private void matches(int group, LogEntry entry, int previousTerm) {
     int operation =
-        entry.getOperation() instanceof byte[] bytes ? Arrays.hashCode(bytes) : previousTerm;
+        entry.getOperation() instanceof EntryBytes bytes
+            ? Arrays.hashCode(bytes.get())
+            : previousTerm;
     int hash = Objects.hash(previousTerm, operation);
     Integer before =
         entries.putIfAbsent(new Replicated(group, entry.getTerm(), entry.getIndex()), hash);
