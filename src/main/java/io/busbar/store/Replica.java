@@ -76,6 +76,9 @@ final class Replica implements StateMachine, Transport {
   /** What a request holds of entries, unless a single one is larger. */
   private static final long REQUEST_BYTES = 4L << 20;
 
+  /** Times the log on the heap comes before a snapshot is due, at least. */
+  private static final int LEAST_OF_HEAP = 4;
+
   /** What one turn writes of a checkpoint. */
   private static final int SLICE_BYTES = 64 * 1024;
 
@@ -1032,8 +1035,9 @@ final class Replica implements StateMachine, Transport {
       node.leader(null);
       node.runPreVote();
     }
-    // as much again as the last one: what is written for checkpoints is no more than the log then
-    boolean isDue = bytesSinceSnapshot > Math.max(log.heapBytes(), checkpoints.length());
+    // what is written for checkpoints is half of the log at most
+    long due = Math.max(LEAST_OF_HEAP * log.heapBytes(), 2 * checkpoints.length());
+    boolean isDue = bytesSinceSnapshot > due;
     if (isDue && !checkpoints.isWriting()) {
       node.takeSnapshot();
     }

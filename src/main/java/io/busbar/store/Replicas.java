@@ -52,8 +52,8 @@ final class Replicas {
    * @param groups how many, for ever the same
    * @param segmentBytes of the journal's files
    * @param snapshotEntries after how many entries a group's log begins anew, at the latest
-   * @param heapBytes of its entries that a group holds on the heap, about; and so many come before
-   *     its log begins anew, at least
+   * @param heapBytes of its entries that a group holds on the heap, about; four times as many come
+   *     before its log begins anew, at least
    * @param without empty but in tests
    */
   record Site(

@@ -37,7 +37,7 @@ class StoreSimTest {
     NEEDED.put(Safeguard.SYNCED_TERM, new Needed(SimTrouble.Weather.LEADERS, 2_740));
     NEEDED.put(Safeguard.NUMBERS, new Needed(SimTrouble.Weather.LEADERS, 1));
     NEEDED.put(Safeguard.STALE_ANSWERS, new Needed(SimTrouble.Weather.DELAYS, 550));
-    NEEDED.put(Safeguard.BEHIND_SNAPSHOT, new Needed(SimTrouble.Weather.MIXED, 1_050));
+    NEEDED.put(Safeguard.BEHIND_SNAPSHOT, new Needed(SimTrouble.Weather.MIXED, 1_070));
     NEEDED.put(Safeguard.VOTES_AGAIN, new Needed(SimTrouble.Weather.ABSENCE, 1));
     NEEDED.put(Safeguard.LEASE, new Needed(SimTrouble.Weather.UNSEEN, 1));
     NEEDED.put(Safeguard.REFUSED_GRANTS, new Needed(SimTrouble.Weather.UNSEEN, 1));
