@@ -356,6 +356,7 @@ final class Loop {
       broker.pressure.look();
     }
     dispatcher.sweep();
+    topics.sweep(broker.index.changes());
     outbox.sweep();
     limitedLog.sweep();
   }

@@ -41,6 +41,9 @@ final class Topic {
     private static final int WAYS = 4;
     private static final int LEAST = 1 << 10;
 
+    /** A sweep looks at one in so many places. */
+    static final int SLICES = 64;
+
     /** Longer names are not kept, so that nobody fills the table with them. */
     private static final int KEPT_BYTES = 512;
 
@@ -56,6 +59,7 @@ final class Topic {
     private int count;
     private int nameBytes;
     private int turn;
+    private int slice;
 
     /** A cache with at most so many places, a power of two. */
     Cache(int most, int maxBytes, int maxLevels) {
@@ -131,6 +135,25 @@ final class Topic {
           put(topic);
         }
       }
+    }
+
+    /**
+     * Lets go of routes that nobody has asked for since subscriptions changed: they may be of
+     * connections that have ended, and would hold them for as long as their topic has its place.
+     * Called {@link #SLICES} times it has come by all.
+     *
+     * @param changes of the index
+     */
+    void sweep(long changes) {
+      int length = Math.max(1, places.length / SLICES);
+      int from = slice * length;
+      for (int i = from; i < Math.min(from + length, places.length); i++) {
+        Topic topic = places[i];
+        if (topic != null && topic.checked != changes) {
+          topic.route = null;
+        }
+      }
+      slice = (slice + 1) % SLICES;
     }
 
     /** Places for topics. */

@@ -77,6 +77,24 @@ class TopicCacheTest {
   }
 
   @Test
+  void letsGoOfRoutesThatAreNotAskedForSinceAChange() throws Exception {
+    Route route = new Route.Builder(null).build();
+    List<Topic> topics = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      Topic topic = find("t/" + i);
+      topic.route = route;
+      topic.checked = i < 50 ? 7 : 8;
+      topics.add(topic);
+    }
+    for (int i = 0; i < Topic.Cache.SLICES; i++) {
+      cache.sweep(8);
+    }
+    assertThat(topics.subList(0, 50)).allMatch(topic -> topic.route == null);
+    assertThat(topics.subList(50, 100)).allMatch(topic -> topic.route == route);
+    assertThat(find("t/0")).isSameAs(topics.get(0));
+  }
+
+  @Test
   void doesNotKeepTheLongest() throws MqttException {
     String name = "a".repeat(513);
     Topic topic = find(name);
