@@ -1035,7 +1035,7 @@ final class Replica implements StateMachine, Transport {
       node.leader(null);
       node.runPreVote();
     }
-    // what is written for checkpoints is half of the log at most
+    // while the state does not grow, what is written for checkpoints is half of the log
     long due = Math.max(LEAST_OF_HEAP * log.heapBytes(), 2 * checkpoints.length());
     boolean isDue = bytesSinceSnapshot > due;
     if (isDue && !checkpoints.isWriting()) {

@@ -18,10 +18,14 @@ class NewcomerTest {
   /** The engine takes a snapshot after so many entries, and keeps a tenth of them before it. */
   private static final int SNAPSHOT = 2 * ENTRIES;
 
-  private final SimCluster cluster = new SimCluster(2, 3, 1, true, Set.of(), SNAPSHOT);
-  private final SimNode first = cluster.nodes.get(0);
-  private final SimNode newcomer = cluster.nodes.get(2);
+  /** More than all entries: none is in the journal alone, and no snapshot comes before its time. */
+  private static final long ALL = 32 << 20;
 
+  private static final long FEW = 4 << 10;
+
+  private SimCluster cluster;
+  private SimNode first;
+  private SimNode newcomer;
   private boolean isQuiet;
 
   /** Appends one entry after another. */
@@ -30,6 +34,15 @@ class NewcomerTest {
     if (!isQuiet) {
       first.replicas().append(0, List.of(one), 64, done -> append());
     }
+  }
+
+  /** Three nodes that serve, with entries that come all the time. */
+  private void begin(long heapBytes) {
+    cluster = new SimCluster(2, 3, 1, true, Set.of(), SNAPSHOT, heapBytes);
+    first = cluster.nodes.get(0);
+    newcomer = cluster.nodes.get(2);
+    until("all three serve", this::serve);
+    append();
   }
 
   private long until(String what, BooleanSupplier isSo) {
@@ -48,8 +61,7 @@ class NewcomerTest {
   /** Where the logs agree is not looked for entry by entry, a round trip each: that takes 17 s. */
   @Test
   void comesToTheEndOfALongLog() {
-    until("all three serve", this::serve);
-    append();
+    begin(ALL);
     until("there is a long log", () -> first.replica(0).applied() > ENTRIES);
     newcomer.kill();
     newcomer.wipe();
@@ -63,8 +75,7 @@ class NewcomerTest {
   /** It lacks entries that the leader's engine still has, but neither its heap nor its journal. */
   @Test
   void getsTheSnapshotWhereTheJournalBeginsLater() {
-    until("all three serve", this::serve);
-    append();
+    begin(FEW);
     until("a snapshot is near", () -> first.replica(0).applied() > SNAPSHOT * 0.92);
     long behind = newcomer.replica(0).applied();
     newcomer.kill();
@@ -80,9 +91,8 @@ class NewcomerTest {
   /** Who leads has a log that began at a snapshot not long ago, and took another one since. */
   @Test
   void getsTheSnapshotOfWhoseLogIsShort() {
+    begin(FEW);
     SimNode second = cluster.nodes.get(1);
-    until("all three serve", this::serve);
-    append();
     until("there is a log", () -> first.replica(0).applied() > 500);
     newcomer.kill();
     long behind = first.replica(0).applied();

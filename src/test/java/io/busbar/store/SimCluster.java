@@ -21,11 +21,12 @@ final class SimCluster {
   private static final long EPOCH = 1_800_000_000_000L;
 
   /** Of a log's entries on the heap: most are read from the journal. */
-  static final long HEAP_BYTES = 4 << 10;
+  private static final long HEAP_BYTES = 4 << 10;
 
   final Random random;
   final int groups;
   final int snapshotEntries;
+  final long heapBytes;
   final Set<Safeguard> without;
   final List<SimNode> nodes = new ArrayList<>();
   final List<NodeEndpoint> founders = new ArrayList<>();
@@ -84,12 +85,23 @@ final class SimCluster {
   }
 
   SimCluster(long seed, int size, int groups, boolean grows, Set<Safeguard> without) {
-    this(seed, size, groups, grows, without, 0);
+    this(seed, size, groups, grows, without, 0, HEAP_BYTES);
   }
 
-  /** A cluster whose logs begin anew after so many entries, or after any number if it is 0. */
+  /**
+   * A cluster of other logs.
+   *
+   * @param snapshotEntries after which they begin anew, or 0: after any number
+   * @param heapBytes of their entries on the heap; four times as many come before they begin anew
+   */
   SimCluster(
-      long seed, int size, int groups, boolean grows, Set<Safeguard> without, int snapshotEntries) {
+      long seed,
+      int size,
+      int groups,
+      boolean grows,
+      Set<Safeguard> without,
+      int snapshotEntries,
+      long heapBytes) {
     this.random = new Random(seed);
     this.groups = groups;
     this.grows = grows;
@@ -99,6 +111,7 @@ final class SimCluster {
             wanted, seed % 5 < 2 ? Duration.ofMillis(300 + seed % 700) : Duration.ofHours(1));
     int any = random.nextInt(3) == 0 ? 4 + random.nextInt(16) : 20 + random.nextInt(200);
     this.snapshotEntries = snapshotEntries == 0 ? any : snapshotEntries;
+    this.heapBytes = heapBytes;
     this.without = without;
     for (int i = 0; i < size; i++) {
       NodeEndpoint node = NodeEndpoint.of("n" + i, "0");

@@ -193,7 +193,7 @@ final class SimNode {
                   disk,
                   16 << 10,
                   cluster.snapshotEntries,
-                  SimCluster.HEAP_BYTES,
+                  cluster.heapBytes,
                   cluster.without),
               this);
       wakeUp();
