@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [modules, chromium, home, api, port, pictures] = process.argv.slice(2);
+const [modules, chromium, home, api, port, cluster, pictures] = process.argv.slice(2);
 const require = createRequire(resolve(modules, 'node_modules', 'any.js'));
 const puppeteer = (await import(require.resolve('puppeteer-core'))).default;
 const mqtt = require('mqtt');
@@ -329,6 +329,32 @@ assert.deepEqual(await page.evaluate(() => window.violations), []);
 assert.deepEqual(wrong, []);
 assert.deepEqual(asked.filter((url) => !url.startsWith(`${api}/`)), []);
 ok('no error, nothing that the policy forbids, no other host');
+
+// --- a cluster, at nodes that let everybody ---
+
+const [first, second] = [0, 1].map((i) => `http://127.0.0.1:${Number(cluster) + 100 + i}`);
+const guest = await mqtt.connectAsync({ host: '127.0.0.1', port: Number(cluster) + 1, clientId: 'guest', protocolVersion: 5 });
+await guest.subscribeAsync('hall/#');
+await page.setViewport({ width: 1280, height: 820 });
+await page.goto(`${first}/console/`);
+await page.waitForSelector('#watched');
+const names = await page.$$eval('#watched option', (options) => options.map((option) => option.textContent));
+assert.deepEqual(names.sort(), ['node-1', 'node-2']);
+ok('all nodes of a cluster can be chosen');
+await open('cluster');
+await see(/What they do.*node-1.*ready.*node-2.*ready.*Members of the store/, 'what each node does');
+await see(/node-2\s+ready\s+1\s/, 'and who is connected where');
+await picture('cluster', 'light');
+await open('overview');
+await see(/What node-1 does.*up for/, 'the node that is asked');
+const other = await page.$$eval('#watched option', (options) => options.find((option) => option.textContent === 'node-2').value);
+await page.select('#watched', other);
+await see(/What node-2 does.*Connections\s+1/, 'another one');
+await guest.endAsync();
+await see(/What node-2 does.*Connections\s+0/, 'which is asked again and again');
+assert.deepEqual(wrong.filter((one) => !one.includes('_FAILED')), []);
+assert.ok(!asked.some((url) => url.startsWith(second)));
+ok('by way of the first one');
 
 isOver = true;
 await driving;

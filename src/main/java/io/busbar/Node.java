@@ -7,6 +7,7 @@ import io.busbar.api.ApiVerticle;
 import io.busbar.api.Health;
 import io.busbar.api.HttpVerticle;
 import io.busbar.api.Management;
+import io.busbar.api.NodeStatus;
 import io.busbar.broker.AuthenticationMethod;
 import io.busbar.broker.AuthorizationVerticle;
 import io.busbar.broker.Broker;
@@ -411,10 +412,11 @@ public final class Node {
       Broker broker =
           new Broker(settings, telemetry, manager.getNodeId(), loops, outbound, without);
       telemetry.gauge(Meter.NODES, () -> manager.getNodes().size());
+      NodeStatus status =
+          new NodeStatus(settings, telemetry, () -> health(broker), manager.getNodeId());
       Optional<Management> open =
           settings.accessForAll()
-              ? Optional.of(
-                  new Management(vertx.eventBus(), settings, telemetry, () -> health(broker), true))
+              ? Optional.of(new Management(vertx.eventBus(), settings, telemetry, status, true))
               : Optional.empty();
       HttpVerticle surface =
           new HttpVerticle(settings.http(), () -> health(broker), registry::scrape, open);
@@ -425,9 +427,9 @@ public final class Node {
                   to ->
                       new ApiVerticle(
                           to,
-                          new Management(
-                              vertx.eventBus(), settings, telemetry, () -> health(broker), false)));
+                          new Management(vertx.eventBus(), settings, telemetry, status, false)));
       Future<?> deployed = clustered ? watchMembers() : Future.succeededFuture();
+      deployed = deployed.compose(d -> status.serve(vertx));
       for (int i = 0; i < loops; i++) {
         int id = i;
         deployed =

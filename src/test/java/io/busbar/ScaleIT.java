@@ -153,6 +153,25 @@ class ScaleIT {
         () -> view(at));
   }
 
+  private void eachNodeTellsHowTheOthersAre() {
+    Mqtt5BlockingClient only = client("only", 2);
+    only.connect();
+    for (int at : nodes.keySet()) {
+      Map<String, JsonObject> told = new TreeMap<>();
+      for (Object one : new JsonObject(ask(at, "GET", "/nodes").body()).getJsonArray("value")) {
+        JsonObject node = (JsonObject) one;
+        told.put(node.getString("node"), node);
+      }
+      assertThat(told).containsOnlyKeys("node-0", "node-1", "node-2");
+      assertThat(told.get("node-2").getInteger("connections")).isPositive();
+      JsonObject all =
+          new JsonObject(ask(at, "GET", "/nodes/" + told.get("node-2").getString("id")).body());
+      assertThat(all.getString("node")).isEqualTo("node-2");
+      assertThat(all.getJsonObject("meters").fieldNames()).contains("busbar.store.commit");
+    }
+    only.disconnect();
+  }
+
   private static Set<String> names(JsonObject view, Set<String> roles) {
     Set<String> names = new TreeSet<>();
     for (Object one : view.getJsonArray("nodes")) {
@@ -297,6 +316,7 @@ class ScaleIT {
 
     start(1, 2);
     settled(0, 3, 3);
+    eachNodeTellsHowTheOthersAre();
     start(3, 4);
     settled(0, 5, 3);
     assertThat(view(4).getInteger("mayBeLost")).isEqualTo(1);

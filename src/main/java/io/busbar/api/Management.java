@@ -32,7 +32,6 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 
 /**
@@ -51,7 +50,7 @@ import javax.net.ssl.SSLPeerUnverifiedException;
  *   GET /sessions, …                           see {@link Sessions}
  *   GET /retained, …                           see {@link RetainedMessages}
  *   GET /queues                                see {@link EventBacklog}
- *   GET /node                                  see {@link NodeStatus}
+ *   GET /node, /nodes, …                       see {@link NodeStatus}
  *   POST /tail                                 see {@link Tailing}
  *   POST /trace                                see {@link Tracing}
  *   POST /shadow                               see {@link Shadowing}
@@ -113,15 +112,11 @@ public final class Management {
   /**
    * The API of a node.
    *
-   * @param health asked on worker threads: may not block for long
+   * @param status of the node and the others
    * @param isOpen whether whoever comes may do anything; else those who have a key of the settings
    */
   public Management(
-      EventBus bus,
-      Settings settings,
-      Telemetry telemetry,
-      Supplier<Health> health,
-      boolean isOpen) {
+      EventBus bus, Settings settings, Telemetry telemetry, NodeStatus status, boolean isOpen) {
     this.bus = bus;
     this.telemetry = telemetry;
     this.keys = isOpen ? null : new ApiKeys(settings.api().orElseThrow().keys());
@@ -141,7 +136,7 @@ public final class Management {
     this.sessions = new Sessions(bus, resources);
     this.retained = new RetainedMessages(bus, resources);
     this.backlog = new EventBacklog(bus);
-    this.status = new NodeStatus(settings, telemetry, health);
+    this.status = status;
     this.console = isOpen || settings.api().orElseThrow().console() ? new Console() : null;
   }
 

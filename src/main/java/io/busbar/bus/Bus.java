@@ -103,6 +103,7 @@ import java.util.function.Predicate;
  *   node.ID.names     Wire: session question     Wire: session names    SessionVerticle
  *   node.ID.shadows   Wire: shadow question      Wire: shadow answer    AuthorizationVerticle
  *   node.ID.traces    Wire: trace question       Wire: trace answer     SessionVerticle
+ *   node.ID.status    empty                      JSON: GET /node        NodeStatus, of each node
  *   leaving           string node                -                      Node, of each node
  * </pre>
  */
@@ -181,6 +182,11 @@ public final class Bus {
   /** Node: what clients do that somebody at another node looks at. */
   public static String nodeTraces(String node) {
     return "node." + node + ".traces";
+  }
+
+  /** Node: how it is, and the values of its meters. */
+  public static String nodeStatus(String node) {
+    return "node." + node + ".status";
   }
 
   /** Lets local messages pass by reference; once per Vert.x instance. */

@@ -1,7 +1,7 @@
 // The nodes, and who of them decides in the store.
 
 import { badge, h, heading, panel, problem, show, table } from './dom.js';
-import { count } from './format.js';
+import { brief, bytes, count, duration } from './format.js';
 
 const STATES = { there: 'good', leaving: 'warn', away: 'bad' };
 
@@ -10,30 +10,75 @@ function name(id) {
   return id.split('@')[0];
 }
 
+/** What a node serves, as its last two answers have it. */
+class Served {
+  #before = new Map();
+  #rates = new Map();
+
+  /** Takes in an answer of GET /nodes. */
+  add(nodes) {
+    const at = performance.now();
+    for (const one of nodes.filter((other) => other.silent === undefined)) {
+      const before = this.#before.get(one.id);
+      const rate = (key) => (before === undefined || one[key] < before[key] ? null : ((one[key] - before[key]) * 1_000) / (at - before.at));
+      this.#rates.set(one.id, { received: rate('received'), sent: rate('sent'), lost: rate('lost') });
+      this.#before.set(one.id, { ...one, at });
+    }
+  }
+
+  /** How fast something grew, a second. */
+  rate(one, key) {
+    const rate = this.#rates.get(one.id)?.[key] ?? null;
+    return one.silent !== undefined || rate === null ? '–' : brief(rate);
+  }
+}
+
+function serving(nodes, served) {
+  const known = (one, text) => (one.silent === undefined ? text(one) : '–');
+  return table(
+    'What the nodes do',
+    [
+      { title: 'Node', cell: (one) => (one.silent === undefined ? h('b', {}, one.node) : h('code', {}, one.id)) },
+      {
+        title: 'Serves',
+        wide: true,
+        cell: (one) => (one.silent !== undefined ? badge(one.silent, 'bad') : one.ready ? badge('ready', 'good') : badge(one.reason, 'bad')),
+      },
+      { title: 'Connections', number: true, cell: (one) => known(one, () => count(one.connections)) },
+      { title: 'In, /s', number: true, cell: (one) => served.rate(one, 'received') },
+      { title: 'Out, /s', number: true, cell: (one) => served.rate(one, 'sent') },
+      { title: 'Lost, /s', number: true, cell: (one) => served.rate(one, 'lost') },
+      { title: 'Heap', number: true, cell: (one) => known(one, () => `${bytes(one.heapBytes)} of ${bytes(one.mostHeapBytes)}`) },
+      { title: 'Up for', number: true, cell: (one) => known(one, () => duration(one.uptimeSeconds)) },
+    ],
+    nodes,
+    'None.',
+  );
+}
+
 export const cluster = {
   id: 'cluster',
   title: 'Cluster',
   open(page, context) {
     const content = h('div');
-    show(page, heading('Cluster', 'Who is there, who votes and who leads; as the node that you are at sees it.'), content);
+    const served = new Served();
+    show(page, heading('Cluster', 'Who is there, what each does, who votes and who leads; as the node that you are at sees it.'), content);
     return context.every(3_000, async () => {
       let view;
+      let all;
       try {
-        view = await context.get('/cluster');
+        [view, all] = await Promise.all([context.get('/cluster'), context.get('/nodes')]);
       } catch (e) {
         show(content, problem(e));
         throw e;
       }
-      const { node } = context.meters;
+      served.add(all.value);
+      const what = panel('What they do', '', serving(all.value, served));
       if (!view.shared) {
         show(
           content,
-          panel(
-            'Nodes',
-            '',
-            h('p', { class: 'note' }, `${view.asked} has its store alone: no other node votes in it, and nothing has to be copied.`),
-            table('Nodes', [{ title: 'Node', cell: (one) => h('code', {}, one) }], node.nodes, 'None.'),
-          ),
+          what,
+          panel('The store', '', h('p', { class: 'note' }, `${view.asked} has its store alone: no other node votes in it, and nothing has to be copied.`)),
         );
         return;
       }
@@ -49,6 +94,7 @@ export const cluster = {
       ];
       show(
         content,
+        what,
         panel(
           'Groups of the store',
           '',
@@ -67,10 +113,10 @@ export const cluster = {
           ),
         ),
         panel(
-          'Nodes',
+          'Members of the store',
           `asked: ${view.asked}`,
           table(
-            'Nodes',
+            'Members of the store',
             [
               { title: 'Node', cell: (one) => h('b', {}, one.name) },
               { title: 'Role', cell: (one) => (one.role === 'leader' ? badge('leader', 'good') : one.role) },

@@ -19,6 +19,9 @@ const THEMES = [
 ];
 const THEME = 'busbar-theme';
 
+/** How often it is asked which nodes there are, in milliseconds. */
+const NAMES = 5_000;
+
 const page = document.getElementById('page');
 const sections = document.getElementById('sections');
 const state = document.getElementById('state');
@@ -27,7 +30,10 @@ const leave = document.getElementById('leave');
 /** Who hears of new meters. */
 const listeners = new Set();
 let meters = null;
+let asked = null;
 let namespace = null;
+/** The id of the node that is looked at; null for the one that is asked. */
+let watched = null;
 let close = () => {};
 let stopMeters = () => {};
 let visit = 0;
@@ -86,6 +92,11 @@ function tell(isGood, why = '') {
 const context = {
   get,
   every,
+  /** The node that answers, as it was at first. */
+  get asked() {
+    return asked;
+  },
+  /** Of the node that is looked at. */
   get meters() {
     return meters;
   },
@@ -100,6 +111,65 @@ const context = {
     return () => listeners.delete(then);
   },
 };
+
+// --- the nodes ---
+
+function status() {
+  return get(watched === null ? '/node' : `/nodes/${encodeURIComponent(watched)}`);
+}
+
+/** Looks at another node from now on. */
+async function watch(id) {
+  const before = watched;
+  watched = id;
+  try {
+    const first = await status();
+    if (watched !== id || meters === null) {
+      return;
+    }
+    meters = new Meters();
+    meters.add(first);
+  } catch (e) {
+    if (watched === id) {
+      watched = before;
+      tell(false, e.message);
+    }
+  }
+  const select = document.getElementById('watched');
+  if (select !== null && meters !== null) {
+    select.value = meters.node.id;
+  }
+  await route();
+}
+
+/** Says whose console it is, and lets one choose among several nodes. */
+async function name() {
+  const nodes = meters.node.nodes.length > 1 ? (await get('/nodes')).value : [];
+  if (meters === null) {
+    return;
+  }
+  const place = document.getElementById('node');
+  const before = namespace === null ? '' : `${namespace} · `;
+  if (nodes.length <= 1) {
+    show(place, before + meters.node.node);
+    return;
+  }
+  const old = document.getElementById('watched');
+  const wanted = nodes.map((one) => `${one.id} ${one.silent === undefined}`).join();
+  if (old === null || old.dataset.nodes !== wanted) {
+    const hadFocus = old !== null && old === document.activeElement;
+    const select = h(
+      'select',
+      { id: 'watched', 'aria-label': 'Node that is looked at', 'data-nodes': wanted, onchange: (event) => watch(event.target.value) },
+      nodes.map((one) => h('option', { value: one.id, disabled: one.silent !== undefined }, one.node ?? `${one.id} (silent)`)),
+    );
+    show(place, before, select);
+    if (hadFocus) {
+      select.focus();
+    }
+  }
+  document.getElementById('watched').value = meters.node.id;
+}
 
 // --- sections ---
 
@@ -138,24 +208,34 @@ async function route() {
 // --- signing in ---
 
 async function begin() {
-  const first = await get('/node');
+  watched = null;
+  const first = await status();
   const known = await get('/namespaces');
+  asked = first;
   meters = new Meters();
   meters.add(first);
   namespace = known.value[0]?.name ?? null;
-  document.getElementById('node').textContent = namespace === null ? first.node : `${namespace} · ${first.node}`;
   document.getElementById('who').textContent = `${first.caller.name} (${first.caller.role})`;
   show(sections, h('ul', {}, SECTIONS.map((one) => h('li', {}, h('a', { href: `#/${one.id}` }, one.title)))));
   sections.hidden = false;
   leave.hidden = !hasKey();
   let isFirst = true;
-  stopMeters = every(EVERY, async () => {
+  const stopStatus = every(EVERY, async () => {
     if (!isFirst) {
-      meters.add(await get('/node'));
-      listeners.forEach((then) => then());
+      const mine = meters;
+      const next = await status();
+      if (mine === meters) {
+        mine.add(next);
+        listeners.forEach((then) => then());
+      }
     }
     isFirst = false;
   });
+  const stopNames = every(NAMES, name);
+  stopMeters = () => {
+    stopStatus();
+    stopNames();
+  };
   await route();
 }
 
@@ -169,7 +249,7 @@ function end() {
   sections.hidden = true;
   leave.hidden = true;
   document.getElementById('who').textContent = '';
-  document.getElementById('node').textContent = '';
+  show(document.getElementById('node'));
   state.textContent = '';
   document.title = 'Busbar console';
 }

@@ -84,7 +84,7 @@ export const tail = {
   id: 'tail',
   title: 'Live tail',
   open(page, context) {
-    const { node } = context.meters;
+    const node = context.asked;
     const filter = h('input', { value: '#', autocomplete: 'off', spellcheck: 'false', class: 'long', required: true });
     const start = h('button', { type: 'submit' }, 'Watch');
     const state = h('span', { class: 'faint', role: 'status' });

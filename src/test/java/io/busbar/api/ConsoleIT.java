@@ -205,7 +205,8 @@ class ConsoleIT {
   // --- what it asks for ---
 
   @ParameterizedTest
-  @ValueSource(strings = {"/node", "/queues", "/cluster", "/sessions", "/retained"})
+  @ValueSource(
+      strings = {"/node", "/nodes", "/nodes/x", "/queues", "/cluster", "/sessions", "/retained"})
   void withoutAKeyThereIsNoData(String path) throws Exception {
     for (String key : new String[] {null, "another"}) {
       HttpResponse<Buffer> answer = get(path, key);
@@ -251,6 +252,26 @@ class ConsoleIT {
     JsonArray buckets = commits.getJsonArray("buckets");
     assertThat(buckets.getJsonObject(buckets.size() - 1).getLong("count"))
         .isLessThanOrEqualTo(commits.getLong("count"));
+  }
+
+  @Test
+  void theNodesOfTheCluster_eachByItsId() throws Exception {
+    JsonObject nodes = ok("/nodes");
+    assertThat(nodes.getJsonArray("value")).hasSize(1);
+    JsonObject only = nodes.getJsonArray("value").getJsonObject(0);
+    assertThat(only.getString("id")).isEqualTo(nodes.getString("asked"));
+    assertThat(only.getBoolean("ready")).isTrue();
+    assertThat(only.getLong("connections")).isNotNegative();
+    JsonObject node = ok("/nodes/" + only.getString("id"));
+    assertThat(node.fieldNames()).isEqualTo(ok("/node").fieldNames());
+    assertThat(node.getJsonObject("caller").getString("role")).isEqualTo("reader");
+    HttpResponse<Buffer> none = get("/nodes/nobody", READER);
+    assertThat(none.statusCode()).isEqualTo(404);
+    assertThat(none.bodyAsString()).contains("nobody", "allowed: " + only.getString("id"));
+    for (String path : List.of("/nodes", "/nodes/" + only.getString("id"))) {
+      HttpResponse<Buffer> deleted = await(api.request(HttpMethod.DELETE, path, OWNER).send());
+      assertThat(deleted.statusCode()).isEqualTo(405);
+    }
   }
 
   @Test
