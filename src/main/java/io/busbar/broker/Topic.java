@@ -108,6 +108,12 @@ final class Topic {
       return topic;
     }
 
+    private void remove(int place) {
+      nameBytes -= places[place].name.length;
+      count--;
+      places[place] = null;
+    }
+
     private void put(Topic topic) {
       int base = topic.hash & mask;
       int place = base;
@@ -116,8 +122,7 @@ final class Topic {
       }
       if (place == base + WAYS) {
         place = base + (turn++ & (WAYS - 1));
-        nameBytes -= places[place].name.length;
-        count--;
+        remove(place);
       }
       places[place] = topic;
       hashes[place] = topic.hash;
@@ -139,8 +144,9 @@ final class Topic {
 
     /**
      * Lets go of routes that nobody has asked for since subscriptions changed: they may be of
-     * connections that have ended, and would hold them for as long as their topic has its place.
-     * Called {@link #SLICES} times it has come by all.
+     * connections that have ended, and would hold them for as long as their topic has its place. A
+     * topic that has been without a route since it came by last is forgotten. Called {@link
+     * #SLICES} times it has come by all.
      *
      * @param changes of the index
      */
@@ -149,9 +155,13 @@ final class Topic {
       int from = slice * length;
       for (int i = from; i < Math.min(from + length, places.length); i++) {
         Topic topic = places[i];
-        if (topic != null && topic.checked != changes) {
-          topic.route = null;
+        if (topic == null || topic.checked == changes) {
+          continue;
         }
+        if (topic.route == null) {
+          remove(i);
+        }
+        topic.route = null;
       }
       slice = (slice + 1) % SLICES;
     }

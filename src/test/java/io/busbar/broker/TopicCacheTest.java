@@ -95,6 +95,40 @@ class TopicCacheTest {
   }
 
   @Test
+  void forgetsTopicsThatNobodyUses_andHasTheirPlacesForOthers() throws Exception {
+    List<Topic> topics = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      Topic topic = find("t/" + i);
+      topic.route = new Route.Builder(null).build();
+      topic.checked = i < 100 ? 7 : 8;
+      topics.add(topic);
+    }
+    int size = cache.size();
+    for (int i = 0; i < 2 * Topic.Cache.SLICES; i++) {
+      cache.sweep(8);
+    }
+    for (int i = 0; i < 200; i++) {
+      assertThat(find("t/" + i) == topics.get(i)).isEqualTo(i >= 100);
+    }
+    assertThat(cache.size()).isEqualTo(size);
+  }
+
+  @Test
+  void doesNotGrowByTopicsOfThePast() throws MqttException {
+    Topic.Cache large = new Topic.Cache(1 << 18, 2_000, 5);
+    for (int round = 0; round < 100; round++) {
+      for (int i = 0; i < 500; i++) {
+        byte[] name = (round + "/" + i).getBytes(StandardCharsets.UTF_8);
+        large.find(name, 0, name.length);
+      }
+      for (int i = 0; i < 2 * Topic.Cache.SLICES; i++) {
+        large.sweep(round);
+      }
+    }
+    assertThat(large.size()).isLessThanOrEqualTo(1 << 10);
+  }
+
+  @Test
   void doesNotKeepTheLongest() throws MqttException {
     String name = "a".repeat(513);
     Topic topic = find(name);
