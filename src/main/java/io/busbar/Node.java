@@ -42,6 +42,7 @@ import io.vertx.core.eventbus.EventBusOptions;
 import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.spi.cluster.NodeListener;
 import io.vertx.micrometer.Label;
+import io.vertx.micrometer.MetricsDomain;
 import io.vertx.micrometer.MicrometerMetricsFactory;
 import io.vertx.micrometer.MicrometerMetricsOptions;
 import io.vertx.spi.cluster.hazelcast.HazelcastClusterManager;
@@ -163,7 +164,9 @@ public final class Node {
                     .setEnabled(true)
                     .setLabels(
                         EnumSet.of(
-                            Label.HTTP_CODE, Label.EB_SIDE, Label.POOL_TYPE, Label.POOL_NAME)))
+                            Label.HTTP_CODE, Label.EB_SIDE, Label.POOL_TYPE, Label.POOL_NAME))
+                    // a connection leaves Vert.x's hands once it is there: busbar.connections
+                    .addDisabledMetricsCategory(MetricsDomain.NET_SERVER.toCategory()))
             .setEventBusOptions(eventBus(settings.cluster()));
     return Vertx.builder()
         .with(options)

@@ -350,6 +350,8 @@ public final class ConnectionVerticle extends VerticleBase {
       WebSockets.configure(pipeline, listener, broker.limits.intValue(Limit.WEBSOCKET_FRAME_BYTES));
     }
     pipeline.addBefore("handler", "mqtt", connection);
+    // Vert.x's part is over: its socket would be as large as all the rest of a connection
+    pipeline.remove("handler");
   }
 
   private static byte[] address(NetSocket socket) {
